@@ -1,0 +1,335 @@
+"""Everything that can happen in a session. Pure data: one frozen class per kind of event.
+
+An event's *kind* is its class name. Texts from commands and models are cut before they get here; nothing
+here is a secret. Paths called `log` or `output` are relative to the session's `logs/` folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ci_agent.task import Ending, Limits, Status, Usage
+
+# --- the session ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    session: str
+    version: str  # of ci-agent
+    platform: str
+    repository: str
+    issue: str
+    title: str
+    requester: str
+    base: str
+    branch: str
+    model: str
+    sandbox: str  # the level of confinement
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRead:
+    issue: str
+    title: str
+    author: str
+    url: str  # or a path, on the local platform
+    comments: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceReady:
+    base: str
+    base_sha: str
+    branch: str
+    head_sha: str  # where the work goes on from: the base, or the end of an earlier run's branch
+    continued: bool  # the branch was there already
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something people should know that did not stop the work."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverFailed:
+    observer: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    status: Status
+    ending: Ending
+    sentence: str
+    exit_code: int
+    seconds: float
+
+
+# --- tests ------------------------------------------------------------------------------------------------
+
+
+class Result(StrEnum):
+    """How one test case ended, in JUnit's four words."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"  # it could not run to its end: an import error, a failing fixture, a time-out
+    SKIPPED = "skipped"
+
+    @property
+    def bad(self) -> bool:
+        return self in (Result.FAILED, Result.ERROR)
+
+
+class Moment(StrEnum):
+    """Which run of the tests this is."""
+
+    BEFORE = "before"  # on the base commit
+    AFTER = "after"  # on the result
+    ASKED = "asked"  # while the agent works, at its request
+
+
+class Verdict(StrEnum):
+    """What the comparison before/after says."""
+
+    VERIFIED = "verified"  # tests ran to their end and nothing is newly broken
+    BROKEN = "broken"  # something is newly broken
+    INCOMPLETE = "incomplete"  # the run after did not reach its end, so it proves nothing
+    NO_TESTS = "no_tests"  # there is nothing to run, or what there is contains no test
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test case of one run."""
+
+    id: str  # stable over runs, e.g. `tests/test_core.py::TestRuns::test_tabs`
+    result: Result
+    seconds: float = 0.0
+    message: str = ""  # why it is not `passed`: first line(s), at most a few
+    details: str = ""  # traceback and output, cut
+
+
+@dataclass(frozen=True, slots=True)
+class SetupRan:
+    command: str
+    exit_code: int | None  # None: ended by us
+    seconds: float
+    timed_out: bool
+    log: str
+    tail: str  # the last lines of the output
+
+
+@dataclass(frozen=True, slots=True)
+class TestsChosen:
+    """Which command runs the tests, and why this one. An empty command: there is none."""
+
+    command: str
+    runner: str  # e.g. `pytest`; empty when unknown
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestsRan:
+    moment: Moment
+    command: str
+    tree: str  # the git tree that was tested
+    exit_code: int | None  # None: ended by us
+    seconds: float
+    timed_out: bool
+    problem: str  # why this run is no complete result ("" when it is), e.g. "the command does not exist"
+    by_case: bool  # results of single test cases; False: one case stands for the whole command
+    cases: tuple[Case, ...]
+    log: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One test case whose story differs before and after. None: it was not there."""
+
+    id: str
+    before: Result | None
+    after: Result | None
+    message: str = ""  # of the side that is bad: after, else before
+
+
+@dataclass(frozen=True, slots=True)
+class TestsCompared:
+    round: int  # the how-manieth verification, from 1
+    verdict: Verdict
+    reason: str  # the verdict in a sentence
+    fixed: tuple[Change, ...] = ()  # bad → passed
+    newly_broken: tuple[Change, ...] = ()  # passed, skipped or not there → bad
+    still_failing: tuple[Change, ...] = ()  # bad → bad
+    newly_skipped: tuple[Change, ...] = ()  # passed or bad → skipped
+    added: tuple[Change, ...] = ()  # not there → passed or skipped
+    removed: tuple[Change, ...] = ()  # there → not there
+    still_passing: int = 0
+    still_skipped: int = 0
+
+
+# --- the agent --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReplied:
+    step: int  # from 1
+    model: str
+    message: dict[str, Any]  # the assistant message as it goes on in the context
+    finish_reason: str
+    usage: Usage
+    cost: float | None  # US dollars; None: the price is not known
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRetried:
+    attempt: int  # the try that failed, from 1
+    reason: str
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    step: int
+    call: str
+    name: str
+    arguments: str  # as the model wrote them
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    step: int
+    call: str
+    name: str
+    ok: bool
+    text: str  # exactly what the model reads
+    seconds: float
+    output: str = ""  # the file with the full output, where the text was cut
+
+
+@dataclass(frozen=True, slots=True)
+class HarnessSaid:
+    """A message of the harness to the model that answers no tool call."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    text: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUpdated:
+    items: tuple[PlanItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    question: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The model handed in. Title and summary are its words, shown as such."""
+
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStopped:
+    ending: Ending
+    detail: str
+
+
+# --- delivery ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanged:
+    path: str
+    added: int | None  # lines; None: binary
+    removed: int | None
+    previous: str = ""  # the path before a rename
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    sha: str
+    tree: str
+    title: str
+    files: tuple[FileChanged, ...]  # of the whole branch against the base
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    remote: str  # without credentials
+    branch: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentWritten:
+    url: str
+    purpose: str  # e.g. `progress`
+    created: bool  # False: found and brought up to date
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRequestWritten:
+    number: str
+    url: str
+    title: str
+    draft: bool
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsChanged:
+    added: tuple[str, ...] = field(default=())
+    removed: tuple[str, ...] = field(default=())
+
+
+Fact = (
+    SessionStarted
+    | StatusChanged
+    | IssueRead
+    | WorkspaceReady
+    | Warned
+    | ObserverFailed
+    | SessionEnded
+    | SetupRan
+    | TestsChosen
+    | TestsRan
+    | TestsCompared
+    | ModelReplied
+    | ModelRetried
+    | ToolCalled
+    | ToolAnswered
+    | HarnessSaid
+    | PlanUpdated
+    | QuestionAsked
+    | Submitted
+    | AgentStopped
+    | Committed
+    | Pushed
+    | CommentWritten
+    | MergeRequestWritten
+    | LabelsChanged
+)

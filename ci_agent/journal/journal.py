@@ -1,0 +1,193 @@
+"""The append-only list of events of a session, kept in `session.jsonl`: one JSON object per line.
+
+It writes, reads and tells its observers; it decides nothing. An event is on its way to the disk before
+anyone is told of it, and a line that could not be written whole is taken back, so the file never holds half
+an event. A process that dies in the middle of a line leaves one torn last line, which reading leaves out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import UnionType
+from typing import Any, Protocol, get_args
+
+import msgspec
+
+from ci_agent.errors import JournalError
+from ci_agent.journal import events
+from ci_agent.journal.events import Fact, ObserverFailed
+
+FORMAT = 1  # of the lines; goes up when an old reader would misread a new file
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: `sequence` counts from 1, `at` is UTC."""
+
+    sequence: int
+    at: datetime
+    fact: Fact
+
+
+class Observer(Protocol):
+    """Somebody who is told of each event after it was written: a comment, a terminal, a webhook."""
+
+    name: str
+
+    def observe(self, event: Event) -> None: ...
+
+
+class Journal:
+    """The journal of one session, open for appending.
+
+    `path` is created with its folder, or gone on with. `now` gives the time in UTC. Raises `JournalError` if
+    the file can't be written or an existing one is not a journal.
+    """
+
+    def __init__(self, path: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.path = path
+        self._now = now
+        self._events: list[Event] = []
+        self._observers: list[Observer] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                self._events = list(read(path))
+            _drop_torn_line(path)
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise JournalError(f"the journal {path} can't be opened: {error.strerror}") from error
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events so far, oldest first."""
+        return tuple(self._events)
+
+    def watch(self, observer: Observer) -> None:
+        """Tell `observer` of every event from now on."""
+        self._observers.append(observer)
+
+    def append(self, fact: Fact) -> Event:
+        """Write `fact` down, then tell the observers. Raises `JournalError` when the disk refuses.
+
+        An observer that fails is written down as well and not asked again; the work goes on.
+        """
+        event = self._write(fact)
+        for observer in tuple(self._observers):
+            try:
+                observer.observe(event)
+            except Exception as error:  # noqa: BLE001 - one of the two places that survive anything
+                self._observers.remove(observer)
+                self.append(ObserverFailed(observer.name, f"{type(error).__name__}: {error}"))
+        return event
+
+    def _write(self, fact: Fact) -> Event:
+        event = Event(len(self._events) + 1, self._now(), fact)
+        line = _encode(event)
+        start = os.fstat(self._file.fileno()).st_size
+        try:
+            _write_all(self._file.fileno(), line)
+        except OSError as error:
+            self._take_back(start)
+            raise JournalError(
+                f"the journal {self.path} can't be written: {error.strerror}. "
+                "Free some space, or choose another place with --state-dir, and run again"
+            ) from error
+        self._events.append(event)
+        return event
+
+    def _take_back(self, size: int) -> None:
+        try:
+            self._file.truncate(size)
+        except OSError:
+            # A device that can't be cut (a full pipe, /dev/full) keeps nothing of the line either.
+            return
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _drop_torn_line(path: Path) -> None:
+    if path.exists():
+        whole = path.read_bytes().rfind(b"\n") + 1
+        if path.stat().st_size > whole:
+            os.truncate(path, whole)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read(path: Path) -> Iterator[Event]:
+    """The events of a journal file, oldest first. A torn last line is left out.
+
+    Raises `JournalError` naming the line, where a line is not an event.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield _decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+                raise JournalError(f"{path}:{number}: this is not an event of a session: {error}") from error
+
+
+def encode(event: Event) -> str:
+    """The event as one line of JSON, without the line end."""
+    return _encode(event).decode().rstrip("\n")
+
+
+def _encode(event: Event) -> bytes:
+    head: dict[str, Any] = {
+        "v": FORMAT,
+        "sequence": event.sequence,
+        "at": event.at,
+        "kind": type(event.fact).__name__,
+        "fact": event.fact,
+    }
+    try:
+        return _ENCODER.encode(head) + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON from strangers can hold and UTF-8 can't
+        return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(head))) + b"\n"
+
+
+def _decode(line: bytes) -> Event:
+    head = msgspec.json.decode(line, type=_Line)
+    if head.v != FORMAT:
+        raise ValueError(f"written in format {head.v}, this ci-agent reads {FORMAT}")
+    if head.kind not in _KINDS:
+        raise ValueError(f"unknown kind of event {head.kind!r}")
+    return Event(head.sequence, head.at, msgspec.json.decode(head.fact, type=_KINDS[head.kind]))
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+class _Line(msgspec.Struct):
+    v: int
+    sequence: int
+    at: datetime
+    kind: str
+    fact: msgspec.Raw
+
+
+def _members(union: UnionType) -> dict[str, type[Fact]]:
+    return {member.__name__: member for member in get_args(union)}
+
+
+_KINDS = _members(events.Fact)
+_ENCODER = msgspec.json.Encoder()

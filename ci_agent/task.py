@@ -1,0 +1,103 @@
+"""The nouns everyone shares: what is to be done, how far it is, how it ended, what it may cost.
+
+Pure data. This module imports nothing of the package and does nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How far a session is. The last four are final for a job; `suspended` may go on in a later one."""
+
+    PENDING = "pending"
+    CLONING = "cloning"
+    ANALYZING = "analyzing"
+    CODING = "coding"
+    TESTING = "testing"
+    COMMITTING = "committing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+
+
+class Ending(StrEnum):
+    """Why the work stopped."""
+
+    SUBMITTED = "submitted"  # handed in, and what the harness could check holds
+    UNVERIFIED = "unverified"  # handed in, but the tests say otherwise or could not be finished
+    NO_CHANGE = "no_change"
+    NEEDS_INPUT = "needs_input"
+    LIMIT_STEPS = "limit_steps"
+    LIMIT_COST = "limit_cost"
+    LIMIT_TOKENS = "limit_tokens"
+    LIMIT_WALL = "limit_wall"
+    STUCK = "stuck"
+    FORMAT = "format"
+    CONTEXT = "context"
+    LLM_AUTH = "llm_auth"
+    LLM_QUOTA = "llm_quota"
+    LLM_UNAVAILABLE = "llm_unavailable"
+    LLM_POLICY = "llm_policy"
+    LLM_REPLAY = "llm_replay"  # the recording that plays the model does not fit this run
+    ENVIRONMENT = "env"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may use, over all its jobs."""
+
+    iterations: int  # model replies
+    minutes: float  # wall time
+    cost: float  # US dollars; counts only where the model's price is known
+    input_tokens: int
+    output_tokens: int
+    verifications: int  # times the harness checks a hand-in before it gives up
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done, and where."""
+
+    issue: str  # the issue's number on its platform
+    title: str
+    text: str  # what people who may write asked for; the only text the model takes as instruction
+    repository: str  # for people: a path or an address without credentials
+    base: str  # the branch (or commit, when HEAD was detached) the work starts from and goes back to
+    base_sha: str
+    branch: str
+    requester: str  # "Name <mail>" where both are known, as `Co-authored-by` wants it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session's job ended."""
+
+    status: Status
+    ending: Ending
+    sentence: str  # for people
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model reply. `cached` is the part of `prompt` that the provider's cache served,
+    `reasoning` the part of `completion` that was thought and not said."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.completion + other.completion,
+            self.reasoning + other.reasoning,
+        )
