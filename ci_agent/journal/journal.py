@@ -7,13 +7,15 @@ an event. A process that dies in the middle of a line leaves one torn last line,
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol, Self, get_args
 
 import msgspec
 
@@ -53,6 +55,8 @@ class Journal:
         self._now = now
         self._events: list[Event] = []
         self._observers: list[Observer] = []
+        self._untold: deque[Event] = deque()
+        self._telling = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
@@ -74,41 +78,60 @@ class Journal:
     def append(self, fact: Fact) -> Event:
         """Write `fact` down, then tell the observers. Raises `JournalError` when the disk refuses.
 
-        An observer that fails is written down as well and not asked again; the work goes on.
+        An observer that fails is written down as well and not asked again; the work goes on. One that appends
+        an event itself gets it told after the one it is being told of, so that all see the same order.
         """
         event = self._write(fact)
+        self._untold.append(event)
+        if self._telling:
+            return event
+        self._telling = True
+        try:
+            while self._untold:
+                self._tell(self._untold.popleft())
+        finally:
+            self._telling = False
+        return event
+
+    def _tell(self, event: Event) -> None:
         for observer in tuple(self._observers):
             try:
                 observer.observe(event)
+            except JournalError:
+                raise
             except Exception as error:  # noqa: BLE001 - one of the two places that survive anything
                 self._observers.remove(observer)
                 self.append(ObserverFailed(observer.name, f"{type(error).__name__}: {error}"))
-        return event
 
     def _write(self, fact: Fact) -> Event:
         event = Event(len(self._events) + 1, self._now(), fact)
         line = _encode(event)
         start = os.fstat(self._file.fileno()).st_size
+        self._events.append(event)  # first: a signal after the write must not give its number away twice
         try:
             _write_all(self._file.fileno(), line)
         except OSError as error:
+            self._events.pop()
             self._take_back(start)
             raise JournalError(
                 f"the journal {self.path} can't be written: {error.strerror}. "
                 "Free some space, or choose another place with --state-dir, and run again"
             ) from error
-        self._events.append(event)
         return event
 
     def _take_back(self, size: int) -> None:
-        try:
+        # A file that can't even be cut keeps a torn line, which reading leaves out.
+        with contextlib.suppress(OSError):
             self._file.truncate(size)
-        except OSError:
-            # A device that can't be cut (a full pipe, /dev/full) keeps nothing of the line either.
-            return
 
     def close(self) -> None:
         self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -1,6 +1,15 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
-from ci_agent.workspace.source import Remote, Source, is_url, open_source
+from ci_agent.workspace.source import Remote, Source, identity, is_url, open_source
 from ci_agent.workspace.workspace import Author, Workspace, check_branch_name
 
-__all__ = ["Author", "Remote", "Source", "Workspace", "check_branch_name", "is_url", "open_source"]
+__all__ = [
+    "Author",
+    "Remote",
+    "Source",
+    "Workspace",
+    "check_branch_name",
+    "identity",
+    "is_url",
+    "open_source",
+]

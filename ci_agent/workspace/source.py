@@ -6,9 +6,10 @@ Reads the repository, and at the end moves one branch in it. A person's checkout
 from __future__ import annotations
 
 import base64
+import getpass
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -51,6 +52,23 @@ class Source:
                 return found
         return None
 
+    def continuing(self, branch: str) -> Source:
+        """The same source, started where `branch` left the base: the base may have moved on since then.
+
+        Raises `UsageError` when a branch of that name has nothing to do with the base.
+        """
+        sha = self.branch_sha(branch)
+        if sha is None:
+            return self
+        try:
+            common = text(git("--git-dir", self.git_dir, "merge-base", sha, self.base_sha))
+        except GitError as error:
+            raise UsageError(
+                f"the branch {branch} is there already and has no commit in common with {self.base}; "
+                "choose another with --branch"
+            ) from error
+        return replace(self, base_sha=common)
+
     def file(self, path: str) -> bytes | None:
         """The content of `path` at the base commit; None: there is none."""
         try:
@@ -79,6 +97,18 @@ def open_source(repository: str, base: str | None, clones: Path) -> Source:
     if is_url(repository):
         return _open_url(repository, base, clones)
     return _open_path(Path(repository).expanduser(), base)
+
+
+def identity(source: Source) -> str:
+    """Who works here, as `Name <mail>`, from git's configuration; the login name where that says nothing."""
+    from git import GitConfigParser
+
+    home = Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser()
+    files = [home / "git" / "config", Path("~/.gitconfig").expanduser(), source.git_dir / "config"]
+    with GitConfigParser([str(file) for file in files if file.exists()], read_only=True) as config:
+        name = str(config.get_value("user", "name", default=""))
+        mail = str(config.get_value("user", "email", default=""))
+    return f"{name} <{mail}>" if name and mail else getpass.getuser()
 
 
 def is_url(repository: str) -> bool:

@@ -167,9 +167,15 @@ class Workspace:
         Raises `GitError` when it can't go forward: somebody else moved it meanwhile, or has it checked out.
         """
         self._git("update-ref", f"refs/heads/{branch}", sha)
-        words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
         ref = f"refs/heads/{branch}"
-        git("--git-dir", self.source.git_dir, *words, self._control, f"{ref}:{ref}")
+        try:
+            git("--git-dir", self.source.git_dir, *words, self._control, f"{ref}:{ref}")
+        except GitError as error:
+            raise GitError(
+                f"the branch {branch} can't be moved to the work ({sha[:12]}), because somebody else moved it "
+                f"meanwhile or has it checked out. {error}"
+            ) from error
 
     def push(self, sha: str, branch: str, remote: Remote) -> None:
         """Push `sha` to `branch` of `remote`, forward only. Raises `GitError`."""
@@ -180,7 +186,8 @@ class Workspace:
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""
         for folder in (self.root.parent, self._control):
-            shutil.rmtree(folder, onerror=_make_writable_and_try_again)
+            if folder.exists():
+                shutil.rmtree(folder, onerror=_make_writable_and_try_again)
 
     def _git(
         self, *words: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
@@ -195,15 +202,6 @@ def check_branch_name(branch: str) -> None:
         git("check-ref-format", "--branch", branch)
     except GitError as error:
         raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`") from error
-
-
-def is_forward(git_dir: Path, old: str, new: str) -> bool:
-    """Whether `new` has `old` among its ancestors."""
-    try:
-        git("--git-dir", git_dir, "merge-base", "--is-ancestor", old, new)
-    except GitError:
-        return False
-    return True
 
 
 def _borrow_objects(git_dir: Path, lender: Path) -> None:

@@ -1,0 +1,107 @@
+"""What the model sees first: the way of working, then the task with all that helps to begin.
+
+Pure text from data; it reads nothing but the prompt files of this folder. The system prompt never varies, so
+that a provider can cache it; everything of this task stands in the one user message.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_agent.models import Message
+from ci_agent.task import Task
+
+_RULES_CHARACTERS = 8_000
+_TEXT_CHARACTERS = 40_000
+_OUTLINE_LINES = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A comment on the issue by somebody who may write."""
+
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What is known before the model's first reply."""
+
+    task: Task
+    files: Sequence[str]  # of the commit the work starts from
+    rules: tuple[str, str] | None  # name and text of the project's file for agents
+    tests: str  # what the tests before said, measured by the harness
+    comments: Sequence[Quote] = ()
+    earlier: Sequence[str] = ()  # files that an earlier attempt on this branch changed
+
+
+def opening(brief: Brief) -> list[Message]:
+    """The first messages of the conversation."""
+    system = (Path(__file__).parent / "prompts" / "system.md").read_text(encoding="utf-8")
+    return [
+        {"role": "system", "content": system.strip()},
+        {"role": "user", "content": "\n\n".join(part for part in _sections(brief) if part)},
+    ]
+
+
+def _sections(brief: Brief) -> list[str]:
+    task = brief.task
+    text = _cut(task.text.strip(), _TEXT_CHARACTERS)
+    return [
+        f"# Issue {task.issue}: {task.title}\n\n{text}".rstrip(),
+        _comments(brief.comments),
+        _earlier(brief.earlier, task),
+        f"# Tests before your work, run by the harness\n\n{brief.tests}",
+        f"# The repository ({len(brief.files):,} files)\n\n{outline(brief.files)}",
+        _rules(brief.rules),
+    ]
+
+
+def _comments(comments: Sequence[Quote]) -> str:
+    if not comments:
+        return ""
+    said = "\n\n".join(f"{quote.author}:\n{quote.text.strip()}" for quote in comments)
+    return "# Comments of people who may write here, oldest first\n\n" + _cut(said, _TEXT_CHARACTERS)
+
+
+def _earlier(files: Sequence[str], task: Task) -> str:
+    if not files:
+        return ""
+    listing = "\n".join(f"- {name}" for name in files[:_OUTLINE_LINES])
+    return (
+        f"# Earlier work\n\nThe branch `{task.branch}` holds an earlier attempt, which is in the files already. "
+        f"See it with `git diff {task.base_sha[:12]}`, and go on from there. It changed:\n\n{listing}"
+    )
+
+
+def _rules(rules: tuple[str, str] | None) -> str:
+    if rules is None:
+        return ""
+    name, text = rules
+    return f"# The project's own rules, from {name}\n\n{_cut(text.strip(), _RULES_CHARACTERS)}"
+
+
+def outline(files: Sequence[str]) -> str:
+    """The repository in at most `_OUTLINE_LINES` lines: every file of a small one, the larger folders of a
+    large one with the number of files below each."""
+    if len(files) <= _OUTLINE_LINES:
+        return "\n".join(sorted(files))
+    counts: Counter[str] = Counter()
+    for name in files:
+        parts = name.split("/")[:-1]
+        for depth in range(1, len(parts) + 1):
+            counts["/".join(parts[:depth])] += 1
+    top = sorted(name for name in files if "/" not in name)[: _OUTLINE_LINES // 2]
+    folders = sorted(counts, key=lambda folder: (folder.count("/"), -counts[folder], folder))
+    shown = sorted(folders[: _OUTLINE_LINES - len(top)])
+    return "\n".join([*(f"{folder}/ ({counts[folder]:,} files)" for folder in shown), *top])
+
+
+def _cut(text: str, length: int) -> str:
+    if len(text) <= length:
+        return text
+    return f"{text[:length]}\n[… {len(text) - length:,} characters left out …]"

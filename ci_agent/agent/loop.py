@@ -1,0 +1,184 @@
+"""The loop: ask the model, do what it asks, tell it what came of it, until it hands the turn back.
+
+Synchronous and append-only: `_append` is the only place that adds to the context, nothing is ever changed in
+it. Every tool call gets a result. The loop knows no git, no platform and no verdict; it ends with a `Stop`,
+and whoever called it decides what that is worth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ci_agent.agent.allowance import Allowance
+from ci_agent.agent.repetition import Repetition
+from ci_agent.journal import Journal
+from ci_agent.journal.events import (
+    HarnessSaid,
+    ModelReplied,
+    PlanUpdated,
+    QuestionAsked,
+    Submitted,
+    ToolAnswered,
+    ToolCalled,
+)
+from ci_agent.models import Message, Model, ModelError, Reply, ToolCall
+from ci_agent.task import Ending
+from ci_agent.tools import Answer, Tool, World, call, schema
+
+_MAX_BAD_TURNS = 4  # replies in a row without a tool call
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why the agent handed the turn back."""
+
+    ending: Ending
+    detail: str  # a sentence for people; for a hand-in or a question, the model's words
+
+
+class Agent:
+    """One conversation with one model about one task. `messages` is where it starts."""
+
+    def __init__(
+        self,
+        model: Model,
+        tools: Sequence[Tool],
+        world: World,
+        allowance: Allowance,
+        journal: Journal,
+        messages: Sequence[Message],
+    ) -> None:
+        self._model = model
+        self._tools = tools
+        self._schemas = [schema(tool) for tool in tools]
+        self._world = world
+        self._allowance = allowance
+        self._journal = journal
+        self._messages: list[Message] = []
+        self._repetition = Repetition()
+        self._bad_turns = 0
+        self._pending: ToolCall | None = None  # the call that handed the turn back, still without a result
+        for message in messages:
+            self._append(message)
+
+    def work(self) -> Stop:
+        """Go on until the turn is handed back, a limit is hit, or the model can't go on."""
+        while True:
+            stop = self._step()
+            if stop is not None:
+                return stop
+
+    def answer(self, text: str) -> None:
+        """Answer the call that handed the turn back; the next `work` goes on from there."""
+        if self._pending is None:
+            raise RuntimeError("there is no call to answer")
+        pending, self._pending = self._pending, None
+        self._tell(pending, Answer(text, ok=False), 0.0)
+
+    def _step(self) -> Stop | None:
+        exceeded = self._allowance.exceeded()
+        if exceeded is not None:
+            return Stop(*exceeded)
+        try:
+            reply = self._model.reply(self._messages, self._schemas, self._allowance.deadline)
+        except ModelError as error:
+            return Stop(error.ending, str(error))
+        self._book(reply)
+        if not reply.calls:
+            return self._nudge(reply)
+        self._bad_turns = 0
+        return self._do(reply.calls)
+
+    def _book(self, reply: Reply) -> None:
+        self._allowance.spend(reply.usage, reply.cost)
+        self._journal.append(
+            ModelReplied(
+                step=self._allowance.steps,
+                model=self._model.name,
+                message=reply.message,
+                finish_reason=reply.finish_reason,
+                usage=reply.usage,
+                cost=reply.cost,
+                seconds=reply.seconds,
+            )
+        )
+        self._append(reply.message)
+
+    def _nudge(self, reply: Reply) -> Stop | None:
+        self._bad_turns += 1
+        if self._bad_turns >= _MAX_BAD_TURNS:
+            detail = f"The model answered {_MAX_BAD_TURNS} times in a row without calling a tool."
+            return Stop(Ending.FORMAT, detail)
+        if reply.finish_reason == "length":
+            text = "Your reply was cut off at its length limit. Make it shorter, and call a tool."
+        elif reply.text.strip():
+            text = (
+                "Go on by calling a tool. When the work is done, call `submit`; nobody reads plain replies."
+            )
+        else:
+            text = "Your reply was empty. Go on by calling a tool, or call `submit` when the work is done."
+        self._journal.append(HarnessSaid(text))
+        self._append({"role": "user", "content": text})
+        return None
+
+    def _do(self, calls: Sequence[ToolCall]) -> Stop | None:
+        """Run every call in order. One that ends the turn stays unanswered until `answer`."""
+        ends: Submitted | QuestionAsked | None = None
+        for number, wanted in enumerate(calls, start=1):
+            self._journal.append(ToolCalled(self._allowance.steps, wanted.id, wanted.name, wanted.arguments))
+            began = time.monotonic()
+            answer = call(wanted.name, wanted.arguments, self._tools, self._world)
+            seconds = time.monotonic() - began
+            if answer.plan is not None:
+                self._journal.append(PlanUpdated(answer.plan))
+            if answer.ends is not None and ends is None:
+                ends, self._pending = answer.ends, wanted
+                self._journal.append(ends)
+                continue
+            if answer.ends is not None:
+                answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
+            self._repetition.add(wanted.name, wanted.arguments, answer.text)
+            self._tell(wanted, self._remarked(answer, last=number == len(calls)), seconds)
+        if ends is not None:
+            return _stop_for(ends)
+        if self._repetition.stuck:
+            return Stop(
+                Ending.STUCK, "The model repeated the same calls with the same results and was stopped."
+            )
+        return None
+
+    def _remarked(self, answer: Answer, *, last: bool) -> Answer:
+        """The answer with what the harness has to add, said in a result so that the prefix stays the same."""
+        remarks = []
+        if self._repetition.warn:
+            remarks.append("[The same call gave the same result three times. Try something else.]")
+        if last and (notice := self._allowance.notice()):
+            remarks.append(notice)
+        if not remarks:
+            return answer
+        return Answer("\n\n".join([answer.text, *remarks]), answer.ok, answer.output)
+
+    def _tell(self, wanted: ToolCall, answer: Answer, seconds: float) -> None:
+        self._journal.append(
+            ToolAnswered(
+                step=self._allowance.steps,
+                call=wanted.id,
+                name=wanted.name,
+                ok=answer.ok,
+                text=answer.text,
+                seconds=seconds,
+                output=answer.output,
+            )
+        )
+        self._append({"role": "tool", "tool_call_id": wanted.id, "content": answer.text})
+
+    def _append(self, message: Message) -> None:
+        self._messages.append(message)
+
+
+def _stop_for(ends: Submitted | QuestionAsked) -> Stop:
+    if isinstance(ends, Submitted):
+        return Stop(Ending.SUBMITTED, ends.summary)
+    return Stop(Ending.NEEDS_INPUT, ends.question)

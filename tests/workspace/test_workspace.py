@@ -1,0 +1,280 @@
+"""The checkout, the control repository, and that nothing a command leaves behind decides what git does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ci_agent.errors import GitError, UsageError
+from ci_agent.journal.events import FileChanged
+from ci_agent.workspace import Author, Workspace, check_branch_name, open_source
+from tests.support.git_server import git_server
+from tests.support.repositories import Repository, make_repository
+
+_AUTHOR = Author("ci-agent", "ci-agent@example.org")
+_BRANCH = "feat/ai-task-1"
+
+
+def _workspace(repository: Repository, folder: Path, *, base: str | None = None) -> Workspace:
+    source = open_source(str(repository.path), base, folder / "clones").continuing(_BRANCH)
+    workspace = Workspace(source, folder / "session")
+    workspace.lay_out()
+    workspace.open_for_agent(source.branch_sha(_BRANCH) or source.base_sha, _BRANCH)
+    return workspace
+
+
+def _in(workspace: Workspace, script: str) -> str:
+    """What a command of the agent would do."""
+    done = subprocess.run(["sh", "-ec", script], cwd=workspace.root, capture_output=True, check=True)
+    return os.fsdecode(done.stdout)
+
+
+def _deliver(workspace: Workspace, message: str = "Change it") -> str:
+    source = workspace.source
+    parent = source.branch_sha(_BRANCH) or source.base_sha
+    sha = workspace.commit(workspace.tree(), parent, message, _AUTHOR)
+    workspace.hand_over(sha, _BRANCH)
+    return sha
+
+
+def test_the_work_arrives_as_a_branch_and_nothing_else_of_the_person_changes(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "my shop", {"a.txt": "1\n", "gone": "x\n"})
+    repository.write({"a.txt": "edited by hand\n", "untracked": "mine\n"})
+    repository.git("add", "a.txt")
+    before = repository.fingerprint()
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo 2 > a.txt; rm gone; mkdir -p d; echo n > d/new")
+    sha = _deliver(workspace)
+    workspace.remove()
+    assert repository.fingerprint() == before
+    assert repository.git("rev-parse", _BRANCH) == sha
+    assert repository.git("log", "--format=%an <%ae> %s", f"main..{_BRANCH}") == (
+        "ci-agent <ci-agent@example.org> Change it"
+    )
+    assert repository.git("diff", "--name-status", "main", _BRANCH).split() == [
+        "M", "a.txt", "A", "d/new", "D", "gone",
+    ]  # fmt: skip
+
+
+def test_git_in_the_checkout_shows_history_and_tags(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("tag", "v1.0")
+    workspace = _workspace(repository, tmp_path)
+    assert _in(workspace, "git describe --tags").strip() == "v1.0"
+    assert _in(workspace, "git status --porcelain") == ""
+    assert _in(workspace, "git rev-parse --abbrev-ref HEAD").strip() == _BRANCH
+    _in(workspace, "echo 2 > a")
+    assert "+2" in _in(workspace, "git diff")
+
+
+def test_what_a_command_does_with_git_means_nothing(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1\n"})
+    before = repository.git("for-each-ref")
+    workspace = _workspace(repository, tmp_path)
+    _in(
+        workspace,
+        "echo 2 > a; git -c user.name=x -c user.email=x commit -qam evil; git branch -f main HEAD;"
+        "git tag evil; git checkout -q --detach; git update-ref -d refs/heads/main; rm -rf .git/objects",
+    )
+    assert repository.git("for-each-ref") == before
+    sha = _deliver(workspace)
+    assert repository.show(sha, "a") == "2"
+    assert repository.git("log", "--format=%s", _BRANCH).splitlines() == ["Change it", "First commit"]
+
+
+def test_hooks_filters_and_monitors_that_a_command_left_are_not_run(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a.txt": "1\n"})
+    workspace = _workspace(repository, tmp_path)
+    trap = tmp_path / "trap"
+    script = tmp_path / "evil"
+    script.write_text(f"#!/bin/sh\necho ran >> {trap}\ncat\n")
+    script.chmod(0o755)
+    _in(
+        workspace,
+        f"git config core.hooksPath {tmp_path}/hooks; git config core.fsmonitor {script};"
+        f"git config filter.evil.clean {script}; git config filter.evil.smudge {script};"
+        f"git config diff.external {script}; git config core.pager {script};"
+        f"mkdir -p .git/hooks; cp {script} .git/hooks/pre-commit; cp {script} .git/hooks/post-checkout;"
+        "echo '* filter=evil diff=evil' > .gitattributes; echo 2 > a.txt",
+    )
+    # The control: with the repository that the command wrote, git does run what it left.
+    _in(workspace, "git add -A")
+    assert trap.exists()
+    trap.unlink()
+    sha = _deliver(workspace)
+    workspace.changes(sha)
+    workspace.diff(sha)
+    assert not trap.exists()
+    assert repository.show(sha, "a.txt") == "2"
+
+
+def test_a_repository_made_inside_the_checkout_is_left_out(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "git init -q inner; echo x > inner/f; echo 2 > a")
+    assert [change.path for change in workspace.changes(workspace.tree())] == ["a"]
+
+
+def test_a_submodule_stays_as_it_is(tmp_path: Path) -> None:
+    inner = make_repository(tmp_path / "inner", {"f": "1"})
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "lib")
+    repository.commit({}, "Add lib")
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "mkdir -p lib; echo x > lib/f; echo 2 > a")
+    sha = _deliver(workspace)
+    assert [change.path for change in workspace.changes(sha)] == ["a"]
+    assert repository.git("ls-tree", sha, "lib").startswith("160000 commit")
+
+
+def test_what_setup_and_tests_left_before_the_work_is_no_part_of_it(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1", "src/b": "1"})
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    workspace = Workspace(source, tmp_path / "session")
+    workspace.lay_out()
+    _in(
+        workspace, "echo x > 'report [1].log'; mkdir build; echo x > build/out; echo x > src/left; echo 9 > a"
+    )
+    workspace.exclude_what_is_there()
+    workspace.open_for_agent(source.base_sha, _BRANCH)
+    assert (workspace.root / "a").read_text() == "1"  # a tracked file that set-up changed is put back
+    assert (workspace.root / "build" / "out").exists()
+    _in(workspace, "echo y >> 'report [1].log'; echo y > build/more; echo y > report1.log; echo y > src/new")
+    assert [change.path for change in workspace.changes(workspace.tree())] == ["report1.log", "src/new"]
+    assert _in(workspace, "git status --porcelain").split() == ["??", "report1.log", "??", "src/new"]
+
+
+def test_droppings_of_test_runners_are_no_part_of_the_work(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    _in(
+        workspace,
+        "mkdir -p x/__pycache__ .pytest_cache node_modules/y; touch x/__pycache__/z.pyc node_modules/y/i",
+    )
+    assert workspace.changes(workspace.tree()) == ()
+
+
+def test_names_and_contents_of_any_kind_arrive_unchanged(tmp_path: Path) -> None:
+    files = {"späce \t\n name": b"\xff\x00\xfe", "crlf.txt": b"a\r\nb\r\n", "latin": "é".encode("latin-1")}
+    repository = make_repository(tmp_path / "shop", {**files, "kept": b"\x00\x01"})
+    workspace = _workspace(repository, tmp_path)
+    (workspace.root / "crlf.txt").write_bytes(b"a\r\nc\r\n")
+    (workspace.root / "kept").write_bytes(b"\x00\x02")
+    Path(os.fsdecode(os.fsencode(workspace.root) + b"/\xff\xfe")).write_bytes(b"x\n")
+    sha = _deliver(workspace)
+    assert workspace.changes(sha) == (
+        FileChanged("crlf.txt", 1, 1),
+        FileChanged("kept", None, None),
+        FileChanged("��", 1, 0),
+    )
+    raw = subprocess.run(
+        ["git", "show", f"{sha}:crlf.txt"], cwd=repository.path, capture_output=True, check=True
+    )
+    assert raw.stdout == b"a\r\nc\r\n"
+
+
+def test_the_patch_takes_the_base_to_the_result_binary_files_included(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1\n", "b": b"\x00\x01", "old": "same\n" * 20})
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo 2 > a; printf '\\000\\003' > b; git mv old new; printf 'no end' > c; chmod +x a")
+    sha = _deliver(workspace)
+    patch = tmp_path / "it.patch"
+    patch.write_bytes(workspace.diff(sha))
+    repository.git("apply", "--index", str(patch))
+    assert repository.git("write-tree") == repository.git("rev-parse", f"{sha}^{{tree}}")
+    assert FileChanged("new", 0, 0, "old") in workspace.changes(sha)
+
+
+def test_an_earlier_runs_branch_is_gone_on_with(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1\n"})
+    first = _workspace(repository, tmp_path / "1")
+    _in(first, "echo 2 > a")
+    one = _deliver(first)
+    repository.commit({"other": "moved on\n"}, "The base moves on")
+    second = _workspace(repository, tmp_path / "2")
+    assert (second.root / "a").read_text() == "2\n"
+    _in(second, "echo 3 > b")
+    two = _deliver(second)
+    assert repository.git("rev-parse", f"{two}^") == one
+    assert [change.path for change in second.changes(two)] == ["a", "b"]
+
+
+def test_a_branch_that_somebody_moved_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    repository.git("checkout", "--quiet", "-b", _BRANCH)
+    theirs = repository.commit({"a": "theirs"})
+    repository.git("checkout", "--quiet", "main")
+    _in(workspace, "echo ours > a")
+    sha = workspace.commit(workspace.tree(), workspace.source.base_sha, "Ours", _AUTHOR)
+    with pytest.raises(GitError, match="rejected"):
+        workspace.hand_over(sha, _BRANCH)
+    assert repository.git("rev-parse", _BRANCH) == theirs
+
+
+def test_a_branch_that_is_checked_out_is_not_moved_under_a_persons_feet(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    repository.git("checkout", "--quiet", "-b", _BRANCH)
+    _in(workspace, "echo ours > a")
+    sha = workspace.commit(workspace.tree(), workspace.source.base_sha, "Ours", _AUTHOR)
+    with pytest.raises(GitError, match="checked out"):
+        workspace.hand_over(sha, _BRANCH)
+
+
+def test_a_shallow_clone_can_be_worked_on(tmp_path: Path) -> None:
+    full = make_repository(tmp_path / "full", {"a": "1"})
+    full.commit({"a": "2"})
+    full.git("clone", "--quiet", "--depth=1", full.path.as_uri(), str(tmp_path / "shallow"))
+    shallow = Repository(tmp_path / "shallow")
+    workspace = _workspace(shallow, tmp_path)
+    _in(workspace, "git log --oneline; echo 3 > a")
+    sha = _deliver(workspace)
+    assert shallow.show(sha, "a") == "3"
+
+
+def test_a_push_takes_one_branch_over_http_with_a_password(tmp_path: Path) -> None:
+    seed = make_repository(tmp_path / "seed", {"a": "1"})
+    bare = tmp_path / "srv" / "shop.git"
+    seed.git("clone", "--quiet", "--bare", str(seed.path), str(bare))
+    with git_server(tmp_path / "srv") as server:
+        url = server.url("shop.git", user="oauth2", password="s3cret")
+        source = open_source(url, None, tmp_path / "clones")
+        workspace = Workspace(source, tmp_path / "session")
+        workspace.lay_out()
+        workspace.open_for_agent(source.base_sha, _BRANCH)
+        _in(workspace, "echo 2 > a")
+        sha = _deliver(workspace)
+        assert source.remote is not None
+        workspace.push(sha, _BRANCH, source.remote)
+    refs = subprocess.run(
+        ["git", "for-each-ref", "--format=%(refname) %(objectname)"],
+        cwd=bare,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert refs.splitlines() == [f"refs/heads/{_BRANCH} {sha}", f"refs/heads/main {source.base_sha}"]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "session").rglob("*") if path.is_file())
+    assert b"s3cret" not in kept
+
+
+def test_read_only_folders_of_tests_can_be_removed(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "mkdir -p locked/in; touch locked/in/f; chmod 500 locked/in locked")
+    workspace.remove()
+    assert not workspace.root.exists()
+
+
+@pytest.mark.parametrize("name", ["-x", "a b", "a..b", "a~1", "", "refs/heads/../x", "a.lock", "@{-1}"])
+def test_a_name_git_would_not_take_for_a_branch_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="branch name"):
+        check_branch_name(name)
+
+
+def test_an_ordinary_branch_name_is_fine() -> None:
+    check_branch_name("feat/ai-task-12")
