@@ -29,7 +29,7 @@ test-tools: $(VENV)/.test-installed
 
 # The generated pages: configuration and command line.
 docs: $(VENV)/.installed
-	$(BIN)/python -m ci_agent.config --write
+	$(BIN)/python -m ci_agent.config > docs/configuration.md
 	$(BIN)/python -m ci_agent.cli.document
 
 bench: $(VENV)/.installed

@@ -6,11 +6,13 @@ context and goes out as it is. Models are files of this folder; `open_model` kno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Protocol
 
 from ci_agent.errors import CiAgentError
+from ci_agent.journal.events import ModelRetried
 from ci_agent.task import Ending, Usage
 
 Message = dict[str, Any]
@@ -58,3 +60,47 @@ class Model(Protocol):
         Raises `ModelError` when there will be no answer.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model costs, in US dollars per million tokens."""
+
+    input: float
+    cached_input: float  # for the part of the input that the provider's cache served
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How to reach a model and how patient to be with it. All times in seconds."""
+
+    base_url: str | None = None  # None: the model's own home
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = 600.0  # of one request
+    tries: int = 8  # requests for one reply
+    first_wait: float = 2.0  # before the second try; doubled from then on
+    total_wait: float = 600.0  # after the first failed try, no new one begins later than this
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    prices: Prices | None = None  # None: looked up by the model's name
+
+
+def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetried], None]) -> Model:
+    """The model called `name`: `PREFIX:REST` where the prefix is registered, else a name for `openai`.
+
+    `on_retry` is told of each failed try before the wait that follows it. Nothing is sent before the first
+    reply is asked for. Raises `ModelError` for a recording that can't be read.
+    """
+    prefix, colon, rest = name.partition(":")
+    if not colon or prefix not in _FILES:  # many names hold a colon of their own: `llama3.1:8b`
+        prefix, rest = "openai", name
+    model: Model = import_module(_FILES[prefix]).open_model(rest, settings, on_retry)
+    return model
+
+
+# Prefix -> the module whose `open_model(rest, settings, on_retry)` opens it. A new model: a file and a line.
+_FILES = {
+    "openai": "ci_agent.models.openai",
+    "replay": "ci_agent.models.replay",
+}

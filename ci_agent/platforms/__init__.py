@@ -43,6 +43,7 @@ class Comment:
     text: str
     created: datetime
     url: str
+    ours: bool  # carries our hidden marker, so it is not somebody's word
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,15 @@ class Written(Generic[T]):
 
     item: T
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """How people go on from here. Shown in comments and merge requests."""
+
+    fetch: str  # a shell command that brings the work branch to the reader's machine
+    feedback: str  # a sentence in Markdown: how to ask for something else
+    go_on: str  # a sentence in Markdown: how to go on where it ended unsolved or with a question
 
 
 class Platform(Protocol):
@@ -95,11 +105,26 @@ class Platform(Protocol):
         ...
 
     def ensure_merge_request(
-        self, source: str, target: str, *, title: str, text: str, draft: bool, labels: Sequence[str]
+        self,
+        source: str,
+        target: str,
+        *,
+        title: str,
+        text: str,
+        draft: bool,
+        add_labels: Sequence[str],
+        remove_labels: Sequence[str],
     ) -> Written[MergeRequest]:
-        """An open merge request from `source` into `target` says all this: brought up to date, else opened."""
+        """An open merge request from `source` into `target` says all this: brought up to date, else opened.
+
+        One that was closed or merged stays as it is. Labels as in `change_labels`.
+        """
         ...
 
     def find_merge_request(self, source: str) -> MergeRequest | None:
         """The newest merge request from the branch `source`, open or not."""
+        ...
+
+    def guidance(self, number: str, branch: str) -> Guidance:
+        """What people can do about the work on an issue, in this platform's terms."""
         ...

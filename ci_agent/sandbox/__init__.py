@@ -52,3 +52,12 @@ class Sandbox(Protocol):
     def shell(self, script: str) -> Sequence[str]:
         """The words that run `script` in a shell."""
         ...
+
+
+def open_sandbox(home: Path, temporary: Path, extra: Sequence[str] = ()) -> Sandbox:
+    """The sandbox for this machine. `home` and `temporary` are folders for the commands, created where they
+    are missing; variables named in `extra` reach them. A new level is a file of this folder and a line here.
+    """
+    from ci_agent.sandbox.plain import Plain
+
+    return Plain(home, temporary, extra)

@@ -4,66 +4,31 @@ A tool gets arguments that fit its parameters and gives an `Answer`, the text th
 never raise for what a model can mend: they say what is wrong and how to call again.
 """
 
-from __future__ import annotations
+from ci_agent.tools.ask_user import AskUser
+from ci_agent.tools.bash import Bash
+from ci_agent.tools.calls import call, schema
+from ci_agent.tools.edit_file import EditFile
+from ci_agent.tools.read_file import ReadFile
+from ci_agent.tools.run_tests import RunTests
+from ci_agent.tools.search import Search
+from ci_agent.tools.submit import Submit
+from ci_agent.tools.tool import Answer, Parameter, Tool, ToolError, World
+from ci_agent.tools.update_plan import UpdatePlan
+from ci_agent.tools.write_file import WriteFile
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
-
-from ci_agent.journal.events import PlanItem, QuestionAsked, Submitted
-from ci_agent.sandbox import Sandbox
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One argument of a tool. `kind` is a JSON type, `array` holds strings; an int is clamped to its range."""
-
-    name: str
-    kind: str  # string, integer, boolean, array, object
-    description: str
-    required: bool = True
-    default: Any = None
-    minimum: int | None = None
-    maximum: int | None = None
-    items: Mapping[str, Any] | None = None  # JSON schema of the members of an array
+__all__ = ["Answer", "Parameter", "Tool", "ToolError", "World", "all_tools", "call", "schema"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a call came to. `ends` hands the turn back to the session: a hand-in or a question."""
-
-    text: str
-    ok: bool = True
-    output: str = ""  # the file in the outputs folder that holds the full text, where `text` is cut
-    plan: tuple[PlanItem, ...] | None = None
-    ends: Submitted | QuestionAsked | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a tool may touch.
-
-    `root` is the workspace. `outputs` is a folder outside it for output that is too long to show; commands
-    find it as `$AGENT_OUTPUTS`. `remaining` gives the seconds the session has left. `run_tests` runs the
-    project's tests, all of them or those its argument selects, and gives the facts as text.
-    """
-
-    root: Path
-    outputs: Path
-    sandbox: Sandbox
-    remaining: Callable[[], float]
-    run_tests: Callable[[str], str]
-    command_timeout: int  # seconds, the default of `bash`
-
-
-class Tool(Protocol):
-    """One thing the model may do."""
-
-    name: str
-    description: str
-    parameters: tuple[Parameter, ...]
-
-    def run(self, arguments: Mapping[str, Any], world: World) -> Answer:
-        """Do it. `arguments` was checked against `parameters`, defaults filled in."""
-        ...
+def all_tools() -> tuple[Tool, ...]:
+    """Every tool, in the order the model sees them. A new tool is a file of this folder and a line here."""
+    return (
+        Bash(),
+        ReadFile(),
+        WriteFile(),
+        EditFile(),
+        Search(),
+        UpdatePlan(),
+        RunTests(),
+        AskUser(),
+        Submit(),
+    )

@@ -52,7 +52,7 @@ def _handler(known: GitServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            data = self._body()
+            data = _body(self)
             known.addresses.append(self.path)
             if self.headers.get("Authorization") != f"Basic {login}":
                 self.send_response(401)
@@ -64,16 +64,6 @@ def _handler(known: GitServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             self.do_GET()
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            data = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                data += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return data
 
         def _answer(self, output: bytes) -> None:
             head, _, payload = output.partition(b"\r\n\r\n")
@@ -115,3 +105,14 @@ def _backend(known: GitServer, request: BaseHTTPRequestHandler, data: bytes) -> 
     return subprocess.run(
         ["git", "http-backend"], input=data, env=environment, capture_output=True, check=True
     ).stdout
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    if request.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    data = b""
+    while size := int(request.rfile.readline().split(b";")[0], 16):
+        data += request.rfile.read(size)
+        request.rfile.readline()
+    request.rfile.readline()
+    return data

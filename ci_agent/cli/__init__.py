@@ -1,0 +1,64 @@
+"""The command line: thin. Parse, build the parts, run, map the outcome to an exit code.
+
+Only click is imported here and at the top of the commands' modules, so that `--help` and `--version` answer
+at once; everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ci_agent import __version__
+from ci_agent.cli.config import config
+from ci_agent.cli.demo import demo
+from ci_agent.cli.run import run
+from ci_agent.errors import CiAgentError, Interrupted
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ci-agent")
+def cli() -> None:
+    """Turns issues into tested merge requests.
+
+    The model proposes, the harness proves: ci-agent lets a language model work on an issue in a copy of the
+    repository, runs the project's own tests before and after, and hands you a branch, a merge request text
+    and a test report. Your own checkout is never touched.
+
+    \b
+    Exit codes:
+      0    done: the change is on its branch, and no test is newly broken
+      1    the task failed; what there is of it is saved
+      2    the call, the repository or the configuration is not one to work with
+      3    a key or token is missing, wrong or lacks a right
+      4    a limit was hit: steps, time, money or tokens
+      5    suspended: a person has to answer a question
+      130  interrupted (SIGINT); 143: terminated (SIGTERM)
+    """
+
+
+for command in (run, demo, config):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The entry point of `ci-agent`: runs the command line and exits."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("ci-agent: interrupted", err=True)
+        code = 130
+    except Interrupted as signal:
+        click.echo("ci-agent: interrupted", err=True)
+        code = 128 + signal.signal
+    except CiAgentError as error:
+        click.echo(f"ci-agent: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:  # the reader of our output is gone, `ci-agent … | head`
+        sys.stderr.close()
+        code = 141
+    sys.exit(code if isinstance(code, int) else 0)

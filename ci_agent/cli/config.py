@@ -1,0 +1,36 @@
+"""`ci-agent config`: what is set, and where it came from."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def config() -> None:
+    """Show the configuration."""
+
+
+@config.command()
+@click.option(
+    "-r", "--repo", "repository", metavar="PATH|URL", default=".", help="The repository.  [default: here]"
+)
+@click.option("--base", metavar="BRANCH", help="Read .ci-agent.yml from it.  [default: what is checked out]")
+@click.option("--state-dir", metavar="DIR", help="Where issues and sessions are kept.")
+def show(*, repository: str, **flags: object) -> None:
+    """Print each effective value and where it came from.
+
+    Values come from the defaults, `.ci-agent.yml` in the base branch's commit, the environment, and flags, in
+    this order of rising weight. Secrets are shown as `***`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from ci_agent.cli.job import load_settings
+
+    loaded, _ = load_settings(repository, {name: value for name, value in flags.items() if value is not None})
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Setting", "Value", "From"):
+        table.add_column(heading, overflow="fold")
+    for row in loaded.rows():
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print(table)

@@ -1,0 +1,287 @@
+"""From a request on the command line to an outcome: builds the parts and runs the session.
+
+The only place that chooses the parts: platform, sandbox, model, observers. It decides nothing of the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from ci_agent import config, reporting, session
+from ci_agent.config import Config
+from ci_agent.errors import Interrupted, UsageError
+from ci_agent.journal import Journal
+from ci_agent.journal.events import ModelRetried
+from ci_agent.models import ModelSettings, Prices, open_model
+from ci_agent.platforms import Issue
+from ci_agent.platforms.local import Local
+from ci_agent.sandbox.plain import Plain
+from ci_agent.task import Limits, Outcome, Task
+from ci_agent.workspace import Source, Workspace, check_branch_name, identity, open_source
+
+
+
+_TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
+
+# Which setting each flag of the command line stands for.
+_FLAGS = {
+    "base": "git.base",
+    "branch": "git.branch",
+    "push": "git.push",
+    "model": "model.name",
+    "max_iterations": "limits.max_iterations",
+    "timeout": "limits.timeout",
+    "max_cost": "limits.max_cost",
+    "setup": "verification.setup",
+    "test": "verification.test",
+    "output_dir": "report.output_dir",
+    "state_dir": "state_dir",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for on the command line. One of `description` and `issue_file` is given."""
+
+    description: str | None
+    issue_file: Path | None
+    repository: str
+    flags: Mapping[str, object]  # by the option's name, only those that were given
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a request."""
+
+    outcome: Outcome
+    report: Path
+    platform: Local
+    task: Task
+
+    @property
+    def exit_code(self) -> int:
+        return self.outcome.exit_code
+
+
+def work(request: Request) -> Done:
+    """Do what was asked for, showing it on the terminal. Raises `CiAgentError` when it can't even begin."""
+    settings, source = settle(request.repository, request.flags)
+    state = state_folder(settings)
+    platform = Local(state / "local" / _slug(source), source.address)
+    issue = _issue(request, platform, source)
+    branch = settings.git.branch.replace("{issue}", issue.number)
+    source = _ready(source, branch)
+    task = Task(
+        issue=issue.number,
+        title=issue.title,
+        text=issue.text,
+        repository=source.address,
+        base=source.base,
+        base_sha=source.base_sha,
+        branch=branch,
+        requester=identity(source),
+    )
+    folder = _session_folder(settings, state, issue.number)
+    journal = Journal(folder / "session.jsonl")
+
+    def note_retry(retry: ModelRetried) -> None:
+        journal.append(retry)
+
+    with _shown(journal, as_json=request.as_json), interruptible():
+        workspace = Workspace(source, folder)
+        outcome = session.run(
+            session.Parts(
+                task=task,
+                limits=_limits(settings),
+                config=settings,
+                platform=platform,
+                workspace=workspace,
+                sandbox=Plain(_made(folder / "home"), _made(folder / "tmp"), settings.sandbox.env),
+                model=open_model(settings.model.name, _model_settings(settings), note_retry),
+                journal=journal,
+                folder=folder,
+            )
+        )
+    report = _report(settings, journal, folder)
+    for scratch in ("home", "tmp"):
+        shutil.rmtree(folder / scratch, ignore_errors=True)
+    if not request.as_json:
+        click.echo(reporting.closing(journal.events, report=str(report)))
+    journal.close()
+    return Done(outcome, report, platform, task)
+
+
+def settle(repository: str, flags: Mapping[str, object]) -> tuple[Config, Source]:
+    """The effective configuration and the repository it was read from."""
+    loaded, source = load_settings(repository, flags)
+    return loaded.config, source
+
+
+def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.Loaded, Source]:
+    """The configuration with the origin of each value: environment and flags say where to look, the file of
+    the base branch's commit adds the rest."""
+    given = {_FLAGS[name]: value for name, value in flags.items()}
+    first = config.load(file=None, environment=os.environ, flags=given).config
+    source = open_source(repository, first.git.base, state_folder(first) / "clones")
+    content = source.file(config.FILE_NAME)
+    file = (config.FILE_NAME, content) if content is not None else None
+    loaded = config.load(file=file, environment=os.environ, flags=given)
+    if loaded.config.git.base not in (None, source.base):
+        source = open_source(repository, loaded.config.git.base, state_folder(first) / "clones")
+    return loaded, source
+
+
+def state_folder(settings: Config) -> Path:
+    """Where issues, clones and sessions are kept."""
+    if settings.state_dir:
+        return Path(settings.state_dir).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("ci-agent"))
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise `Interrupted`, once; a second one ends the process on the spot."""
+
+    def first(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, second)
+        signal.signal(signal.SIGTERM, second)
+        raise Interrupted(number)
+
+    def second(number: int, _frame: FrameType | None) -> None:
+        os._exit(128 + number)  # the journal is on the disk already
+
+    before = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _issue(request: Request, platform: Local, source: Source) -> Issue:
+    if request.issue_file is not None:
+        return platform.import_issue(request.issue_file).item
+    text = (request.description or "").strip()
+    title, _, rest = text.partition("\n")
+    if len(title) > _TITLE_LENGTH:
+        title, rest = title[: _TITLE_LENGTH - 1].rstrip() + "…", text
+    return platform.create_issue(title, rest.strip(), identity(source))
+
+
+def _ready(source: Source, branch: str) -> Source:
+    check_branch_name(branch)
+    if branch == source.base:
+        raise UsageError(f"{branch} is the base branch; the work needs a branch of its own, see --branch")
+    place = source.checked_out(branch)
+    if place is not None:
+        raise UsageError(
+            f"the branch {branch} is checked out in {place}, so it can't be moved. "
+            "Switch to another branch there, or give another name with --branch"
+        )
+    return source.continuing(branch)
+
+
+def _slug(source: Source) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.name).strip("-.") or "repository"
+    return f"{name}-{sha256(str(source.git_dir).encode()).hexdigest()[:8]}"
+
+
+def _session_folder(settings: Config, state: Path, issue: str) -> Path:
+    sessions = Path(settings.workspace.dir).expanduser() if settings.workspace.dir else state / "sessions"
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for number in range(1, 1000):
+        folder = sessions.resolve() / f"{stamp}-issue-{issue}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"no session folder can be made in {sessions}: {error.strerror}; see --state-dir"
+            ) from error
+        return folder
+    raise UsageError(f"{sessions} is full of sessions of this second")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _limits(settings: Config) -> Limits:
+    limits = settings.limits
+    return Limits(
+        iterations=limits.max_iterations,
+        minutes=limits.timeout,
+        cost=limits.max_cost,
+        input_tokens=limits.max_input_tokens,
+        output_tokens=limits.max_output_tokens,
+        verifications=limits.max_verifications,
+    )
+
+
+def _model_settings(settings: Config) -> ModelSettings:
+    model = settings.model
+    return ModelSettings(
+        base_url=model.base_url,
+        api_key=model.api_key,
+        timeout=model.timeout,
+        tries=model.tries,
+        max_output_tokens=model.max_output_tokens,
+        temperature=model.temperature,
+        prices=_prices(settings),
+    )
+
+
+@contextlib.contextmanager
+def _shown(journal: Journal, *, as_json: bool) -> Iterator[None]:
+    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines."""
+    if as_json:
+        journal.watch(reporting.JsonLines(sys.stdout))
+        yield
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        with reporting.LiveView(Console()) as view:
+            journal.watch(view)
+            yield
+    else:
+        journal.watch(reporting.PlainLog(sys.stdout))
+        yield
+
+
+def _report(settings: Config, journal: Journal, folder: Path) -> Path:
+    patch = folder / "diff.patch"
+    report = Path(settings.report.output_dir).expanduser().resolve()
+    reporting.write_folder(
+        report,
+        journal.events,
+        journal=journal.path,
+        logs=folder / "logs",
+        diff=patch.read_bytes() if patch.exists() else None,
+    )
+    return report
+
+
+def _prices(settings: Config) -> Prices | None:
+    own = settings.model.prices
+    if own.input is None or own.output is None:
+        return None
+    cached = own.input if own.cached_input is None else own.cached_input
+    return Prices(input=own.input, cached_input=cached, output=own.output)

@@ -1,0 +1,11 @@
+"""How a run is set up: `.ci-agent.yml`, environment and flags, checked, each value with its origin.
+
+The settings are written down in `definitions`; `load` puts them together; docs/configuration.md is printed by
+`python -m ci_agent.config`.
+"""
+
+from ci_agent.config.definitions import SETTINGS, Config
+from ci_agent.config.loading import FILE_NAME, Loaded, Origin, Row, load
+from ci_agent.config.settings import Setting, Source
+
+__all__ = ["FILE_NAME", "SETTINGS", "Config", "Loaded", "Origin", "Row", "Setting", "Source", "load"]

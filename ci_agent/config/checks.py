@@ -1,0 +1,93 @@
+"""Rules that single settings have beyond their type. Each takes a value and where it comes from, and gives
+what is wanted instead, or "" when all is well."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from ci_agent.config.settings import Source
+
+
+def branch_name(value: str, source: Source) -> str:
+    """A name that git takes for a branch (the rules of `git check-ref-format`)."""
+    del source
+    parts = value.split("/")
+    fits = (
+        not re.search(r"[\s~^:?*\[\\\x7f]|\.\.|@\{", value)
+        and not value.startswith("-")
+        and not value.endswith(".")
+        and value not in ("@", "HEAD")
+        and all(part and not part.startswith(".") and not part.endswith(".lock") for part in parts)
+    )
+    return "" if fits else "a branch name that git accepts is wanted, such as `main` or `feature/words`"
+
+
+def branch_of_issue(value: str, source: Source) -> str:
+    """A branch name in which `{issue}` stands for the number; on the command line it may be left out."""
+    if source is not Source.FLAG and "{issue}" not in value:
+        return "a name with `{issue}` in it is wanted, or all issues would share one branch"
+    filled = value.replace("{issue}", "1")
+    if "{" in filled or "}" in filled:
+        return "`{issue}` is the only thing that is filled in"
+    return branch_name(filled, source)
+
+
+def address(value: str, source: Source) -> str:
+    """An http(s) address that carries no password."""
+    del source
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", value)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        fits = False
+    if not fits:
+        return "an address is wanted, such as `https://host.example/v1`"
+    if "@" in parts.netloc:
+        return "an address without user and password is wanted; the key goes into `LLM_API_KEY`"
+    return ""
+
+
+def inside_when_in_file(value: Path, source: Source) -> str:
+    """From the file, a path that stays where it is put; a person at the command line may name any."""
+    return _inside(value.as_posix()) if source is Source.FILE else ""
+
+
+def inside(value: str, source: Source) -> str:
+    """A path or pattern that stays in the repository."""
+    del source
+    return _inside(value)
+
+
+def header_value(value: str, source: Source) -> str:
+    """What can be sent in the header of a request."""
+    del source
+    return "" if re.fullmatch(r"[!-~]+", value) else "only letters, digits and signs of ASCII are in a key"
+
+
+def variable_names(value: tuple[str, ...], source: Source) -> str:
+    """Names an environment variable can have."""
+    del source
+    wrong = [name for name in value if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
+    return f"{wrong[0]!r} is not the name of an environment variable" if wrong else ""
+
+
+def person_name(value: str, source: Source) -> str:
+    """What can stand before the address in a git identity."""
+    del source
+    return "a name without `<` and `>` is wanted" if re.search(r"[<>]", value) else ""
+
+
+def mail(value: str, source: Source) -> str:
+    """What can stand between the angle brackets of a git identity."""
+    del source
+    return "" if re.fullmatch(r"[^\s<>@]+@[^\s<>@]+", value) else "a mail address is wanted"
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts:
+        return "a relative path without `..` is wanted"
+    return ""

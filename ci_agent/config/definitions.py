@@ -1,0 +1,293 @@
+"""Every setting of ci-agent, once: its type, default, documentation, names and rules.
+
+The checks, `ci-agent config show` and docs/configuration.md are made from these fields. Nothing is read
+here. The docstring of a section is its introduction in the documentation.
+"""
+# ruff: noqa: RUF009 - `setting` is `dataclasses.field` with our description, no default shared by accident
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ci_agent.config import checks
+from ci_agent.config.settings import Setting, Source, collect, setting
+
+
+def _no_key_among_them(value: tuple[str, ...], source: Source) -> str:
+    keys = {name for item in SETTINGS if item.secret for name in item.variables}
+    leaked = sorted(keys.intersection(value))
+    return (
+        f"{leaked[0]} is a key, and keys never reach a command"
+        if leaked
+        else checks.variable_names(value, source)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSettings:
+    """What the model costs. With none of these, prices are looked up by the model's name; set them for a
+    model of your own, or a contract of your own. `input` and `output` go together."""
+
+    input: float | None = setting(
+        None, "Price of what the model reads.", unit="US$ per million tokens", minimum=0, example=0.25
+    )
+    cached_input: float | None = setting(
+        None,
+        "Price of what the model reads from the provider's cache. Not set: the price of `input`.",
+        unit="US$ per million tokens",
+        minimum=0,
+        example=0.025,
+    )
+    output: float | None = setting(
+        None, "Price of what the model writes.", unit="US$ per million tokens", minimum=0, example=2.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """Which language model does the work, and how it is reached."""
+
+    name: str = setting(
+        "gpt-5-mini",
+        "The model, by the name its endpoint knows it by. `replay:FILE` plays a recorded session.",
+        environment=("MODEL_NAME",),
+        flag="--model",
+    )
+    base_url: str | None = setting(
+        None,
+        "The endpoint: anything that speaks OpenAI's chat completions. Not set: OpenAI.",
+        environment=("LLM_BASE_URL", "OPENAI_BASE_URL"),
+        not_in_file="your key is sent there, so a repository must not choose it",
+        example="https://llm.example.org/v1",
+        check=checks.address,
+    )
+    api_key: str | None = setting(
+        None,
+        "The key for the endpoint. It is never shown and never given to a command.",
+        environment=("LLM_API_KEY", "OPENAI_API_KEY"),
+        secret=True,
+        not_in_file="a key in a file is a key in the history of the repository, for everyone who can read it",
+        check=checks.header_value,
+    )
+    timeout: float = setting(
+        600.0,
+        "How long one request may take. Models that think before they speak take minutes.",
+        unit="seconds",
+        above=0,
+        maximum=3600,
+    )
+    tries: int = setting(
+        8,
+        "How often one request is tried before the model counts as unavailable. Only what may pass is tried "
+        "again: lost connections, time-outs, full queues, errors of the server.",
+        minimum=1,
+        maximum=20,
+    )
+    max_output_tokens: int | None = setting(
+        None,
+        "The longest single answer. Not set: the endpoint decides.",
+        unit="tokens",
+        minimum=1,
+        maximum=10_000_000,
+        example=16_000,
+    )
+    temperature: float | None = setting(
+        None,
+        "How freely the model chooses its words. Not set: the endpoint decides; some models refuse any other.",
+        minimum=0,
+        maximum=2,
+        example=0.2,
+    )
+    prices: PriceSettings = field(default_factory=PriceSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """What one session may use, over all the jobs that work on it. The first limit that is reached ends the
+    work; what is there by then is kept and shown."""
+
+    max_iterations: int = setting(
+        50,
+        "Answers of the model. What a strong model can solve it nearly always solves within 50, and a session "
+        "that goes in circles is over before it costs much; a model that takes many small steps may need 150.",
+        unit="answers",
+        environment=("MAX_ITERATIONS",),
+        flag="--max-iterations",
+        minimum=1,
+        maximum=10_000,
+    )
+    timeout: float = setting(
+        60.0,
+        "Wall time. Most tasks take minutes; the hour leaves room for slow tests and full queues and is the "
+        "usual time-out of a CI job. Set it a little below that of your job, so that the last word is ours.",
+        unit="minutes",
+        flag="--timeout",
+        above=0,
+        maximum=10_080,
+    )
+    max_cost: float = setting(
+        3.0,
+        "Money spent on the model. A usual task costs from a few cents to a dollar, so 3 stops only what has "
+        "gone astray. It counts where the price of the model is known; see `model.prices`.",
+        unit="US$",
+        flag="--max-cost",
+        above=0,
+        maximum=10_000,
+    )
+    max_input_tokens: int = setting(
+        6_000_000,
+        "Tokens the model reads, all answers taken together. This and the next one hold where the price of "
+        "the model is not known and `max_cost` sees nothing: 50 answers over 120,000 tokens of context each.",
+        unit="tokens",
+        minimum=1,
+        maximum=10_000_000_000,
+    )
+    max_output_tokens: int = setting(
+        150_000,
+        "Tokens the model writes, thoughts included, all answers taken together: 50 answers of 3,000 each.",
+        unit="tokens",
+        minimum=1,
+        maximum=1_000_000_000,
+    )
+    max_verifications: int = setting(
+        3,
+        "How often a hand-in is tested. A first look at failing tests helps a model most, a second one a "
+        "little; after that it seldom finds the way.",
+        unit="runs",
+        minimum=1,
+        maximum=20,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationSettings:
+    """How the project is prepared and tested, before and after the work. The commands run in a shell at the
+    root of the repository."""
+
+    setup: str | None = setting(
+        None,
+        "Prepares a fresh checkout, once, for instance by installing what the tests need.",
+        flag="--setup",
+        lines=True,
+        example="pip install -e '.[test]'",
+    )
+    test: str | None = setting(
+        None,
+        "Runs the tests. Not set: found out from what lies in the repository. The word `none`: there are no "
+        "tests, and nothing is claimed about them.",
+        flag="--test",
+        lines=True,
+        example="pytest -q",
+    )
+    timeout: float = setting(
+        15.0, "How long one run of the tests may take.", unit="minutes", above=0, maximum=1440
+    )
+    junit: str | None = setting(
+        None,
+        "Where the test command leaves its results as JUnit XML, as a pattern relative to the root of the "
+        "repository. Not set: taken from the runners we know; from others only the exit code counts.",
+        example="build/test-results/**/*.xml",
+        check=checks.inside,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """How commands are run that the model or the project's tests ask for. They get an environment built for
+    them, not yours."""
+
+    env: tuple[str, ...] = setting(
+        (),
+        "Environment variables that are passed on to commands. In the environment: names with commas or "
+        "blanks between them. Keys of the model are refused.",
+        example=("DATABASE_URL", "PIP_INDEX_URL"),
+        check=_no_key_among_them,
+    )
+    command_timeout: int = setting(
+        120,
+        "How long one command of the model may take where it names no time of its own.",
+        unit="seconds",
+        minimum=1,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSettings:
+    """Where the work starts from and where it goes."""
+
+    base: str | None = setting(
+        None,
+        "The branch the work starts from and goes back to. Not set: the one that is checked out. Where the file "
+        "of that branch names another base, its other settings hold all the same.",
+        flag="--base",
+        example="main",
+        check=checks.branch_name,
+    )
+    branch: str = setting(
+        "feat/ai-task-{issue}",
+        "The branch the work is done on; `{issue}` stands for the issue's number, and only on the command "
+        "line may it be left out.",
+        flag="--branch",
+        check=checks.branch_of_issue,
+    )
+    user_name: str = setting(
+        "ci-agent", "The name in our commits.", environment=("GIT_USERNAME",), check=checks.person_name
+    )
+    user_email: str = setting(
+        "ci-agent@users.noreply.invalid",
+        "The mail address in our commits. The default reaches nobody, by design.",
+        environment=("GIT_EMAIL",),
+        check=checks.mail,
+    )
+    push: bool = setting(False, "Push the branch to the remote it came from.", flag="--push")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceSettings:
+    """Where the work is done on this machine."""
+
+    dir: Path | None = setting(
+        None,
+        "Where sessions and their checkouts are kept. Not set: `sessions` in the state folder.",
+        environment=("WORKSPACE_DIR",),
+        not_in_file="it is about this machine, not about the repository",
+        example="/var/tmp/ci-agent",  # noqa: S108 - an example of a path, nothing is written there
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """What is left behind for people and for CI."""
+
+    output_dir: Path = setting(
+        Path("ci-agent-report"),
+        "The folder of the report, relative to where ci-agent was called. In the file it must stay below that.",
+        flag="--output-dir",
+        check=checks.inside_when_in_file,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of a run."""
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    verification: VerificationSettings = field(default_factory=VerificationSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    git: GitSettings = field(default_factory=GitSettings)
+    workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+    state_dir: Path | None = setting(
+        None,
+        "Where ci-agent keeps what outlives a run: sessions, and issues and merge requests of the `local` "
+        "platform. Not set: the place your system has for that, such as `~/.local/state/ci-agent`.",
+        flag="--state-dir",
+        not_in_file="it is about this machine, not about the repository",
+        example="/var/lib/ci-agent",
+    )
+
+
+SETTINGS: tuple[Setting, ...] = tuple(collect(Config))

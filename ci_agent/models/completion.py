@@ -1,0 +1,175 @@
+"""Reading one chat completion, the answer of endpoints that call themselves OpenAI-compatible.
+
+Pure functions from what was received to text, calls and usage. What is odd but can be used is mended; what
+can't is `Unreadable`. The message stays as it came but for the mends, unknown fields included: providers keep
+reasoning and signatures in them and want them back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ci_agent.models import Message, ToolCall
+from ci_agent.task import Usage
+
+
+class Unreadable(Exception):  # noqa: N818 - the outcome of one try; whoever asked decides what it means
+    """What came back is no chat completion. `quoted` is the stranger's text, of any length and content."""
+
+    def __init__(self, reason: str, quoted: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.quoted = quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What one answer says. `message` goes back into the context."""
+
+    message: Message
+    text: str
+    calls: tuple[ToolCall, ...]
+    finish_reason: str
+    usage: Usage
+
+
+def decode(raw: bytes) -> Any:
+    """The JSON value in `raw`, with nothing in it that UTF-8 or JSON can't hold. Raises `Unreadable`."""
+    text = raw.decode("utf-8-sig", "replace")
+    try:
+        return _clean(json.loads(text))
+    except RecursionError:
+        raise Unreadable("the answer is nested too deeply", text) from None
+    except ValueError:
+        raise Unreadable("the answer is no JSON", text.strip() or "(nothing)") from None
+
+
+def read(answer: Any, context: Sequence[Message]) -> Completion:
+    """What `answer`, decoded JSON, says. `context` is what was asked. Raises `Unreadable`."""
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise Unreadable("the answer holds no message", json.dumps(answer, ensure_ascii=False))
+    mended, text, calls = read_message(message, context)
+    reason = choice.get("finish_reason")
+    if not isinstance(reason, str) or not reason:
+        reason = "tool_calls" if calls else "stop"
+    return Completion(mended, text, calls, reason, read_usage(answer.get("usage")))
+
+
+def read_message(message: Message, context: Sequence[Message]) -> tuple[Message, str, tuple[ToolCall, ...]]:
+    """The message as it can go back into `context`, its text, and its calls. Mending again changes nothing."""
+    mended = {**message, "role": "assistant"}
+    calls = _mend_calls(message.get("tool_calls"), context)
+    mended.pop("tool_calls", None)  # null and [] are refused by some when they come back
+    if calls:
+        mended["tool_calls"] = calls
+    content = message.get("content")
+    if content is not None and not isinstance(content, (str, list)):
+        content = mended["content"] = json.dumps(content, ensure_ascii=False)
+    if not content and not calls:
+        mended["content"] = ""  # a message with neither is refused when it comes back
+    text = _text(content) or _text(message.get("refusal"))
+    return mended, text, tuple(_call(entry) for entry in calls)
+
+
+def read_usage(usage: Any) -> Usage:
+    """The tokens an endpoint reports; zeros for what it does not. The cache's share goes by three names."""
+    if not isinstance(usage, dict):
+        return Usage()
+    prompt = _tokens(usage, "prompt_tokens")
+    # Gemini and xAI leave reasoning out of `completion_tokens`, yet bill it; the total holds it.
+    completion = max(_tokens(usage, "completion_tokens"), _tokens(usage, "total_tokens") - prompt)
+    cached = (
+        _tokens(usage.get("prompt_tokens_details"), "cached_tokens")
+        or _tokens(usage, "prompt_cache_hit_tokens")  # DeepSeek
+        or _tokens(usage, "cached_tokens")  # Moonshot
+    )
+    reasoning = _tokens(usage.get("completion_tokens_details"), "reasoning_tokens")
+    return Usage(prompt, min(cached, prompt), completion, min(reasoning, completion))
+
+
+def _tokens(counts: Any, name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    usable = isinstance(value, (int, float)) and 0 <= value < 2**53  # false for not-a-number too
+    return int(value) if usable and value is not None else 0
+
+
+def _text(content: Any) -> str:
+    """What a message's content says: a string, or parts, of which those of text count and thoughts don't."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "".join(_part(part) for part in parts)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
+        part = part.get("text")
+    return part if isinstance(part, str) else ""
+
+
+def _mend_calls(calls: Any, context: Sequence[Message]) -> list[dict[str, Any]]:
+    """Every call with an id of its own, a name that endpoints accept and its arguments as text."""
+    taken = set(_ids(context))
+    mended: list[dict[str, Any]] = []
+    for entry in calls if isinstance(calls, list) else []:
+        if not isinstance(entry, dict):
+            continue
+        function = entry.get("function")
+        function = function if isinstance(function, dict) else {}
+        id_ = entry.get("id")
+        if not isinstance(id_, str) or not id_ or id_ in taken:
+            id_ = _free_id(len(context) + len(mended), taken)
+        taken.add(id_)
+        function = {
+            **function,
+            "name": _name(function.get("name")),
+            "arguments": _arguments(function.get("arguments")),
+        }
+        mended.append({**entry, "id": id_, "type": "function", "function": function})
+    return mended
+
+
+def _ids(context: Iterable[Message]) -> Iterable[str]:
+    return (call["id"] for message in context for call in message.get("tool_calls", ()))
+
+
+def _free_id(number: int, taken: set[str]) -> str:
+    while f"call_{number}" in taken:
+        number += 1
+    return f"call_{number}"
+
+
+def _name(name: Any) -> str:
+    """OpenAI refuses a context in which a function's name is not of this alphabet and length."""
+    return re.sub("[^A-Za-z0-9_-]", "_", name)[:64] if isinstance(name, str) and name else "unnamed"
+
+
+def _arguments(arguments: Any) -> str:
+    if isinstance(arguments, str):
+        return arguments or "{}"
+    return "{}" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+
+
+def _call(entry: dict[str, Any]) -> ToolCall:
+    return ToolCall(entry["id"], entry["function"]["name"], entry["function"]["arguments"])
+
+
+def _clean(value: Any) -> Any:
+    """`value` with `?` for half surrogate pairs and null for not-a-number: only Python reads these."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

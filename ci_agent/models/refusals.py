@@ -1,0 +1,148 @@
+"""What it means when an endpoint answers with anything but success.
+
+Decides between "ask again" (`Failed`) and the endings of a session, and words them for people, with the next
+step. It sends nothing and waits for nothing. No text leaves here that still holds the key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from ci_agent.models import ModelError
+from ci_agent.models.retry import Failed, asked_wait
+from ci_agent.task import Ending
+
+RETRIED = frozenset({408, 409, 425, 429})  # and all from 500 on
+WORDS = 300  # characters of the endpoint's own text that people get to see
+SEARCHED = 10_000  # characters of it that are looked through for what it means
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is no success. `body` is decoded JSON, or text; header names are in lower case."""
+
+    status: int
+    body: object
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Who was asked for what, for the sentences. `mask` takes the key out of a text."""
+
+    host: str
+    model: str
+    mask: Callable[[str], str]
+
+
+def meaning(refusal: Refusal, endpoint: Endpoint, now: datetime) -> Failed | ModelError:
+    """The error to raise for `refusal`. `now` is in UTC."""
+    message = _message(refusal.body)
+    ending = _ending(refusal.status, f"{_codes(refusal.body)} {message}"[:SEARCHED].lower())
+    words = one_line(message, endpoint.mask)
+    answer = f"{endpoint.host} answered {refusal.status}" + (f": {words}" if words else "")
+    if ending is None:
+        return Failed(answer, asked_wait(refusal.headers, now))
+    return ModelError(ending, f"{answer.rstrip('.')}. {_next_step(ending, refusal, endpoint)}")
+
+
+def one_line(text: str, mask: Callable[[str], str]) -> str:
+    """What a stranger wrote, without the key, on one line of `WORDS` characters at most; of a page, the title."""
+    text = mask(text)  # before anything is cut, which could leave half the key behind
+    if text.lstrip().startswith("<"):
+        title = re.search("<title>([^<]{1,200})", text, re.IGNORECASE)
+        text = title[1] if title else "(a web page)"
+    line = " ".join(text[: 4 * WORDS].encode("utf-8", "replace").decode().split())
+    return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+
+
+def _ending(status: int, text: str) -> Ending | None:
+    """The first rule that fits; None: ask again."""
+    for statuses, words, ending in _RULES:
+        if status in statuses and (words is None or words.search(text)):
+            return ending
+    return None if status in RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR else Ending.LLM_UNAVAILABLE
+
+
+_QUOTA = re.compile(r"insufficient[_ ](quota|balance|credits?|funds)|credit balance is too low")
+
+_POLICY = re.compile(
+    "content[_ ](filter|policy|management policy)|usage polic"  # OpenAI, Azure
+    "|data_inspection_failed|inappropriate content"  # DashScope
+    "|input was flagged|requires moderation"  # OpenRouter
+)
+
+# The words of each, as their servers write them. OpenRouter, vLLM and Azure repeat OpenAI's.
+_CONTEXT = re.compile(
+    "context_length_exceeded|maximum context length|exceeds? the context window"  # OpenAI
+    "|prompt is too long|exceed context limit"  # Anthropic, Fireworks
+    "|input token count.*exceeds the maximum"  # Gemini
+    "|input is too long"  # Bedrock
+    "|maximum prompt length"  # xAI
+    "|reduce the length of the messages"  # Groq
+    "|too large for model with"  # Mistral
+    "|prompt token count.*exceeds the limit"  # GitHub Copilot
+    "|exceeded model token limit"  # Moonshot
+    "|context window exceeds limit"  # MiniMax
+    "|prompt exceeds max length"  # Zhipu
+    "|range of input length should be"  # DashScope
+    "|tokens.{0,40}max_new_tokens"  # TGI, Together
+    "|longer than the maximum model length"  # vLLM, older
+    "|exceeds the available context size|exceed_context_size"  # llama.cpp
+    "|greater than the context length|exceeds (the )?(maximum )?context length"  # LM Studio, Ollama
+    "|too many (input )?tokens|too many total text bytes"  # Cohere and others
+)
+# OpenAI's word for one request that is beyond the limit per minute: waiting won't help.
+_TOO_LARGE = re.compile("request too large")
+
+_RULES: tuple[tuple[frozenset[int], re.Pattern[str] | None, Ending], ...] = (
+    (frozenset({402}), None, Ending.LLM_QUOTA),
+    (frozenset({400, 403, 429}), _QUOTA, Ending.LLM_QUOTA),
+    (frozenset({400, 403, 422}), _POLICY, Ending.LLM_POLICY),
+    (frozenset({413}), None, Ending.CONTEXT),
+    (frozenset({400, 422}), _CONTEXT, Ending.CONTEXT),
+    (frozenset({429}), _TOO_LARGE, Ending.CONTEXT),
+    (frozenset({401, 403}), None, Ending.LLM_AUTH),
+)
+
+
+def _next_step(ending: Ending, refusal: Refusal, endpoint: Endpoint) -> str:
+    if ending is Ending.LLM_AUTH:
+        return f"Set OPENAI_API_KEY or LLM_API_KEY to a key that may use {endpoint.model} there"
+    if ending is Ending.LLM_QUOTA:
+        return "The account behind the key has no credit left: add some, or use another key"
+    if ending is Ending.LLM_POLICY:
+        return "The provider declined this text by its content policy: reword the issue, or use another model"
+    if ending is Ending.CONTEXT:
+        return "The conversation is longer than the model takes: use one that takes more, or a smaller task"
+    if refusal.status in range(300, 400):
+        return "It sends us elsewhere, and a key does not follow: set OPENAI_BASE_URL to the final address"
+    if refusal.status == HTTPStatus.NOT_FOUND:
+        return (
+            f"The endpoint does not know the model {endpoint.model}, or its address is incomplete: "
+            "check --model and OPENAI_BASE_URL (most addresses end in /v1)"
+        )
+    return f"Check that {endpoint.model} can be used with tools there and that the settings suit it"
+
+
+def _error(body: object) -> object:
+    """The part of `body` that is about the error. Gemini wraps it in a list, most in `error`."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    return body.get("error") or body if isinstance(body, dict) else body
+
+
+def _message(body: object) -> str:
+    error = _error(body)
+    if isinstance(error, dict):  # `detail` is FastAPI's
+        error = next((error[key] for key in ("message", "detail", "msg") if error.get(key)), error)
+    return "" if error is None or error == {} else str(error)
+
+
+def _codes(body: object) -> str:
+    error = _error(body)
+    return f"{error.get('code')} {error.get('type')}" if isinstance(error, dict) else ""

@@ -1,0 +1,106 @@
+"""The commit's message: an imperative title, what and why, the measured tests, and trailers.
+
+The model's words may fill the title and the body and nothing else: no line of theirs can become a trailer,
+close an issue, mention a person or end the message early.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from ci_agent.journal import Event
+from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.text import cut, one_line, plain
+from ci_agent.reporting.wording import comparison, counts
+
+TITLE = 72  # characters; what `git log --oneline` and the platforms show without cutting
+WIDTH = 72
+SUMMARY = 3000  # characters of the model's summary; a commit message is no place for more
+
+# Names that git, GitHub, GitLab or Gerrit act on wherever such a line stands.
+_TRAILER = re.compile(
+    r"^(\s*(?:[a-z]+-)+[a-z]+|\s*(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|refs?|cc|link|changelog|bug))\s*:",
+    re.IGNORECASE,
+)
+_PATCH_STARTS = ("---", "diff -", "Index: ", "#")  # git reads the end of the message, or a comment, here
+# What GitLab and `git rebase --autosquash` take as an order.
+_ORDER = re.compile(
+    r"^(?:[\[(](?:draft|wip)[\])]:?\s*|(?:draft|wip)\s*:\s*|wip\s+|(?:fixup|squash|amend)!\s*)+",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"[^<>@\s][^<>]* <[^<>@\s]+@[^<>@\s]+>")
+
+
+def commit_message(events: Sequence[Event]) -> str:
+    """The whole message, ending in a newline."""
+    summary = Summary.of(events)
+    body = "\n".join(_body(summary)).strip("\n")
+    parts = [change_title(summary), body, _measured(summary), _trailers(summary)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def change_title(summary: Summary) -> str:
+    """What the change does, on one line of at most `TITLE` characters: from the model's title, else the issue's."""
+    said = _title(summary.submitted.title) if summary.submitted else ""
+    if said:
+        return said
+    if summary.started is None:
+        return "Change what was asked for"
+    number = one_line(summary.started.issue, 20)
+    return _title(f"Address issue {number}: {summary.started.title}") or f"Address issue {number}"
+
+
+def _title(text: str) -> str:
+    line = one_line(plain(one_line(text, 500)), 500).lstrip("#/-*> ")
+    line = _ORDER.sub("", line)
+    line = _TRAILER.sub(r"\1 -", line)
+    line = cut(line.rstrip(" .…"), TITLE)
+    return line[:1].upper() + line[1:] if any(letter.isalnum() for letter in line) else ""
+
+
+def _body(summary: Summary) -> Iterator[str]:
+    text = summary.submitted.summary if summary.submitted else ""
+    if not text.strip() and summary.started:
+        text = f"Asked for in issue {summary.started.issue}: {summary.started.title}"
+    for line in plain(cut(text, SUMMARY)).split("\n"):
+        yield from map(_harmless, _wrapped(line.strip()))
+
+
+def _wrapped(line: str) -> list[str]:
+    bullet = re.match(r"[-*] |\d{1,3}[.)] ", line)
+    wrapper = textwrap.TextWrapper(
+        WIDTH - 1,  # `_harmless` may lengthen a line by one
+        subsequent_indent=" " * len(bullet[0]) if bullet else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapper.wrap(line) or [""]
+
+
+def _harmless(line: str) -> str:
+    line = _TRAILER.sub(r"\1 -", line)
+    return f" {line}" if line.startswith(_PATCH_STARTS) else line
+
+
+def _measured(summary: Summary) -> str:
+    if summary.no_tests:
+        return "Tests: none were found, so this change is not verified."
+    if summary.after is None:
+        return "Tests: not run on this change."
+    line = "; ".join(filter(None, [comparison(summary), counts(summary.after)]))
+    return textwrap.fill(f"Tests, run by ci-agent: {one_line(plain(line), 400)}.", WIDTH)
+
+
+def _trailers(summary: Summary) -> str:
+    """In the form `Word: value`, so that git itself knows them as trailers; the platforms read that form too."""
+    if summary.started is None:
+        return ""
+    number = one_line(summary.started.issue, 40)
+    word = "Closes" if summary.solved else "Refs"
+    lines = [f"{word}: #{number}" if number.isdigit() else f"{word}: {number}"]
+    requester = one_line(summary.started.requester, 200)
+    if requester == summary.started.requester and _PERSON.fullmatch(requester):
+        lines.append(f"Co-authored-by: {requester}")
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""The report folder: what a CI job keeps of a session, and what a person looks into afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ci_agent.errors import CiAgentError, JournalError
+from ci_agent.journal import Event, read
+from ci_agent.journal.events import SetupRan, TestsRan
+from ci_agent.reporting.junit import junit_report
+
+_JUNIT, _JOURNAL, _TEXT, _DIFF, _LOGS = "junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"
+_IGNORE = ".gitignore"
+
+
+def write_folder(
+    folder: Path,
+    events: Sequence[Event],
+    *,
+    journal: Path,
+    logs: Path,
+    diff: bytes | None,
+    merge_request: str | None,
+) -> None:
+    """Write the report of a session to `folder`, made if need be, in place of an earlier report.
+
+    `journal` and `logs` are the session's journal and its folder of logs. `diff` and `merge_request` are the
+    change as a patch and the merge request's text; None where there is none. Files that are no report are
+    left alone. In a folder of its own the report is hidden from git by a `.gitignore`. Raises `CiAgentError`
+    when the folder can't be written.
+    """
+    try:
+        own = not folder.exists() or not any(folder.iterdir())
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_earlier(folder)
+        if own:
+            _write(folder / _IGNORE, b"*\n")
+        _copy(journal, folder / _JOURNAL)
+        for name in _log_names(events):
+            _copy_log(logs, folder / _LOGS, name)
+        _write(folder / _JUNIT, junit_report(events, lambda name: _log(logs, name)).encode())
+        if diff is not None:
+            _write(folder / _DIFF, diff)
+        if merge_request is not None:
+            _write(folder / _TEXT, merge_request.encode("utf-8", "replace"))
+    except OSError as error:
+        raise CiAgentError(
+            f"the report can't be written to {folder}: {error.strerror}. The session itself is not touched by "
+            "this; choose another place with --output-dir"
+        ) from error
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove what an earlier report left: its own files, and the logs its journal names."""
+    earlier = folder / _JOURNAL
+    try:
+        names = list(_log_names(read(earlier))) if earlier.is_file() else []
+    except JournalError:
+        names = []  # no journal of ours, so the logs beside it are not ours either
+    for name in names:
+        if not (folder / _LOGS).is_symlink():
+            (folder / _LOGS / name).unlink(missing_ok=True)
+    for name in (_JUNIT, _JOURNAL, _TEXT, _DIFF):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _log_names(events: Iterable[Event]) -> list[str]:
+    """The logs of setup and tests that `events` name, as plain names inside the folder of logs."""
+    names = [event.fact.log for event in events if isinstance(event.fact, SetupRan | TestsRan)]
+    return [name for name in dict.fromkeys(names) if name and Path(name).name == name]
+
+
+def _copy_log(logs: Path, target: Path, name: str) -> None:
+    if not (logs / name).is_file():
+        return  # the run never got so far as to write one
+    if target.is_symlink():
+        target.unlink()
+    target.mkdir(exist_ok=True)
+    _copy(logs / name, target / name)
+
+
+def _log(logs: Path, name: str) -> str:
+    path = logs / name
+    if Path(name).name != name or not path.is_file():
+        return f"(there is no log {name})"
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    with source.open("rb") as reading, target.open("xb") as writing:
+        shutil.copyfileobj(reading, writing)
+
+
+def _write(target: Path, content: bytes) -> None:
+    # A file that is made anew is never written through a link that lay in its place.
+    target.unlink(missing_ok=True)
+    with target.open("xb") as file:
+        file.write(content)

@@ -1,0 +1,184 @@
+"""The one comment on the issue that is kept true from the first minute to the final word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ci_agent.journal import Event
+from ci_agent.journal.events import TestsCompared
+from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.text import code, one_line, prose, quote
+from ci_agent.reporting.wording import (
+    call,
+    comparison,
+    count,
+    counts,
+    duration,
+    headline,
+    paid,
+    sentence,
+    spent,
+)
+from ci_agent.task import Status
+
+QUOTED = 2500  # characters of the model's words; a comment is read on a telephone
+FAILURES = 3  # failing tests named in the final word
+PLAN = 12  # items of the model's plan
+_WEB = re.compile(r"https?://[^\s<>()\[\]]+")
+
+
+def progress_comment(events: Sequence[Event], *, next_step: str = "") -> str:
+    """The comment's text in Markdown, for whatever state the session is in.
+
+    `next_step` is a sentence in Markdown that says how a person goes on from an unsolved end or answers a
+    question on this platform; it is left out while the work goes on and when it is done.
+    """
+    summary = Summary.of(events)
+    if summary.status in {Status.COMPLETED, Status.FAILED, Status.SUSPENDED, Status.CANCELLED}:
+        said = _end(summary, next_step)
+    else:
+        said = _working(summary)
+    return "\n\n".join(part for part in said if part) + "\n"
+
+
+# --- while it works ---------------------------------------------------------------------------------------
+
+
+def _working(summary: Summary) -> list[str]:
+    head = ["**Working on it**", str(summary.status), duration(summary.seconds), spent(summary)]
+    lines = [_box(summary.issue is not None, _reading(summary))]
+    if not summary.no_tests:
+        lines.append(_box(summary.before is not None, f"Tests before: {_run(summary)}"))
+    lines += _change(summary)
+    if not summary.no_tests:
+        lines.append(_box(False, _tests_after(summary.compared)))
+    else:
+        lines.append(_box(False, "No tests were found, so the result can't be verified"))
+    return [_line(head), "\n".join(lines), _waiting(summary)]
+
+
+def _reading(summary: Summary) -> str:
+    read = summary.files_read
+    return f"Read the issue and {count(len(read), 'file')}" if read else "Read the issue"
+
+
+def _run(summary: Summary) -> str:
+    return prose(counts(summary.before)) if summary.before else "to come"
+
+
+def _change(summary: Summary) -> list[str]:
+    done = summary.submitted is not None and summary.status in {Status.TESTING, Status.COMMITTING}
+    if not summary.plan:
+        return [_box(done, "The change")]
+    items = [f"  {_box(item.done, prose(item.text, 160))}" for item in summary.plan[:PLAN]]
+    more = len(summary.plan) - PLAN
+    items += [f"  - … and {more:,} more"] if more > 0 else []
+    return [_box(done, "The change, by the model's own plan:"), *items]
+
+
+def _tests_after(compared: TestsCompared | None) -> str:
+    if compared is None:
+        return "Tests after, compared with before"
+    return f"Tests after, once more; round {compared.round} said: {prose(compared.reason)}"
+
+
+def _waiting(summary: Summary) -> str:
+    if summary.waiting:
+        return (
+            f"Waiting for the model: {prose(summary.waiting.reason)} "
+            f"(attempt {summary.waiting.attempt}, next in {duration(summary.waiting.wait_seconds)})."
+        )
+    return f"Now: {code(call(summary.tool))}" if summary.tool else ""
+
+
+def _box(done: bool, said: str) -> str:
+    return f"- [{'x' if done else ' '}] {said}"
+
+
+# --- the final word ---------------------------------------------------------------------------------------
+
+
+def _end(summary: Summary, next_step: str) -> list[str]:
+    if summary.question and summary.status is Status.SUSPENDED:
+        return _question(summary, next_step)
+    if summary.status is Status.COMPLETED:
+        return _done(summary)
+    head = f"**{headline(summary)}** {prose(sentence(summary), 1000)}".rstrip()
+    return [
+        head,
+        _failing(summary),
+        _words_without_change(summary),
+        _kept(summary),
+        next_step,
+        _figures(summary),
+    ]
+
+
+def _question(summary: Summary, next_step: str) -> list[str]:
+    who = one_line(summary.started.requester.split("<")[0], 80) if summary.started else ""
+    head = [
+        "**A question before I go on**",
+        f"waiting for {prose(who)}" if who else "",
+        spent(summary),
+    ]
+    asked = summary.question
+    choices = [f"{number}. {choice}" for number, choice in enumerate(asked.choices, 1)] if asked else []
+    words = "\n".join([asked.question if asked else "", *map(one_line, choices)])
+    return [_line(head), quote(words, lead="*The model asks:*"), next_step]
+
+
+def _done(summary: Summary) -> list[str]:
+    what = _where(summary)
+    head = f"**Done{': ' + what if what else ''}**"
+    proof = "not verified: no tests were found" if summary.no_tests else "verified"
+    said = _line([head, proof, comparison(summary), duration(summary.seconds), paid(summary)])
+    return [said, _words_without_change(summary)]
+
+
+def _failing(summary: Summary) -> str:
+    compared = summary.compared
+    if compared is None:
+        return ""
+    bad = [(change, "broken by this change") for change in compared.newly_broken]
+    bad += [(change, "failed before, too") for change in compared.still_failing]
+    lines = [f"- {code(change.id)} ({how})" + _because(change.message) for change, how in bad[:FAILURES]]
+    more = len(bad) - FAILURES
+    return "\n".join(lines + ([f"- … and {more:,} more"] if more > 0 else []))
+
+
+def _because(message: str) -> str:
+    return f": {code(message, 160)}" if message else ""
+
+
+def _words_without_change(summary: Summary) -> str:
+    """Without a merge request this is the only place where the model's reasons can be read."""
+    if summary.committed or not (summary.submitted and summary.submitted.summary.strip()):
+        return ""
+    return quote(summary.submitted.summary, lead="*In the model's words:*", limit=QUOTED)
+
+
+def _kept(summary: Summary) -> str:
+    where = _where(summary)
+    tests = comparison(summary)
+    return f"The work so far is kept: {where}{'; ' + tests if tests else ''}." if where else ""
+
+
+def _where(summary: Summary) -> str:
+    """Where the result lies: the merge request with a link if it has one, else the branch."""
+    if summary.merge_request:
+        name = f"merge request {one_line(summary.merge_request.number, 20)}"
+        draft = " (a draft)" if summary.merge_request.draft else ""
+        url = summary.merge_request.url
+        return (f"[{prose(name)}]({url})" if _WEB.fullmatch(url) else prose(name)) + draft
+    if summary.committed and summary.started:
+        return f"branch {code(summary.started.branch)}"
+    return ""
+
+
+def _figures(summary: Summary) -> str:
+    return _line([duration(summary.seconds), spent(summary)])
+
+
+def _line(parts: list[str]) -> str:
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,184 @@
+"""What is known of a session at one moment: a fold over its events.
+
+Every report starts here. `apply` takes one event in constant time, so that live views can follow along.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from ci_agent.journal import Event, Fact
+from ci_agent.journal.events import (
+    AgentStopped,
+    Committed,
+    IssueRead,
+    MergeRequestWritten,
+    ModelReplied,
+    ModelRetried,
+    Moment,
+    PlanItem,
+    PlanUpdated,
+    Pushed,
+    QuestionAsked,
+    SessionEnded,
+    SessionStarted,
+    SetupRan,
+    StatusChanged,
+    Submitted,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    ToolAnswered,
+    ToolCalled,
+    Verdict,
+    Warned,
+    WorkspaceReady,
+)
+from ci_agent.task import Ending, Status, Usage
+
+
+@dataclass(slots=True)
+class Summary:
+    """The facts so far. `None` means: that has not happened."""
+
+    status: Status = Status.PENDING
+    started: SessionStarted | None = None
+    issue: IssueRead | None = None
+    workspace: WorkspaceReady | None = None
+    setup: SetupRan | None = None
+    chosen: TestsChosen | None = None
+    before: TestsRan | None = None
+    after: TestsRan | None = None  # the last one
+    compared: TestsCompared | None = None  # the last one
+    plan: tuple[PlanItem, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    cost: float = 0.0  # US dollars, of the replies whose price is known
+    replies: int = 0
+    unpriced: int = 0  # replies whose price is not known
+    step: int = 0
+    tool: ToolCalled | None = None  # the call that runs now
+    retries: int = 0
+    waiting: ModelRetried | None = None  # the last retry, until the model answers
+    commands: list[str] = field(default_factory=list)  # what the agent ran with `bash`, in order
+    files_read: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+    submitted: Submitted | None = None
+    question: QuestionAsked | None = None
+    stopped: AgentStopped | None = None
+    committed: Committed | None = None
+    pushed: Pushed | None = None
+    merge_request: MergeRequestWritten | None = None
+    ended: SessionEnded | None = None
+    seconds: float = 0.0  # worked so far; the time between two jobs of a session does not count
+    last_at: datetime | None = None
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """What `events` add up to."""
+        summary = cls()
+        for event in events:
+            summary.apply(event)
+        return summary
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        if self.last_at is not None and self.ended is None:
+            self.seconds += max(0.0, (event.at - self.last_at).total_seconds())
+        self.last_at = event.at
+        self._take(event.fact)
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why the work stopped, or None while it goes on."""
+        if self.ended:
+            return self.ended.ending
+        return self.stopped.ending if self.stopped else None
+
+    @property
+    def no_tests(self) -> bool:
+        """There is nothing to run, or what there is contains no test."""
+        if self.compared:
+            return self.compared.verdict is Verdict.NO_TESTS
+        return self.chosen is not None and not self.chosen.command
+
+    @property
+    def solved(self) -> bool:
+        """Handed in, and what the harness could check holds. Everything else needs a person."""
+        held = self.no_tests or (self.compared is not None and self.compared.verdict is Verdict.VERIFIED)
+        return self.ending is Ending.SUBMITTED and held
+
+    def _take(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one line per kind of event, no decisions
+        match fact:
+            case SessionStarted():
+                self.started, self.ended, self.stopped, self.question = fact, None, None, None
+            case StatusChanged():
+                self.status = fact.status
+            case IssueRead():
+                self.issue = fact
+            case WorkspaceReady():
+                self.workspace = fact
+            case SetupRan():
+                self.setup = fact
+            case TestsChosen():
+                self.chosen = fact
+            case TestsRan(moment=Moment.BEFORE):
+                self.before = fact
+            case TestsRan(moment=Moment.AFTER):
+                self.after = fact
+            case TestsCompared():
+                self.compared = fact
+            case ModelReplied():
+                self._take_reply(fact)
+            case ModelRetried():
+                self.retries, self.waiting = self.retries + 1, fact
+            case ToolCalled():
+                self._take_call(fact)
+            case ToolAnswered():
+                self.tool = None
+            case PlanUpdated():
+                self.plan = fact.items
+            case QuestionAsked():
+                self.question = fact
+            case Submitted():
+                self.submitted = fact
+            case AgentStopped():
+                self.stopped, self.tool, self.waiting = fact, None, None
+            case Warned():
+                self.warnings.append(fact.text)
+            case Committed():
+                self.committed = fact
+            case Pushed():
+                self.pushed = fact
+            case MergeRequestWritten():
+                self.merge_request = fact
+            case SessionEnded():
+                self.ended, self.status, self.tool, self.waiting = fact, fact.status, None, None
+
+    def _take_reply(self, reply: ModelReplied) -> None:
+        self.step, self.waiting = reply.step, None
+        self.replies += 1
+        self.usage += reply.usage
+        if reply.cost is None:
+            self.unpriced += 1
+        else:
+            self.cost += reply.cost
+
+    def _take_call(self, call: ToolCalled) -> None:
+        self.tool = call
+        if call.name == "bash":
+            self.commands.append(argument(call, "command"))
+        elif call.name == "read_file":
+            self.files_read.add(argument(call, "path"))
+
+
+def argument(call: ToolCalled, name: str) -> str:
+    """The text argument `name` of a call; the arguments as the model wrote them, where there is none."""
+    try:
+        value = json.loads(call.arguments).get(name)
+    except (ValueError, AttributeError, RecursionError):
+        return call.arguments
+    return value if isinstance(value, str) else call.arguments

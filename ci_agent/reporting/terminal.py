@@ -1,0 +1,170 @@
+"""A session on a terminal or in a CI log: plain lines while it runs, and the words it ends with.
+
+No colours and no cursor movement; `live.py` has those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from ci_agent.journal import Event, Fact, encode
+from ci_agent.journal.events import (
+    AgentStopped,
+    Committed,
+    IssueRead,
+    MergeRequestWritten,
+    ModelRetried,
+    ObserverFailed,
+    PlanUpdated,
+    Pushed,
+    QuestionAsked,
+    SessionEnded,
+    SessionStarted,
+    SetupRan,
+    StatusChanged,
+    Submitted,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    ToolAnswered,
+    ToolCalled,
+    Warned,
+    WorkspaceReady,
+)
+from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.text import one_line
+from ci_agent.reporting.wording import (
+    call,
+    commit,
+    comparison,
+    count,
+    counts,
+    duration,
+    headline,
+    sentence,
+    spent,
+    tokens,
+)
+from ci_agent.task import Status
+
+WIDTH = 200  # characters of a line; longer ones help nobody in a log
+
+
+class PlainLog:
+    """Writes one line per noteworthy event to `stream`: the time in UTC and what happened."""
+
+    name = "log"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def observe(self, event: Event) -> None:
+        said = line(event.fact)
+        if said:
+            _write(self._stream, f"{event.at:%H:%M:%S} {one_line(said, WIDTH)}")
+
+
+class JsonLines:
+    """Writes the journal's own lines to `stream`."""
+
+    name = "json"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def observe(self, event: Event) -> None:
+        _write(self._stream, encode(event))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"  # a terminal may not know every character
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of event, no decisions
+    """What `fact` says in a log, not yet cleaned. Empty for what a reader of logs can do without."""
+    match fact:
+        case SessionStarted():
+            return f"ci-agent {fact.version}: issue {fact.issue}, {fact.title} ({fact.model}, sandbox: {fact.sandbox})"
+        case StatusChanged():
+            return f"== {fact.status}"
+        case IssueRead():
+            return f"issue {fact.issue} by {fact.author}, {count(fact.comments, 'comment')}: {fact.url}"
+        case WorkspaceReady():
+            how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
+            return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
+        case SetupRan():
+            how = "timed out" if fact.timed_out else f"exit code {fact.exit_code}"
+            return f"setup, {how}, {duration(fact.seconds)}: {fact.command}"
+        case TestsChosen():
+            return f"tests: {fact.command} ({fact.why})" if fact.command else f"tests: none ({fact.why})"
+        case TestsRan():
+            return f"tests {fact.moment}: {counts(fact)} in {duration(fact.seconds)}"
+        case TestsCompared():
+            return f"round {fact.round}: {fact.verdict}: {fact.reason}"
+        case ModelRetried():
+            return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
+        case ToolCalled():
+            return f"step {fact.step}: {call(fact, WIDTH)}"
+        case ToolAnswered(ok=False):
+            return f"step {fact.step}: {fact.name} failed: {fact.text}"
+        case PlanUpdated():
+            return f"the model's plan: {sum(item.done for item in fact.items)} of {len(fact.items)} done"
+        case QuestionAsked():
+            return f"the model asks: {fact.question}"
+        case Submitted():
+            return f"handed in; the model says: {fact.title}"
+        case AgentStopped():
+            return f"the agent stopped: {fact.ending}" + (f", {fact.detail}" if fact.detail else "")
+        case Warned():
+            return f"warning: {fact.text}"
+        case ObserverFailed():
+            return f"warning: the {fact.observer} failed and is left out from here on: {fact.error}"
+        case Committed():
+            return f"commit {commit(fact.sha)}, {count(len(fact.files), 'file')}: {fact.title}"
+        case Pushed():
+            return f"pushed {fact.branch} to {fact.remote}"
+        case MergeRequestWritten():
+            return f"{'draft ' * fact.draft}merge request {fact.number}: {fact.url}"
+        case SessionEnded():
+            return f"== {fact.status} after {duration(fact.seconds)}: {fact.sentence}"
+    return ""
+
+
+def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
+    """The last words of a run, in plain text: how it ended, the tests, and where everything is.
+
+    `places` names what the caller knows and the journal does not, e.g. `{"report": "ci-agent-report/"}`.
+    """
+    summary = Summary.of(events)
+    rows: dict[str, str] = {}
+    if summary.question and summary.status is Status.SUSPENDED:
+        rows |= {f"{number}.": choice for number, choice in enumerate(summary.question.choices, 1)}
+    if summary.before or summary.after:
+        rows["tests"] = f"before: {counts(summary.before)}"
+        rows[""] = f"after:  {counts(summary.after)}"
+    elif summary.no_tests:
+        rows["tests"] = "none were found"
+    if summary.committed and summary.started:
+        rows["branch"] = f"{summary.started.branch} ({commit(summary.committed.sha)})"
+    if summary.merge_request:
+        draft = " (draft)" if summary.merge_request.draft else ""
+        rows["merge request"] = f"{summary.merge_request.number}{draft}  {summary.merge_request.url}"
+    rows |= places
+    if summary.started:
+        used = [duration(summary.seconds), spent(summary), tokens(summary)]
+        rows["used"] = ", ".join(part for part in used if part)
+    width = max(map(len, rows), default=0)
+    lines = [f"  {name:<{width}}  {one_line(value, 500)}" for name, value in rows.items() if value]
+    return "\n".join([one_line(_outcome(summary), 1000), *lines]) + "\n"
+
+
+def _outcome(summary: Summary) -> str:
+    if summary.question and summary.status is Status.SUSPENDED:
+        return f"Waiting for an answer. The model asks: {summary.question.question}"
+    if summary.status is Status.COMPLETED and summary.solved:
+        said = "not verified: no tests were found" if summary.no_tests else f"verified: {comparison(summary)}"
+        return f"Done, {said}."
+    return f"{headline(summary)} {sentence(summary)}"

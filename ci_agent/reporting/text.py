@@ -1,0 +1,182 @@
+"""Makes text from strangers and models harmless where it is shown: in Markdown, in plain text, on terminals.
+
+The one place for it. Rules that hold for every result: no control or invisible character, no HTML, no link,
+no mention, no reference to or closing of an issue, no line that GitLab would take for a quick action.
+Platforms read some of these from the raw text, before or beside Markdown, so escaping for Markdown alone
+would not do: GitLab looks for `/command` at line starts and for `Closes #12` even inside code.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+_LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+# ECMA-48: control sequences, operating system commands (titles, hyperlinks), and two-byte escapes.
+_TERMINAL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b[@-Z\\^_]|\x9b[0-?]*[ -/]*[@-~]"
+)
+
+# Control characters but tab and newline; soft hyphens, joiners, zero-width and direction marks, fillers,
+# variation selectors and tag characters of plane 14 (a way to hide whole sentences).
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# "Closes #12", "fixed: group/project!3", "Resolving issue ABC-12": a word that closes issues, up to the thing
+# closed. The words are those of GitHub's documentation and GitLab's default `issue_closing_pattern`.
+_CLOSING = re.compile(
+    r"\b((?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)"
+    r"\s*:?\s*(?:issues?\s*:?\s*)?)(?=[^\s`]*(?:[#!&]\d|://|[A-Z0-9_]-\d))",
+    re.IGNORECASE,
+)
+
+# The same for the key of an issue in another tracker; these names look like one and are none.
+_CLOSING_KEY = re.compile(
+    r"\b((?i:clos|fix|resolv|implement)\w*\s*:?\s+(?:(?i:issues?)\s+)?)"
+    r"(?!(?:UTF|SHA|ISO|RFC|PEP|CVE)-)([A-Z][A-Z0-9_]+-\d+)"
+)
+
+# Words that platforms turn into something: mentions and addresses, references, trackers' keys, links.
+_LIVE = re.compile(r"@\w|[#!&]\d|://|\bwww\.|\b[A-Z][A-Z0-9_]+-\d")
+_BEFORE, _AFTER = "([{<\"'\u201c\u2018", ")]}>\"'\u201d\u2019.,;:!?"  # punctuation around a word
+_CODE_SPAN = re.compile(r"(`[^`]+`)")
+_SPECIAL = re.compile(r"[\\`*\[\]$|~]|(?<![^\W_])_|_(?![^\W_])")
+_LIST_ITEM = re.compile(r"([-*+•]|\d{1,3}[.)])\s+")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+
+
+def clean(text: str) -> str:
+    """`text` with plain newlines and without what can't be seen: controls, terminal sequences, marks."""
+    text = _TERMINAL.sub("", _LINE_ENDS.sub("\n", text))
+    return _SURROGATE.sub("\ufffd", _UNSEEN.sub("", text))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`, the cut marked with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`text`, cleaned, on one line of at most `limit` characters. Runs of blanks stay: they may matter."""
+    parts = (part.strip() for part in re.split(r"[\n\t]", clean(text)))
+    return cut(" ".join(part for part in parts if part), limit)
+
+
+def code(text: str, limit: int = 200) -> str:
+    """Inline code that shows `text` as it is, backticks included."""
+    return _spans(one_line(text, limit) or "(empty)")
+
+
+def cell(text: str, limit: int = 200) -> str:
+    """Inline code for a cell of a table.
+
+    A bar splits cells even inside code, and parsers differ on backslashes before it, so text with a bar is
+    written as HTML with all its punctuation as entities.
+    """
+    line = one_line(text, limit) or "(empty)"
+    if "|" not in line:
+        return _spans(line)
+    return "<code>" + "".join(c if c.isalnum() or c in " ./" else f"&#{ord(c)};" for c in line) + "</code>"
+
+
+def prose(text: str, limit: int = 500) -> str:
+    """One line of inert Markdown that reads as `text`. Code in single backticks stays code."""
+    line = _inline(one_line(text, limit))
+    if line[:1] in {"/", "#", "+", "-", "=", ":"}:
+        return "\\" + line
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
+
+
+def quote(text: str, *, lead: str = "", limit: int = 4000) -> str:
+    """`text` as an inert block quote: paragraphs, lists and code lines stay, all else reads as written.
+
+    `lead` is Markdown of ours that says whose words these are. At most `limit` characters are kept.
+    """
+    lines = list(_quoted_lines(cut(clean(text).strip(), limit)))
+    if lead and lines and not _LIST_ITEM.match(lines[0]):
+        lines[0] = f"{lead} {lines[0]}"
+    elif lead:
+        lines[:0] = [lead, ""]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+def shell_block(lines: list[str]) -> str:
+    """A block of shell commands to copy. A leading slash is quoted in the shell's own way."""
+    body = [one_line(line, 1000) for line in lines]
+    body = ["\\" + line if line.startswith("/") else line for line in body]
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", "\n".join(body)))])
+    return "\n".join([f"{fence}sh", *body, fence])
+
+
+def plain(text: str) -> str:
+    """`text`, cleaned, for places without Markdown that still have mentions and references: commit messages,
+    titles. A blank after the sign stops both; links stand in angle brackets, which stops `Closes https://…`.
+    """
+    text = re.sub(r"@(?=\w)|[#!&](?=\d)", r"\g<0> ", clean(text))
+    text = re.sub(r"[^\s<>]+://[^\s<>]+", r"<\g<0>>", text)
+    return _CLOSING_KEY.sub(r'\1"\2"', text)
+
+
+def _inline(line: str) -> str:
+    parts: list[str] = []
+    for part in _CODE_SPAN.split(line):
+        if _CODE_SPAN.fullmatch(part):
+            parts.append(_spans(part[1:-1]))
+        else:
+            parts.extend(_word(word) for word in re.split(r"(\s+)", part))
+    return _apart(parts)
+
+
+def _word(word: str) -> str:
+    core = word.lstrip(_BEFORE).rstrip(_AFTER)
+    if not core or not _LIVE.search(core):
+        return _escaped(word)
+    before, _, after = word.partition(core)
+    return _apart([_escaped(before), _spans(core), _escaped(after)])
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", html.escape(text, quote=False))
+
+
+def _spans(text: str) -> str:
+    """`text` as inline code; as two, where one would hold words that close an issue."""
+    pieces = _CLOSING.sub(lambda match: match[1].rstrip() + "\0", text).split("\0")
+    return " ".join(_span(piece) for piece in pieces if piece.strip())
+
+
+def _span(text: str) -> str:
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _apart(parts: list[str]) -> str:
+    """The parts in a row, code spans that touch kept apart: joined backticks would read as one longer mark."""
+    line = ""
+    for part in parts:
+        line += " " + part if line.endswith("`") and part.startswith("`") else part
+    return line
+
+
+def _quoted_lines(text: str) -> Iterator[str]:
+    in_code = False
+    for line in text.split("\n"):
+        item = _LIST_ITEM.match(line.strip())
+        if _FENCE.match(line):
+            in_code = not in_code
+            yield ""
+        elif in_code:
+            indent = len(line) - len(line.lstrip())
+            yield _spans("\u00a0" * indent + line.strip()) + "\\" if line.strip() else ""
+        elif item:
+            mark = item[1] if item[1][0].isdigit() else "-"
+            yield f"{mark} {prose(line.strip()[item.end() :], 1000)}"
+        else:
+            yield prose(line, 2000)

@@ -1,0 +1,216 @@
+"""How figures and outcomes are said, in plain text without any markup, the same in every report.
+
+Every number comes from the summary of the journal. Sentences may hold words of commands and providers, so
+whoever shows them makes them inert first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ci_agent.journal.events import Result, TestsCompared, TestsRan, ToolCalled, Verdict
+from ci_agent.reporting.summary import Summary, argument
+from ci_agent.reporting.text import one_line
+from ci_agent.task import Ending, Limits, Status
+
+MINUS = "\u2212"
+NOTHING = "\u2013"  # the dash that stands where there is no value
+
+_MINUTE, _HOUR = 60, 3600
+_CENT = 0.01
+
+
+def count(number: int, noun: str) -> str:
+    """`1 test`, `1,200 tests`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `42 s`, `4 min 12 s`, `2 h 5 min`."""
+    if seconds < 10:  # noqa: PLR2004 - below ten seconds a tenth still says something
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s".removesuffix(" 0 s")
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min".removesuffix(" 0 min")
+
+
+def money(dollars: float) -> str:
+    """`$0.08`; what would be rounded to nothing is `under $0.01`."""
+    return "under $0.01" if 0 < dollars < _CENT else f"${dollars:,.2f}"
+
+
+def paid(summary: Summary) -> str:
+    """`$0.08`, or how much of it is known. Empty before the first reply."""
+    if not summary.replies:
+        return ""
+    if summary.unpriced == summary.replies:
+        return "cost unknown"
+    return f"at least {money(summary.cost)}" if summary.unpriced else money(summary.cost)
+
+
+def spent(summary: Summary) -> str:
+    """`$0.08 of $3.00`: what was paid and the limit, which counts only where prices are known."""
+    known = paid(summary)
+    limited = summary.started is not None and summary.unpriced < summary.replies
+    return f"{known} of {money(summary.started.limits.cost)}" if limited and summary.started else known
+
+
+def tokens(summary: Summary) -> str:
+    """`41,200 tokens, 83 % cached`: input and output together; the share is that of the input."""
+    usage = summary.usage
+    if not usage.prompt:
+        return ""
+    share = f", {round(100 * usage.cached / usage.prompt)} % cached" if usage.cached else ""
+    return count(usage.prompt + usage.completion, "token") + share
+
+
+def commit(sha: str) -> str:
+    """A commit's short name."""
+    return sha[:7]
+
+
+def tally(run: TestsRan) -> Counter[Result]:
+    """How many cases of `run` ended in which way."""
+    return Counter(case.result for case in run.cases)
+
+
+def counts(run: TestsRan | None) -> str:
+    """What a run of the tests came to: `211 passed, 1 failed`."""
+    if run is None:
+        return "not run"
+    if not run.by_case:
+        said = "passed" if run.exit_code == 0 else f"failed (exit code {run.exit_code})"
+        return f"not finished: {run.problem}" if run.problem else said
+    number = tally(run)
+    parts = [f"{number[Result.PASSED]:,} passed"]
+    parts += [f"{number[Result.FAILED]:,} failed"] * bool(number[Result.FAILED])
+    parts += [count(number[Result.ERROR], "error")] * bool(number[Result.ERROR])
+    parts += [f"{number[Result.SKIPPED]:,} skipped"] * bool(number[Result.SKIPPED])
+    return ", ".join(parts) + (f"; not finished: {run.problem}" if run.problem else "")
+
+
+def comparison(summary: Summary) -> str:
+    """Before and after in one breath: `1 test fixed, none newly broken, 2 added`. Empty without one."""
+    compared = summary.compared
+    if compared is None or compared.verdict in {Verdict.NO_TESTS, Verdict.INCOMPLETE}:
+        return ""
+    if summary.after and not summary.after.by_case:
+        return _whole_command(compared)
+    parts = [f"{count(len(compared.fixed), 'test')} fixed" if compared.fixed else "no test fixed"]
+    parts.append(
+        f"{len(compared.newly_broken):,} newly broken" if compared.newly_broken else "none newly broken"
+    )
+    others = {
+        "still failing": compared.still_failing,
+        "newly skipped": compared.newly_skipped,
+        "added": compared.added,
+        "removed": compared.removed,
+    }
+    return ", ".join(parts + [f"{len(changes):,} {name}" for name, changes in others.items() if changes])
+
+
+def _whole_command(compared: TestsCompared) -> str:
+    if compared.newly_broken:
+        return "the test command passed before and fails now"
+    if compared.fixed:
+        return "the test command failed before and passes now"
+    if compared.still_failing:
+        return "the test command fails before and after"
+    return "the test command passes before and after"
+
+
+def wrong(summary: Summary) -> list[str]:
+    """What keeps the work from being done, worst first, in sentences. Empty when it is solved."""
+    if summary.solved:
+        return []
+    sentences = _stopped(summary)
+    compared = summary.compared
+    if compared is not None and compared.verdict is Verdict.BROKEN:
+        broken = len(compared.newly_broken)
+        by_case = summary.after is None or summary.after.by_case
+        said = f"{count(broken, 'test')} newly broken by this change." if by_case else ""
+        sentences.append(said or _sentence(_whole_command(compared)))
+    elif compared is not None and compared.verdict is Verdict.INCOMPLETE:
+        sentences.append("The tests did not run to their end on this change, so they prove nothing.")
+        sentences += [_sentence(summary.after.problem)] if summary.after and summary.after.problem else []
+    elif compared is None and summary.committed and not summary.no_tests:
+        sentences.append("The tests were not run on this change.")
+    if not sentences and summary.ending is not None:
+        sentences.append("It was handed in, but what the harness could check does not hold.")
+    return sentences
+
+
+def headline(summary: Summary) -> str:
+    """How an unsolved session stands, in two or three words."""
+    if summary.ending is Ending.NO_CHANGE:
+        return "Nothing changed."
+    limits = {Ending.LIMIT_STEPS, Ending.LIMIT_COST, Ending.LIMIT_TOKENS, Ending.LIMIT_WALL}
+    if summary.status is Status.FAILED and summary.ending in limits:
+        return "Stopped at a limit."
+    said = {Status.FAILED: "Not solved.", Status.SUSPENDED: "Paused.", Status.CANCELLED: "Cancelled."}
+    return said.get(summary.status, "Not finished.")
+
+
+def sentence(summary: Summary) -> str:
+    """The session's own last sentence; before it is written, what the facts say."""
+    return summary.ended.sentence if summary.ended and summary.ended.sentence else " ".join(wrong(summary))
+
+
+def _stopped(summary: Summary) -> list[str]:
+    if summary.ending in {None, Ending.SUBMITTED, Ending.UNVERIFIED}:
+        return []
+    said = _ENDINGS[summary.ending] if summary.ending else ""
+    if summary.started:
+        said = said.format(**_limits(summary.started.limits))
+    detail = summary.stopped.detail if summary.stopped else ""
+    return [said, _sentence(detail)] if detail else [said]
+
+
+def _limits(limits: Limits) -> dict[str, str]:
+    return {
+        "iterations": f"{limits.iterations:,}",
+        "cost": money(limits.cost),
+        "tokens": f"{limits.input_tokens:,} in, {limits.output_tokens:,} out",
+        "minutes": duration(limits.minutes * _MINUTE),
+    }
+
+
+def _sentence(text: str) -> str:
+    line = one_line(text)
+    line = line[:1].upper() + line[1:]
+    return line if line.endswith((".", "!", "?", "…")) else line + "."
+
+
+_ENDINGS = {
+    Ending.NO_CHANGE: "The model handed in without changing anything.",
+    Ending.NEEDS_INPUT: "The model waits for an answer.",
+    Ending.LIMIT_STEPS: "The limit of {iterations} model replies was reached before the work was handed in.",
+    Ending.LIMIT_COST: "The cost limit of {cost} was reached before the work was handed in.",
+    Ending.LIMIT_TOKENS: "The token limit ({tokens}) was reached before the work was handed in.",
+    Ending.LIMIT_WALL: "The time limit of {minutes} was reached before the work was handed in.",
+    Ending.STUCK: "The model went round in circles and was stopped.",
+    Ending.FORMAT: "The model's answers could not be used.",
+    Ending.CONTEXT: "The work no longer fits into what the model can read at once.",
+    Ending.LLM_AUTH: "The model's provider refused the key.",
+    Ending.LLM_QUOTA: "The model's provider says the quota is used up.",
+    Ending.LLM_UNAVAILABLE: "The model could not be reached.",
+    Ending.LLM_POLICY: "The model's provider declined to answer.",
+    Ending.LLM_REPLAY: "The recording that plays the model does not fit this run.",
+    Ending.ENVIRONMENT: "Something around the work failed.",
+    Ending.CANCELLED: "It was cancelled.",
+    Ending.INTERNAL: "ci-agent itself failed.",
+}
+
+
+def call(called: ToolCalled, limit: int = 100) -> str:
+    """A tool call on one line: the tool and the argument that says most."""
+    for name in ("command", "path", "pattern", "query", "selector"):
+        said = argument(called, name)
+        if said != called.arguments:
+            return one_line(f"{called.name}: {said}", limit)
+    return one_line(
+        f"{called.name} {called.arguments}" if called.arguments not in {"", "{}"} else called.name, limit
+    )

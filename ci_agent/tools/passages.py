@@ -1,0 +1,142 @@
+"""Finding a passage in a text: exactly, then as a model may have meant it, else what comes nearest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ci_agent.tools.text import numbered
+
+_SHOWN = 20  # lines shown as the nearest
+_AROUND = 2  # of them before and after
+_COMPARED = 5_000  # lines of a text that are compared one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands where in a text and what comes instead. `how` says what was overlooked to find it."""
+
+    old: str
+    new: str
+    at: int  # offset of the first occurrence
+    count: int = 1
+    how: str = ""
+
+    def applied(self, text: str) -> str:
+        """`text` after the replacement."""
+        before, rest = text[: self.at], text[self.at :]
+        return before + rest.replace(self.old, self.new, self.count)
+
+
+def line_of(text: str, offset: int) -> int:
+    """The number of the line that holds the character at `offset`, from 1."""
+    return text.count("\n", 0, offset) + 1
+
+
+def lines_of(text: str, passage: str) -> list[int]:
+    """The line numbers at which `passage` begins."""
+    found, at = [], text.find(passage)
+    while at >= 0:
+        found.append(line_of(text, at))
+        at = text.find(passage, at + len(passage))
+    return found
+
+
+def find_loosely(text: str, old: str, new: str) -> Found | None:
+    """Whole lines like those of `old`, but for trailing white space, else but for one indentation shift of
+    them all, which `new` then gets too. None unless there is exactly one such place."""
+    wanted, instead = _as_lines(old, new)
+    if not any(line.strip() for line in wanted):
+        return None
+    lines = text.split("\n")
+    for search in (_trailing, _shifted):
+        matches = list(search(lines, wanted, instead))
+        if len(matches) > 1:
+            return None
+        if matches:
+            return _replacing(text, lines, len(wanted), *matches[0])
+    return None
+
+
+Match = tuple[int, list[str], str]  # the index of the first line, what comes instead, what was overlooked
+
+
+def _as_lines(old: str, new: str) -> tuple[list[str], list[str]]:
+    """Both as lines. Where `old` ends with a line end, so does `new`, or it is nothing at all."""
+    if not old.endswith("\n"):
+        return old.split("\n"), new.split("\n")
+    return old[:-1].split("\n"), new.removesuffix("\n").split("\n") if new else []
+
+
+def _replacing(
+    text: str, lines: Sequence[str], count: int, index: int, instead: list[str], how: str
+) -> Found:
+    at = sum(len(line) + 1 for line in lines[:index])
+    matched = lines[index : index + count]
+    if all(line.endswith("\r") for line in matched):
+        instead = [line.removesuffix("\r") + "\r" for line in instead]
+    old = "\n".join(matched)
+    if not instead and at + len(old) < len(text):
+        old += "\n"
+    return Found(old, "\n".join(instead), at, how=how)
+
+
+def _trailing(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
+    how = "white space at line ends was overlooked"
+    for index in _windows(lines, wanted, str.rstrip):
+        yield index, instead, how
+
+
+def _shifted(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
+    for index in _windows(lines, wanted, str.strip):
+        found = [line for line in lines[index : index + len(wanted)] if line.strip()]
+        given = [line for line in wanted if line.strip()]
+        deeper = _prefix(given, found)
+        if deeper is not None:
+            shifted = [deeper + line if line.strip() else line for line in instead]
+            yield index, shifted, f"indented by {len(deeper)} more"
+            continue
+        flatter = _prefix(found, given)
+        if flatter is not None and all(line.startswith(flatter) for line in instead if line.strip()):
+            yield index, [line.removeprefix(flatter) for line in instead], f"indented by {len(flatter)} less"
+
+
+def _windows(lines: Sequence[str], wanted: Sequence[str], form: Callable[[str], str]) -> Iterator[int]:
+    """The indexes at which all of `wanted` stands in `lines`, both brought into a `form`."""
+    here, there = [form(line) for line in lines], [form(line) for line in wanted]
+    for index in range(len(here) - len(there) + 1):
+        if here[index] == there[0] and here[index : index + len(there)] == there:
+            yield index
+
+
+def _prefix(short: Sequence[str], long: Sequence[str]) -> str | None:
+    """The white space that every line of `long` has before the one of `short`. None: it is not the same."""
+    indents = [(_indent(one), _indent(other)) for one, other in zip(short, long, strict=True)]
+    prefix = indents[0][1].removesuffix(indents[0][0])
+    return prefix if all(other == prefix + one for one, other in indents) else None
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _core(line: str) -> str:
+    """What of a line is compared. Comparing takes the square of the length."""
+    return line.strip()[:200]
+
+
+def closest(text: str, passage: str) -> str:
+    """The lines of `text` most like `passage`, numbered; "" if nothing is."""
+    lines = text.removesuffix("\n").split("\n")
+    here, wanted = [_core(line) for line in lines], [_core(line) for line in passage.strip().split("\n")]
+    same = difflib.SequenceMatcher(lambda line: not line, here, wanted, autojunk=False).find_longest_match()
+    start = same.a - same.b
+    if not same.size:
+        anchor = max(wanted, key=len)
+        near = difflib.get_close_matches(anchor, dict.fromkeys(here[:_COMPARED]), 1, 0.5)
+        if not near:
+            return ""
+        start = here.index(near[0]) - wanted.index(anchor)
+    start = max(0, start - _AROUND)
+    return numbered(lines[start : start + min(len(wanted) + 2 * _AROUND, _SHOWN)], start + 1)

@@ -1,0 +1,22 @@
+"""`run_tests`: the project's tests, run and counted by the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ci_agent.tools.tool import Answer, Parameter, ToolError, World
+
+
+class RunTests:
+    name = "run_tests"
+    description = "Run the project's tests as they will be run after submit."
+    parameters: tuple[Parameter, ...] = (
+        Parameter("selector", "string", "e.g. tests/test_core.py; empty: all", required=False, default=""),
+    )
+
+    def run(self, arguments: Mapping[str, Any], world: World) -> Answer:
+        selector = arguments["selector"].strip()
+        if "\0" in selector:
+            raise ToolError("`selector` can't hold a NUL byte.")
+        return Answer(world.run_tests(selector))

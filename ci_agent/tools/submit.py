@@ -1,0 +1,37 @@
+"""`submit`: the work is handed in; it ends the turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ci_agent.journal.events import Submitted
+from ci_agent.tools.tool import Answer, Parameter, ToolError, World
+
+_TITLE = 72  # characters: the first line of the commit
+
+
+class Submit:
+    name = "submit"
+    description = "Hand in the finished work. The harness runs the tests and commits all changed files."
+    parameters: tuple[Parameter, ...] = (
+        Parameter("title", "string", "imperative, at most 72 characters", example="Fix slug()"),
+        Parameter(
+            "summary",
+            "string",
+            "what was wrong, what changed and why",
+            example="Words were split at each blank. Now at runs of white space, as the docs say.",
+        ),
+    )
+
+    def run(self, arguments: Mapping[str, Any], world: World) -> Answer:  # noqa: ARG002 - what every tool gets
+        title, summary = " ".join(arguments["title"].split()), arguments["summary"].strip()
+        if not title or not summary:
+            empty = "summary" if title else "title"
+            raise ToolError(f"`{empty}` is empty. Hand in again with one; nothing is lost.")
+        if len(title) > _TITLE:
+            raise ToolError(
+                f"`title` has {len(title)} characters, at most {_TITLE} are wanted: one imperative sentence such "
+                'as "Split slugs at runs of white space". Hand in again with a shorter one.'
+            )
+        return Answer("Handed in.", ends=Submitted(title, summary))

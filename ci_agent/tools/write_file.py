@@ -1,0 +1,31 @@
+"""`write_file`: a file with exactly this content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ci_agent.tools import places
+from ci_agent.tools.tool import Answer, Parameter, ToolError, World
+
+
+class WriteFile:
+    name = "write_file"
+    description = "Create a file, or replace all of it. For a change in a file use edit_file."
+    parameters: tuple[Parameter, ...] = (
+        Parameter("path", "string", "relative to the root", example="src/new.py"),
+        Parameter("content", "string", "the whole text", example="print('hello')\n"),
+    )
+
+    def run(self, arguments: Mapping[str, Any], world: World) -> Answer:
+        place = places.locate(arguments["path"], world)
+        if not place.parts:
+            raise ToolError("This is the workspace itself. Give the path of a file.")
+        content = arguments["content"]
+        try:
+            replaced = places.write(place, content.encode())
+        except NotADirectoryError:
+            raise ToolError(f"A part of {place.shown} is a file, not a folder.") from None
+        lines = content.count("\n") + (not content.endswith("\n") and bool(content))
+        count = f"{lines:,} line" if lines == 1 else f"{lines:,} lines"
+        return Answer(f"{'replaced' if replaced else 'created'} {place.shown}, {count}")

@@ -1,0 +1,154 @@
+"""What changed between the tests before and the tests after, case by case. A pure function of the two runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ci_agent.journal.events import Case, Change, Result, TestsCompared, TestsRan, Verdict
+from ci_agent.verification.text import by_exit_code, counted
+
+_LISTS = (
+    *("fixed", "newly_broken", "still_failing", "newly_skipped", "added", "removed"),
+    *("still_passing", "still_skipped"),
+)
+
+
+def compare(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompared:  # noqa: A002 - the event's own word
+    """The verdict on `after`, the `round`-th verification, measured against `before` (None: there was no run).
+
+    Each case of the two runs is in exactly one list or count of the result, with two exceptions: where one
+    run has results by test case and the other only one for the whole command, nothing is said of single
+    cases; and where `after` did not reach its end, a case it does not show is not called removed. A failing
+    case of which an unfinished `before` knows nothing is counted as still failing, with None as its before.
+
+    A case that was skipped and passes now is counted as still passing.
+
+    *Broken*: a case is newly broken. *No tests*: neither run has a case. *Incomplete*: `after` did not reach
+    its end, can't be compared, or has no passing case, so that it proves nothing. Else *verified*.
+    """
+    if before and _known(before) and _known(after) and before.by_case != after.by_case:
+        return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
+    compared = _sorted(before, after, round)
+    verdict, reason = _verdict(before, after, compared)
+    return replace(compared, verdict=verdict, reason=reason)
+
+
+def _sorted(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompared:  # noqa: A002 - as above
+    """The cases in their lists, in the order of their ids; the verdict is left to the caller."""
+    old, new = _known(before), _known(after)
+    lists: dict[str, list[Change]] = {name: [] for name in _LISTS}
+    for name in sorted(old.keys() | new.keys()):
+        was, now = _result(name, old, before, None), _result(name, new, after, Result.ERROR)
+        kind = _kind(was, now)
+        if kind == "newly_broken" and was is None and before and before.problem:
+            kind = "still_failing"
+        if kind != "removed" or not after.problem:
+            lists[kind].append(Change(name, was, now, _message(new.get(name)) or _message(old.get(name))))
+    return TestsCompared(
+        round,
+        Verdict.INCOMPLETE,
+        "",
+        fixed=tuple(lists["fixed"]),
+        newly_broken=tuple(lists["newly_broken"]),
+        still_failing=tuple(lists["still_failing"]),
+        newly_skipped=tuple(lists["newly_skipped"]),
+        added=tuple(lists["added"]),
+        removed=tuple(lists["removed"]),
+        still_passing=len(lists["still_passing"]),
+        still_skipped=len(lists["still_skipped"]),
+    )
+
+
+def _known(run: TestsRan | None) -> dict[str, Case]:
+    """The cases of a run by id. One that stands for a command that never reached its end says nothing."""
+    if run is None or (run.problem and not run.by_case):
+        return {}
+    return {case.id: case for case in run.cases}
+
+
+def _result(name: str, cases: dict[str, Case], run: TestsRan | None, failed: Result | None) -> Result | None:
+    """The case's result, None where it is not there.
+
+    A run shows the case of its exit code only where no other explains it. Where it is not shown, it passed
+    if the code is 0; if not, it is hidden behind the failing cases and counts as `failed`.
+    """
+    if name in cases:
+        return cases[name].result
+    if run and run.by_case and name == by_exit_code(run.command):
+        return Result.PASSED if run.exit_code == 0 else failed
+    return None
+
+
+def _kind(was: Result | None, now: Result | None) -> str:
+    if now is None:
+        return "removed"
+    if now.bad:
+        return "still_failing" if was and was.bad else "newly_broken"
+    if was is None:
+        return "added"
+    if now is Result.SKIPPED:
+        return "still_skipped" if was is Result.SKIPPED else "newly_skipped"
+    return "fixed" if was.bad else "still_passing"
+
+
+def _message(case: Case | None) -> str:
+    return case.message if case and case.result.bad else ""
+
+
+# --- the verdict ------------------------------------------------------------------------------------------
+
+
+def _verdict(before: TestsRan | None, after: TestsRan, compared: TestsCompared) -> tuple[Verdict, str]:
+    said = _sentence(compared, "test" if after.by_case else "command")
+    unfinished = before.problem if before else ""
+    if compared.newly_broken:
+        return Verdict.BROKEN, said
+    if after.problem:
+        return Verdict.INCOMPLETE, _unfinished(after)
+    if not after.cases:
+        if not (before and before.cases):
+            return Verdict.NO_TESTS, "There is no test, before the change or after it."
+        return Verdict.INCOMPLETE, "No test ran after the change, though there were tests before it."
+    if not any(case.result is Result.PASSED for case in after.cases):
+        return Verdict.INCOMPLETE, f"Nothing passes after the change, so nothing is proved. {said}"
+    if unfinished and compared.still_failing:
+        many = counted(len(compared.still_failing), "test")
+        return (
+            Verdict.INCOMPLETE,
+            f"{many} failing, and it is not known whether they did before: {unfinished}.",
+        )
+    if unfinished:
+        return Verdict.VERIFIED, f"No test fails. What failed before the change is not known: {unfinished}."
+    return Verdict.VERIFIED, said
+
+
+def _unlike(after: TestsRan) -> str:
+    if after.problem:
+        return _unfinished(after)
+    how = "test by test before the change, but only as a whole after it"
+    if after.by_case:
+        how = "only as a whole before the change, but test by test after it"
+    return f"The tests can't be compared: their results are known {how}."
+
+
+def _unfinished(after: TestsRan) -> str:
+    return f"The tests after the change prove nothing: {after.problem}."
+
+
+def _sentence(compared: TestsCompared, noun: str) -> str:
+    """E.g. `1 test fixed, none newly broken, 2 added.`"""
+    fixed, broken = len(compared.fixed), len(compared.newly_broken)
+    if broken:
+        parts = [f"{counted(broken, noun)} newly broken", f"{fixed:,} fixed" if fixed else ""]
+    elif fixed:
+        parts = [f"{counted(fixed, noun)} fixed", "none newly broken"]
+    else:
+        parts = [f"No {noun} newly broken"]
+    others = {
+        "added": compared.added,
+        "removed": compared.removed,
+        "newly skipped": compared.newly_skipped,
+        "failing as before": compared.still_failing,
+    }
+    parts += [f"{len(changes):,} {word}" for word, changes in others.items() if changes]
+    return ", ".join(filter(None, parts)) + "."

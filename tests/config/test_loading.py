@@ -1,0 +1,411 @@
+"""How the sources of a configuration add up, and what people are told when one of them is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ci_agent.config import SETTINGS, Loaded, Source, load
+from ci_agent.errors import ConfigError
+
+
+def loaded(
+    file: str | bytes | None = None,
+    environment: dict[str, str] | None = None,
+    flags: dict[str, object] | None = None,
+) -> Loaded:
+    data = file.encode() if isinstance(file, str) else file
+    return load(
+        file=None if data is None else (".ci-agent.yml", data),
+        environment=environment or {},
+        flags=flags or {},
+    )
+
+
+def problems(
+    file: str | bytes | None = None,
+    environment: dict[str, str] | None = None,
+    flags: dict[str, object] | None = None,
+) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(file, environment, flags)
+    *lines, last = str(caught.value).splitlines()
+    assert last == "All settings are described in docs/configuration.md"
+    return lines
+
+
+# --- which source counts ----------------------------------------------------------------------------------
+
+
+def test_with_nothing_set_the_defaults_hold() -> None:
+    config = loaded().config
+    assert (config.model.name, config.model.api_key, config.model.timeout) == ("gpt-5-mini", None, 600.0)
+    assert config.git.branch == "feat/ai-task-{issue}"
+    assert config.report.output_dir == Path("ci-agent-report")
+    assert config.sandbox.env == ()
+
+
+def test_an_empty_file_or_section_changes_nothing() -> None:
+    assert loaded("").config == loaded("# nothing\n").config == loaded("limits:\n").config == loaded().config
+
+
+def test_the_file_outweighs_defaults_the_environment_the_file_and_flags_the_environment() -> None:
+    file = "limits:\n  max_cost: 1\n  timeout: 1\n  max_iterations: 1\n"
+    environment = {"CI_AGENT_LIMITS_TIMEOUT": "2", "CI_AGENT_LIMITS_MAX_ITERATIONS": "2"}
+    result = loaded(file, environment, {"limits.max_iterations": 3})
+    limits = result.config.limits
+    assert (limits.max_cost, limits.timeout, limits.max_iterations, limits.max_verifications) == (1, 2, 3, 3)
+    assert [
+        str(result.origins[f"limits.{key}"])
+        for key in ("max_cost", "timeout", "max_iterations", "max_verifications")
+    ] == [".ci-agent.yml:2", "environment CI_AGENT_LIMITS_TIMEOUT", "flag --max-iterations", "default"]
+
+
+def test_a_flag_that_was_not_given_changes_nothing() -> None:
+    assert loaded("limits: {max_cost: 1}", flags={"limits.max_cost": None}).config.limits.max_cost == 1
+
+
+def test_an_empty_flag_takes_back_what_the_file_says() -> None:
+    assert (
+        loaded("verification: {setup: make}", flags={"verification.setup": ""}).config.verification.setup
+        is None
+    )
+
+
+def test_names_of_the_field_are_understood_and_our_own_name_wins_then_llm_then_openai() -> None:
+    environment = {
+        "OPENAI_API_KEY": "one",
+        "OPENAI_BASE_URL": "https://one.example",
+        "MODEL_NAME": "m",
+        "MAX_ITERATIONS": "7",
+        "WORKSPACE_DIR": "/w",
+        "GIT_USERNAME": "bot",
+        "GIT_EMAIL": "bot@example.org",
+    }
+    config = loaded(environment=environment).config
+    assert (config.model.api_key, config.model.base_url) == ("one", "https://one.example")
+    assert (config.model.name, config.limits.max_iterations, config.workspace.dir) == ("m", 7, Path("/w"))
+    assert (config.git.user_name, config.git.user_email) == ("bot", "bot@example.org")
+    environment |= {"LLM_API_KEY": "two", "LLM_BASE_URL": "https://two.example"}
+    config = loaded(environment=environment).config
+    assert (config.model.api_key, config.model.base_url) == ("two", "https://two.example")
+    environment |= {"CI_AGENT_MODEL_API_KEY": "three"}
+    assert loaded(environment=environment).config.model.api_key == "three"
+
+
+def test_an_empty_environment_variable_counts_as_not_set() -> None:
+    environment = {"CI_AGENT_MODEL_NAME": " ", "MODEL_NAME": "", "OPENAI_API_KEY": ""}
+    result = loaded("model: {name: m}", environment)
+    assert (result.config.model.name, result.config.model.api_key) == ("m", None)
+
+
+def test_a_variable_outweighed_by_our_own_name_is_not_looked_at() -> None:
+    environment = {"MAX_ITERATIONS": "many", "CI_AGENT_LIMITS_MAX_ITERATIONS": "4"}
+    assert loaded(environment=environment).config.limits.max_iterations == 4
+
+
+def test_other_variables_of_the_environment_are_left_alone() -> None:
+    assert loaded(environment={"PATH": "/bin", "AGENT": "x", "CI": "true"}).config == loaded().config
+
+
+def test_lists_and_truth_are_read_from_the_environment_in_their_usual_spellings() -> None:
+    environment = {"CI_AGENT_SANDBOX_ENV": "A_1, B  C", "CI_AGENT_GIT_PUSH": "Yes"}
+    config = loaded(environment=environment).config
+    assert config.sandbox.env == ("A_1", "B", "C")
+    assert config.git.push is True
+    assert loaded(environment={"CI_AGENT_GIT_PUSH": "0"}).config.git.push is False
+
+
+def test_text_of_several_lines_keeps_them_and_loses_the_white_space_around_it() -> None:
+    config = loaded("verification:\n  setup: |\n    make deps\n    make\n").config
+    assert config.verification.setup == "make deps\nmake"
+    assert loaded(environment={"OPENAI_API_KEY": "sk-1\n"}).config.model.api_key == "sk-1"
+
+
+def test_the_word_none_for_tests_is_kept_and_not_taken_for_nothing() -> None:
+    assert loaded("verification: {test: none}").config.verification.test == "none"
+    assert loaded("verification: {test: }").config.verification.test is None
+
+
+def test_numbers_are_read_as_people_write_them() -> None:
+    limits = loaded("limits: {max_input_tokens: 5_000_000, max_cost: 1e1, timeout: .5}").config.limits
+    assert (limits.max_input_tokens, limits.max_cost, limits.timeout) == (5_000_000, 10.0, 0.5)
+
+
+def test_a_tilde_is_our_home() -> None:
+    assert loaded(flags={"state_dir": "~/x"}).config.state_dir == Path.home() / "x"
+
+
+# --- what is shown ----------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_shown_once_with_its_origin_and_without_secrets() -> None:
+    result = loaded("git: {push: true}", {"OPENAI_API_KEY": "sk-very-secret"}, {"limits.max_cost": 2.5})
+    rows = result.rows()
+    assert [row.key for row in rows] == [setting.key for setting in SETTINGS]
+    shown = {row.key: (row.value, row.origin) for row in rows}
+    assert shown["model.api_key"] == ("***", "environment OPENAI_API_KEY")
+    assert shown["git.push"] == ("true", ".ci-agent.yml:1")
+    assert shown["limits.max_cost"] == ("2.5", "flag --max-cost")
+    assert shown["limits.timeout"] == ("60", "default")
+    assert shown["model.base_url"] == ("not set", "default")
+    assert "sk-very-secret" not in repr(result)
+
+
+def test_a_value_of_several_lines_is_shown_on_one() -> None:
+    rows = loaded('verification: {setup: "a\\nb"}').rows()
+    assert [row.value for row in rows if row.key == "verification.setup"] == ["a\\nb"]
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        (
+            "limits:\n  max_cots: 3",
+            ".ci-agent.yml:2: `limits.max_cots` is not a setting; did you mean `limits.max_cost`?",
+        ),
+        ("limit:\n  x: 3", ".ci-agent.yml:1: `limit` is not a setting; did you mean `limits`?"),
+        ("max_cost: 3", ".ci-agent.yml:1: `max_cost` is not a setting; did you mean `limits.max_cost`?"),
+        (
+            "limits.max_cost: 3",
+            ".ci-agent.yml:1: `limits.max_cost` has a dot in it: keys are wanted one below the other, indented",
+        ),
+        ("zzz: 3", ".ci-agent.yml:1: `zzz` is not a setting"),
+        ("limits: 3", ".ci-agent.yml:1: `limits` is a section: its keys are wanted below it, indented"),
+        ("[a]", ".ci-agent.yml:1: `key: value` lines are wanted"),
+        (
+            "\nlimits:\n\n  max_cost: -1",
+            ".ci-agent.yml:4: `limits.max_cost` can't be `-1`: a number above 0 up to 10,000 (US$) is wanted",
+        ),
+        (
+            "limits: {max_iterations: 1.5}",
+            (
+                ".ci-agent.yml:1: `limits.max_iterations` can't be `1.5`:"
+                " a whole number from 1 up to 10,000 (answers) is wanted"
+            ),
+        ),
+        (
+            "limits: {timeout: 1:30}",
+            (
+                ".ci-agent.yml:1: `limits.timeout` can't be `1:30`: a number above 0 up to 10,080 (minutes) is wanted"
+                "; write it in plain digits, without unit and without quotes"
+            ),
+        ),
+        (
+            "limits: {timeout: 90s}",
+            (
+                ".ci-agent.yml:1: `limits.timeout` can't be `90s`: a number above 0 up to 10,080 (minutes) is wanted"
+                "; write it in plain digits, without unit and without quotes"
+            ),
+        ),
+        (
+            "verification:\n  test: true",
+            (
+                ".ci-agent.yml:2: `verification.test` can't be `true`: text is wanted"
+                "; put it in quotes if it is meant as text"
+            ),
+        ),
+        ("git: {push: maybe}", ".ci-agent.yml:1: `git.push` can't be `maybe`: true or false is wanted"),
+        (
+            "sandbox: {env: A}",
+            ".ci-agent.yml:1: `sandbox.env` can't be `A`: a list of names is wanted; write `[A]`",
+        ),
+        ("git: {push: }", ".ci-agent.yml:1: `git.push` is empty: true or false is wanted"),
+        (
+            "git: {branch: same}",
+            (
+                ".ci-agent.yml:1: `git.branch` can't be `same`: a name with `{issue}` in it is wanted,"
+                " or all issues would share one branch"
+            ),
+        ),
+        (
+            "report: {output_dir: ../x}",
+            ".ci-agent.yml:1: `report.output_dir` can't be `../x`: a relative path without `..` is wanted",
+        ),
+        (
+            "state_dir: x",
+            (
+                ".ci-agent.yml:1: `state_dir` can't stand in this file: it is about this machine, not about the"
+                " repository. Take it out and use `CI_AGENT_STATE_DIR` or `--state-dir` instead"
+            ),
+        ),
+        (
+            "model: {prices: {input: 1}}",
+            ".ci-agent.yml:1: `model.prices.output` is missing; the prices of input and output go together",
+        ),
+        (
+            "git: {push: true}\nlimits: {}\ngit: {push: false}",
+            ".ci-agent.yml:3: `git` stands here and in line 1; keep one of them",
+        ),
+        ("? [a]\n: b", ".ci-agent.yml:1: a key must be a single word"),
+        (
+            "a: &x 1\nb: *x",
+            ".ci-agent.yml:1: anchors and aliases (`&` and `*`) are not understood; write the value out",
+        ),
+        ("---\na: 1\n---\nb: 1", ".ci-agent.yml:3: a second document (`---`) is not understood"),
+        (
+            "git:\n\tpush: true",
+            (
+                ".ci-agent.yml:2: this is not YAML: found character '\\t' that cannot start any token"
+                "; indent with blanks, not with tabs"
+            ),
+        ),
+        (
+            "\ngit: [",
+            ".ci-agent.yml:2: this is not YAML: expected the node content, but found '<stream end>'",
+        ),
+        ("\n\n\x07", ".ci-agent.yml:3: this is not YAML: the character U+0007 is not allowed"),
+        (
+            'model: {name: "\\UFFFFFFFF"}',
+            ".ci-agent.yml:1: this is not YAML: a number in an escape or directive is out of range",
+        ),
+        (
+            'model: {name: "\\ud800"}',
+            ".ci-agent.yml:1: `model.name` can't be `\\ud800`: the character U+D800 has no place in it",
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_line_and_what_is_wanted(file: str, line: str) -> None:
+    assert problems(file) == [line]
+
+
+def test_all_mistakes_of_all_sources_are_told_at_once_in_reading_order() -> None:
+    file = "git:\n  push: 3\nlimits:\n  max_cost: 0\n  max_cost: 1\nfoo: 1\n"
+    found = problems(file, {"CI_AGENT_LIMITS_TIMEOUT": "0"}, {"limits.max_iterations": 0})
+    assert [line.split(": ")[0] for line in found] == [
+        ".ci-agent.yml:2",
+        ".ci-agent.yml:4",
+        ".ci-agent.yml:5",
+        ".ci-agent.yml:6",
+        "CI_AGENT_LIMITS_TIMEOUT",
+        "--max-iterations",
+    ]
+
+
+def test_a_file_full_of_mistakes_is_answered_with_the_first_twenty() -> None:
+    found = problems("".join(f"key{number}: 1\n" for number in range(300)))
+    assert len(found) == 21
+    assert found[-1] == "… and 280 more"
+
+
+def test_a_file_that_is_too_long_is_not_read() -> None:
+    assert problems(b"#" * 64_001) == [".ci-agent.yml: this is 64,001 bytes long; at most 64,000 are read"]
+
+
+def test_a_file_of_too_many_values_or_too_deep_is_refused_before_it_costs_time() -> None:
+    assert problems("[" * 60_000) == [".ci-agent.yml:1: this is nested deeper than 8 levels"]
+    assert problems("a: [" + "1," * 30_000 + "]") == [
+        ".ci-agent.yml:1: this has more than 2,000 keys and values"
+    ]
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_line() -> None:
+    assert problems(b"git:\n  user_name: J\xf6rg\n") == [
+        ".ci-agent.yml:2: this is not UTF-8; save the file as UTF-8"
+    ]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_not_matter() -> None:
+    assert loaded(b"\xef\xbb\xbfgit:\r\n  push: true\r\n").config.git.push is True
+
+
+def test_a_key_in_the_file_is_refused_with_the_reason_and_is_not_repeated() -> None:
+    (line,) = problems("model:\n  api_key: sk-very-secret\n")
+    assert line == (
+        ".ci-agent.yml:2: `model.api_key` can't stand in this file: a key in a file is a key in the history of"
+        " the repository, for everyone who can read it. Take it out and use `OPENAI_API_KEY` or `LLM_API_KEY` or"
+        " `CI_AGENT_MODEL_API_KEY` instead"
+    )
+
+
+def test_a_key_that_can_not_be_sent_is_refused_without_being_shown() -> None:
+    (line,) = problems(environment={"LLM_API_KEY": "sk-very secret"})
+    assert line.startswith("LLM_API_KEY: `model.api_key` can't be used as it is")
+    assert "very" not in line
+
+
+def test_a_repository_can_not_choose_where_the_key_is_sent() -> None:
+    (line,) = problems("model: {base_url: 'https://evil.example'}")
+    assert "your key is sent there" in line
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "LLM_API_KEY", "CI_AGENT_MODEL_API_KEY"])
+def test_a_repository_can_not_have_the_key_handed_to_commands(name: str) -> None:
+    (line,) = problems(f"sandbox: {{env: [PATH, {name}]}}")
+    assert f"{name} is a key, and keys never reach a command" in line
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://user:hunter2@host.example", "without user and password"),
+        ("ftp://host.example", "an address is wanted"),
+        ("host.example", "an address is wanted"),
+        ("http://[::1", "an address is wanted"),
+        ("http://host:port", "an address is wanted"),
+        ("http://", "an address is wanted"),
+    ],
+)
+def test_an_address_that_can_not_be_used_is_refused_and_its_password_not_shown(url: str, why: str) -> None:
+    (line,) = problems(environment={"OPENAI_BASE_URL": url})
+    assert line.startswith("OPENAI_BASE_URL: `model.base_url` can't be")
+    assert why in line
+    assert "hunter2" not in line
+
+
+def test_an_unknown_variable_with_our_prefix_is_named_with_the_nearest() -> None:
+    assert problems(environment={"CI_AGENT_LIMIT_MAX_COST": "3"}) == [
+        "CI_AGENT_LIMIT_MAX_COST: there is no such setting; did you mean `CI_AGENT_LIMITS_MAX_COST`?"
+    ]
+
+
+@pytest.mark.parametrize("value", ["x", "1 2", "0x10", "1:30", "inf", "nan", "\u0661", "9" * 5000])
+def test_a_variable_that_is_no_number_is_named(value: str) -> None:
+    (line,) = problems(environment={"MAX_ITERATIONS": value})
+    assert line.startswith("MAX_ITERATIONS: `limits.max_iterations` can't be `")
+    assert "a whole number from 1 up to 10,000" in line
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize(
+    "branch",
+    ["-x", "a b", "a..b", "a.lock", "/a", "a/", "a//b", ".a", "a~1", "HEAD", "a@{1}", "a\\b", "{x}", "a."],
+)
+def test_a_branch_name_that_git_refuses_is_refused_first(branch: str) -> None:
+    (line,) = problems(flags={"git.branch": branch})
+    assert line.startswith(f"--branch: `git.branch` can't be `{branch}`")
+
+
+def test_on_the_command_line_a_branch_may_be_named_for_this_one_run() -> None:
+    assert loaded(flags={"git.branch": "fix/slugs"}).config.git.branch == "fix/slugs"
+
+
+def test_on_the_command_line_the_report_may_go_anywhere() -> None:
+    assert loaded(flags={"report.output_dir": "/tmp/x"}).config.report.output_dir == Path("/tmp/x")
+
+
+def test_what_would_break_a_git_identity_is_refused() -> None:
+    (name,) = problems(environment={"GIT_USERNAME": "a <b"})
+    (mail,) = problems(environment={"GIT_EMAIL": "nobody"})
+    (lines,) = problems('git: {user_name: "a\\nb"}')
+    assert "a name without `<` and `>` is wanted" in name
+    assert "a mail address is wanted" in mail
+    assert "U+000A has no place in it" in lines
+
+
+def test_names_of_variables_that_can_not_exist_are_refused() -> None:
+    (line,) = problems("sandbox: {env: [A, B=1]}")
+    assert "'B=1' is not the name of an environment variable" in line
+
+
+def test_a_flag_that_is_no_setting_is_a_defect_of_the_caller() -> None:
+    with pytest.raises(KeyError):
+        loaded(flags={"no.such": 1})
+
+
+def test_sources_weigh_in_the_order_they_are_listed() -> None:
+    assert list(Source) == [Source.DEFAULT, Source.FILE, Source.ENVIRONMENT, Source.FLAG]

@@ -1,0 +1,5 @@
+"""Lets assertions in the contract explain themselves."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.platforms.contract")

@@ -1,0 +1,136 @@
+"""The commit message, and that nobody but the harness writes its trailers."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+
+from ci_agent.journal.events import SessionStarted, Submitted
+from ci_agent.reporting.commit_message import commit_message
+from tests.reporting.test_merge_request import told_with
+from tests.reporting.test_text import GITLAB_CLOSES, TEXTS
+from tests.support.stories import BRANCH, limit, needs_human, no_tests, success
+
+OURS = ["Closes: #12", "Co-authored-by: Dana Novak <dana@example.org>"]
+
+
+def trailers(message: str) -> list[str]:
+    parsed = subprocess.run(
+        ["git", "interpret-trailers", "--parse"], input=message.encode(), capture_output=True, check=True
+    )
+    return parsed.stdout.decode().splitlines()
+
+
+def test_the_whole_message() -> None:
+    assert commit_message(success()) == (
+        "Split slugs at runs of white space\n"
+        "\n"
+        "`slug()` split at single blanks, so two blanks made an empty word and\n"
+        "with it a double dash.\n"
+        "\n"
+        "- words are now split at any run of white space\n"
+        "- a test covers tabs and trailing blanks\n"
+        "\n"
+        "Tests, run by ci-agent: 1 test fixed, none newly broken, 2 added; 214\n"
+        "passed, 3 skipped.\n"
+        "\n"
+        "Closes: #12\n"
+        "Co-authored-by: Dana Novak <dana@example.org>\n"
+    )
+
+
+def test_git_itself_reads_the_trailers() -> None:
+    assert trailers(commit_message(success())) == OURS
+
+
+@pytest.mark.parametrize("events", [needs_human(), limit()])
+def test_what_is_not_solved_closes_nothing(events: list) -> None:  # type: ignore[type-arg]
+    message = commit_message(events)
+    assert "Refs: #12" in message
+    assert "Closes" not in message
+
+
+def test_without_tests_the_message_says_so() -> None:
+    assert "Tests: none were found, so this change is not verified.\n" in commit_message(no_tests())
+
+
+@pytest.mark.parametrize(
+    ("requester", "credited"),
+    [
+        ("Dana Novak <dana@example.org>", True),
+        ("dana", False),
+        ("dana <dana>", False),
+        ("<dana@example.org>", False),
+        ("Dana <dana@example.org>\nSigned-off-by: Eve <eve@example.org>", False),
+        ("Dana <dana@example.org> Eve <eve@example.org>", False),
+    ],
+)
+def test_only_a_name_with_an_address_is_credited(requester: str, credited: bool) -> None:
+    message = commit_message(told_with(success(), SessionStarted, requester=requester))
+    assert ("Co-authored-by" in message) is credited
+    assert "Signed-off-by" not in message
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "why\n\nSigned-off-by: Eve <eve@example.org>",
+        "why\r\rCo-authored-by: Eve <eve@example.org>",
+        "why\n\nCloses: #99\nChange-Id: I123",
+        "why\n---\ndiff --git a/x b/x\n+evil",
+        "x " * 35 + "Signed-off-by: Eve <eve@example.org>",
+        'Fixes: 123456 ("x")',
+        "why\n# comment",
+    ],
+)
+def test_the_model_writes_no_trailer_and_ends_no_message(summary: str) -> None:
+    message = commit_message(told_with(success(), Submitted, summary=summary))
+    assert trailers(message) == OURS
+    for word in ("Signed-off-by:", "Change-Id:", "Closes: #99", "Fixes:"):
+        assert word not in message
+    assert message.count("Co-authored-by:") == 1
+    assert not any(line.startswith(("---", "diff -", "#")) for line in message.splitlines())
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, TEXTS)
+def test_whatever_the_model_writes_git_reads_only_our_trailers(title: str, summary: str) -> None:
+    message = commit_message(
+        told_with(success(), Submitted, title=title, summary=summary + "\n\nAcked-by: " + title)
+    )
+    assert trailers(message) == OURS
+    assert not GITLAB_CLOSES.search(message.removesuffix("\n".join(OURS) + "\n"))
+    first, second, *_ = message.split("\n")
+    assert 0 < len(first) <= 72
+    assert second == ""
+
+
+@given(TEXTS)
+def test_no_line_is_wider_than_72_but_for_a_single_long_word(summary: str) -> None:
+    for line in commit_message(told_with(success(), Submitted, summary=summary * 5)).split("\n"):
+        assert len(line) <= 72 or len(line.split(" ")) <= 2 or line.startswith(" ")
+
+
+@pytest.mark.parametrize(
+    ("title", "used"),
+    [
+        ("fix the slug of two blanks.", "Fix the slug of two blanks"),
+        ("# Fix\nslugs", "Fix slugs"),
+        ("Draft: Fix slugs", "Fix slugs"),
+        ("WIP Fix slugs", "Fix slugs"),
+        ("fixup! Fix slugs", "Fix slugs"),
+        ("Drafting of slugs", "Drafting of slugs"),
+        ("Fix " + "very " * 30 + "long", ("Fix " + "very " * 30)[:71].rstrip() + "…"),
+        ("Fix \x1b[1mslugs\x07", "Fix slugs"),
+        ("Closes #99", "Closes # 99"),
+    ],
+)
+def test_a_title_is_tidied(title: str, used: str) -> None:
+    assert commit_message(told_with(success(), Submitted, title=title)).split("\n")[0] == used
+
+
+def test_an_issue_that_has_no_number_is_named_without_the_sign() -> None:
+    message = commit_message(told_with(success(), SessionStarted, issue=BRANCH))
+    assert f"Closes: {BRANCH}\n" in message

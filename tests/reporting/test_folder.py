@@ -1,0 +1,147 @@
+"""The report folder on a real disk."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ci_agent.errors import CiAgentError
+from ci_agent.journal import Event, Journal, read
+from ci_agent.reporting.folder import write_folder
+from tests.support.stories import ALL, facts, no_tests, success
+
+
+def write(
+    tmp_path: Path, folder: Path, events: list[Event] | None = None, *, diff: bytes | None = b"diff\xff\n"
+) -> None:
+    """The report of a session that was really written down."""
+    events = success() if events is None else events
+    home = tmp_path / f"session-{len(list(tmp_path.iterdir()))}"
+    journal = Journal(home / "session.jsonl")
+    for fact in facts(events):
+        journal.append(fact)
+    journal.close()
+    logs = home / "logs"
+    logs.mkdir()
+    for name in ("setup.log", "tests-before.log", "tests-after.log"):
+        (logs / name).write_bytes(b"raw \xff\x00 " + name.encode())
+    (logs / "command-1.txt").write_text("of the agent")
+    write_folder(
+        folder,
+        events,
+        journal=home / "session.jsonl",
+        logs=logs,
+        diff=diff,
+        merge_request="# text\n" if diff else None,
+    )
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+ALL_FILES = {
+    ".gitignore", "junit.xml", "session.jsonl", "merge-request.md", "diff.patch",
+    "logs/setup.log", "logs/tests-before.log", "logs/tests-after.log",
+}  # fmt: skip
+
+
+def test_a_report_has_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "report"
+    write(tmp_path, folder)
+    assert names(folder) == ALL_FILES
+    assert (folder / "diff.patch").read_bytes() == b"diff\xff\n"
+    assert (folder / "merge-request.md").read_text() == "# text\n"
+    assert [event.fact for event in read(folder / "session.jsonl")] == facts(success())
+    assert (folder / "logs" / "tests-after.log").read_bytes() == b"raw \xff\x00 tests-after.log"
+    assert "raw \ufffd\ufffd tests-after.log" in (folder / "junit.xml").read_text(encoding="utf-8")
+
+
+def test_a_later_report_takes_the_place_of_the_earlier(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    write(tmp_path, folder)
+    write(tmp_path, folder, no_tests(), diff=None)
+    assert names(folder) == {".gitignore", "junit.xml", "session.jsonl", "logs/setup.log"}
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    (folder / "logs").mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "logs" / "mine.log").write_text("mine")
+    write(tmp_path, folder)
+    write(tmp_path, folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "logs" / "mine.log").read_text() == "mine"
+    assert not (folder / ".gitignore").exists()  # it would hide the others' files from git
+
+
+def test_a_report_does_not_make_a_checkout_dirty(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path / "checkout")], check=True)
+    write(tmp_path, tmp_path / "checkout" / "ci-agent-report")
+    status = subprocess.run(
+        ["git", "-C", str(tmp_path / "checkout"), "status", "--porcelain"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert status.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["junit.xml", "session.jsonl", "diff.patch", "merge-request.md"])
+def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / name).symlink_to(victim)
+    write(tmp_path, folder)
+    assert victim.read_text() == "precious"
+    assert not (folder / name).is_symlink()
+
+
+def test_a_folder_of_logs_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "setup.log").write_text("precious")
+    folder = tmp_path / "report"
+    write(tmp_path, folder)
+    for path in (folder / "logs").iterdir():
+        path.unlink()
+    (folder / "logs").rmdir()
+    (folder / "logs").symlink_to(elsewhere)
+    write(tmp_path, folder)
+    assert (elsewhere / "setup.log").read_text() == "precious"
+    assert (folder / "logs" / "setup.log").read_bytes().startswith(b"raw")
+
+
+def test_a_journal_that_names_a_log_elsewhere_copies_nothing_from_there(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("precious")
+    events = success()
+    told = [
+        Event(
+            e.sequence,
+            e.at,
+            type(e.fact)(**{f: getattr(e.fact, f) for f in e.fact.__slots__} | {"log": "../../secret"}),
+        )  # type: ignore[arg-type]
+        if hasattr(e.fact, "log")
+        else e
+        for e in events
+    ]
+    write(tmp_path, tmp_path / "report", told)
+    assert "precious" not in (tmp_path / "report" / "junit.xml").read_text(encoding="utf-8")
+    assert not (tmp_path / "report" / "logs").exists()
+
+
+def test_a_file_where_the_folder_should_be_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("a file")
+    with pytest.raises(CiAgentError, match="--output-dir"):
+        write(tmp_path, tmp_path / "report")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_story_can_be_written(tmp_path: Path, name: str) -> None:
+    write(tmp_path, tmp_path / "report", ALL[name]())
+    assert (tmp_path / "report" / "junit.xml").exists()

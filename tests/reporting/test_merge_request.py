@@ -1,0 +1,200 @@
+"""The merge request's title and text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from ci_agent.journal import Event, Fact
+from ci_agent.journal.events import (
+    Change,
+    Committed,
+    FileChanged,
+    Result,
+    SessionStarted,
+    Submitted,
+    TestsCompared,
+    TestsRan,
+    Verdict,
+    Warned,
+)
+from ci_agent.reporting.merge_request import LIMIT, text, title
+from tests.reporting.test_text import TEXTS
+from tests.support.stories import called, facts, limit, needs_human, no_tests, story, success
+
+FETCH = "git fetch origin feat/ai-task-12 && git switch feat/ai-task-12"
+
+
+def said(events: list[Event]) -> str:
+    return text(events, fetch_hint=FETCH, feedback_hint="Something to change? Run `ci-agent run` again.")
+
+
+def told_with(events: list[Event], kind: type[Fact], **changes: object) -> list[Event]:
+    """The story with every fact of this kind changed."""
+    return story(*(dataclasses.replace(f, **changes) if isinstance(f, kind) else f for f in facts(events)))  # type: ignore[arg-type]
+
+
+def test_a_success_reads_from_verdict_to_fine_print() -> None:
+    order = [
+        "Closes #12 · asked for by Dana Novak\n",
+        "**Verified.** 1 test fixed, none newly broken, 2 added.\n",
+        "| `python -m pytest` on 3f2c1aa → this branch | before | after |\n|---|--:|--:|\n",
+        "| passed | 211 | 214 |\n| failed | 1 | 0 |\n| skipped | 3 | 3 |\n",
+        "<details><summary>1 fixed, 2 added</summary>\n\n",
+        "| `tests/test_core.py::test_runs` | failed | passed | `assert 'a--b' == 'a-b'` |\n",
+        "### What changed\n- `slugs/core.py` (+1 \u22121)\n- `tests/test_core.py` (+9)\n",
+        "### Why\n> *In the model's words:* `slug()` split",
+        f"### Check it yourself\n```sh\n{FETCH}\npip install -e .\npython -m pytest\n```\n",
+        "- setup: `pip install -e .`: exit code 0, 8.2 s\n",
+        "  - `python -c \"from slugs import slug; print(slug('A  b'))\"`\n",
+        "Something to change? Run `ci-agent run` again.\n",
+        "<sub>6 min · $0.06 of $3.00 · 30,900 tokens, 72 % cached · `gpt-5-mini` · sandbox: none · ci-agent 0.1.0</sub>\n",
+    ]
+    body = said(success())
+    places = [body.find(part) for part in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_a_failure_starts_with_what_is_wrong() -> None:
+    body = said(needs_human())
+    assert body.startswith(
+        "**Needs human.** 1 test newly broken by this change.\n\n"
+        "- `tests/test_core.py::test_unicode`: `assert 'a-?' == 'a-é'`\n\nRefs #12 · asked for by"
+    )
+    assert "Closes" not in body
+    assert "Verified" not in body
+
+
+def test_a_limit_is_said_with_its_figure_and_the_tests_of_what_is_there() -> None:
+    assert said(limit()).startswith(
+        "**Needs human.** The limit of 50 model replies was reached before the work was handed in. "
+        "Tests of what is here: 1 test fixed, none newly broken.\n"
+    )
+
+
+def test_without_tests_nothing_is_called_verified() -> None:
+    body = said(no_tests())
+    assert "**Not verified: no tests were found.**" in body
+    assert "**Verified" not in body
+    assert "| before | after |" not in body
+
+
+def test_a_run_that_did_not_end_proves_nothing() -> None:
+    events = told_with(success(), TestsCompared, verdict=Verdict.INCOMPLETE)
+    events = story(
+        *(
+            dataclasses.replace(f, problem="ended by us after 600 s", exit_code=None)
+            if isinstance(f, TestsRan) and f.moment == "after"
+            else f
+            for f in facts(events)
+        )
+    )
+    body = said(events)
+    assert body.startswith(
+        "**Needs human.** The tests did not run to their end on this change, so they prove nothing. Ended by us after 600 s."
+    )
+    assert "| ran to the end | yes | no |" in body
+    assert "test fixed" not in body
+
+
+def test_a_command_without_single_cases_is_told_as_a_whole() -> None:
+    whole = Change("make test", Result.FAILED, Result.PASSED)
+    events = told_with(success(), TestsCompared, fixed=(whole,), added=())
+    events = story(
+        *(
+            dataclasses.replace(
+                f, by_case=False, command="make test", exit_code=2 if f.moment == "before" else 0
+            )
+            if isinstance(f, TestsRan)
+            else f
+            for f in facts(events)
+        )
+    )
+    body = said(events)
+    assert "**Verified.** The test command failed before and passes now." in body
+    assert "| the command as a whole | failed (exit code 2) | passed |" in body
+
+
+def test_long_lists_are_cut_and_say_how_much_is_missing() -> None:
+    many = tuple(Change(f"t.py::test_{n}", Result.PASSED, Result.FAILED, "boom") for n in range(70))
+    files = tuple(FileChanged(f"f{n}.py", 1, 0) for n in range(45))
+    events = told_with(needs_human(), TestsCompared, newly_broken=many)
+    events = told_with(events, Committed, files=files)
+    body = said(events)
+    assert "- `t.py::test_9`: `boom`\n- … and 60 more" in body
+    assert "<summary>70 newly broken</summary>" in body
+    assert "| … and 20 more |" in body
+    assert "- … and 15 more (+15 \u22120)" in body
+
+
+def test_binary_files_and_renames_are_named_as_such() -> None:
+    files = (FileChanged("logo.png", None, None), FileChanged("b.py", 0, 0, previous="a.py"))
+    body = said(told_with(success(), Committed, files=files))
+    assert "- `logo.png` (binary)\n- `a.py` → `b.py` (no lines)\n" in body
+
+
+def test_warnings_are_shown_and_counted() -> None:
+    body = said(story(*facts(success()), *(Warned(f"thing {n}") for n in range(8))))
+    assert "### Worth knowing\n- thing 0\n" in body
+    assert "- … and 3 more" in body
+
+
+def test_a_flood_of_everything_stays_below_the_limit_and_says_what_is_left_out() -> None:
+    def changes(name: str) -> tuple[Change, ...]:
+        return tuple(
+            Change(f"{name}_{n}_" + "x|" * 400, Result.PASSED, Result.FAILED, "m|" * 400) for n in range(200)
+        )
+
+    events = told_with(
+        needs_human(),
+        TestsCompared,
+        fixed=changes("a"),
+        newly_broken=changes("b"),
+        added=changes("c"),
+        removed=changes("d"),
+    )
+    events = told_with(events, Submitted, summary="w|@a " * 10_000)
+    events = story(*facts(events), *(called(7, "bash", command="y" * 1000) for _ in range(500)))
+    body = said(events)
+    assert len(body) <= LIMIT
+    assert "*Left out, too long for here: a list of tests.*" in body
+    assert body.endswith("</sub>\n")
+    assert body.count("<details>") == body.count("</details>")
+
+
+@settings(max_examples=50)
+@given(TEXTS, TEXTS, st.sampled_from([success, needs_human, limit]))
+def test_whatever_strangers_write_the_parts_of_the_text_stay_what_they_are(
+    one: str, two: str, tell: Callable[[], list[Event]]
+) -> None:
+    """The headings and the details are ours, and no stranger adds or swallows one."""
+    events = told_with(tell(), Submitted, summary=one, title=two)
+    events = told_with(events, TestsRan, command=two, problem=one)
+    events = told_with(events, SessionStarted, requester=one, model=two, title=one)
+    events = told_with(events, Committed, files=(FileChanged(one, 1, 1, two),))
+    events = told_with(events, TestsCompared, fixed=(Change(one, Result.FAILED, Result.PASSED, two),))
+    body = said(story(*facts(events), Warned(two), called(9, "bash", command=one)))
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(body)
+    html = "".join(token.content for token in tokens if token.type == "html_block")
+    assert html.count("<details>") == html.count("</details>") == 2
+    headings = [tokens[n + 1].content for n, token in enumerate(tokens) if token.type == "heading_open"]
+    assert [h for h in headings if h != "Why"] == ["What changed", "Check it yourself", "Worth knowing"]
+    assert not any(line.lstrip("> ").startswith("/") for line in body.split("\n"))
+
+
+def test_the_title_is_the_models_if_it_is_usable() -> None:
+    assert title(success()) == "Split slugs at runs of white space"
+
+
+@pytest.mark.parametrize("unusable", ["", "  \n", "...", "\u200b", "###"])
+def test_else_the_title_comes_from_the_issue(unusable: str) -> None:
+    assert (
+        title(told_with(success(), Submitted, title=unusable))
+        == "Address issue 12: slug() makes double dashes"
+    )

@@ -1,0 +1,134 @@
+"""The comment on the issue, in every state."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ci_agent.journal import Fact
+from ci_agent.journal.events import (
+    MergeRequestWritten,
+    ModelRetried,
+    PlanItem,
+    PlanUpdated,
+    QuestionAsked,
+    SessionEnded,
+)
+from ci_agent.reporting.progress import progress_comment
+from tests.support.stories import ALL, facts, question, story, success, working
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("working", "**Working on it** · coding · 3 min 27 s · $0.05 of $3.00"),
+        (
+            "success",
+            "**Done: merge request 1** · verified · 1 test fixed, none newly broken, 2 added · 6 min · $0.06",
+        ),
+        ("no_tests", "**Done: merge request 1** · not verified: no tests were found · 5 min 24 s · $0.06"),
+        ("needs_human", "**Not solved.** After 3 rounds 1 test is newly broken."),
+        ("question", "**A question before I go on** · waiting for Dana Novak · $0.05 of $3.00"),
+        ("cancelled", "**Cancelled.** Interrupted by a signal (SIGINT)."),
+        ("limit", "**Stopped at a limit.** The limit of 50 model replies was reached."),
+        ("no_change", "**Nothing changed.** The model handed in without changing anything."),
+    ],
+)
+def test_the_first_line_says_how_it_stands(name: str, first: str) -> None:
+    assert progress_comment(ALL[name]()).split("\n")[0] == first
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_moment_of_every_story_has_a_comment(name: str) -> None:
+    events = ALL[name]()
+    for length in range(len(events) + 1):
+        said = progress_comment(events[:length])
+        assert said.startswith("**")
+        assert said.endswith("\n")
+        assert "None" not in said
+
+
+def test_while_it_works_the_steps_stand_in_their_order() -> None:
+    assert progress_comment(working()).split("\n")[2:] == [
+        "- [x] Read the issue and 2 files",
+        "- [x] Tests before: 211 passed, 1 failed, 3 skipped",
+        "- [ ] The change, by the model's own plan:",
+        "  - [x] Reproduce: `slug('A  b')` gives `a--b`",
+        "  - [ ] Split at runs of white space in `slugs/core.py`",
+        "  - [ ] Add tests for tabs and trailing blanks",
+        "- [ ] Tests after, compared with before",
+        "",
+        "Now: `edit_file: slugs/core.py`",
+        "",
+    ]
+
+
+def test_a_model_that_does_not_answer_is_what_people_wait_for() -> None:
+    said = progress_comment(story(*facts(working()), ModelRetried(3, "HTTP 429 (too many requests)", 20)))
+    assert "Waiting for the model: HTTP 429 (too many requests) (attempt 3, next in 20 s)." in said
+
+
+def test_what_failed_is_named_in_the_final_word() -> None:
+    said = progress_comment(ALL["needs_human"]())
+    assert "- `tests/test_core.py::test_unicode` (broken by this change): `assert 'a-?' == 'a-é'`" in said
+    assert "- `tests/test_core.py::test_runs` (failed before, too): `assert 'a--b' == 'a-b'`" in said
+    assert "The work so far is kept: merge request 1 (a draft)" in said
+
+
+def test_a_question_has_its_choices_and_the_way_to_answer() -> None:
+    said = progress_comment(question(), next_step="Answer below.")
+    assert (
+        "> *The model asks:* Should tabs count as white space?\n> 1. Yes, any white space\n> 2. No, blanks only"
+        in said
+    )
+    assert said.endswith("\n\nAnswer below.\n")
+
+
+def test_the_way_to_go_on_is_not_shown_when_it_is_done() -> None:
+    assert "again" not in progress_comment(success(), next_step="Run it again.")
+    assert "Run it again." in progress_comment(ALL["limit"](), next_step="Run it again.")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "https://git.example.org/a/b/-/merge_requests/34",
+            "[merge request 34](https://git.example.org/a/b/-/merge_requests/34)",
+        ),
+        ("javascript:alert(1)", "merge request 34"),
+        ("https://x.y/) [click](https://evil", "merge request 34"),
+    ],
+)
+def test_only_an_address_of_the_web_becomes_a_link(url: str, said: str) -> None:
+    told: list[Fact] = [
+        dataclasses.replace(fact, number="34", url=url) if isinstance(fact, MergeRequestWritten) else fact
+        for fact in facts(success())
+    ]
+    assert progress_comment(story(*told)).startswith(f"**Done: {said}** · ")
+
+
+def test_the_models_words_can_do_nothing() -> None:
+    evil = "/close\r/merge @all <img src=x> Closes #1"
+    told = story(*facts(working()), PlanUpdated((PlanItem(evil, False),)))
+    asked = story(
+        *(QuestionAsked(evil, (evil,)) if isinstance(f, QuestionAsked) else f for f in facts(question()))
+    )
+    ended = story(
+        *(
+            dataclasses.replace(f, sentence=evil) if isinstance(f, SessionEnded) else f
+            for f in facts(success())
+        )
+    )
+    for said in map(progress_comment, (told, asked, ended)):
+        assert "<img" not in said
+        assert "Closes #1" not in said
+        assert not any(line.lstrip("> ").startswith("/") for line in said.splitlines())
+
+
+def test_a_plan_without_end_is_cut() -> None:
+    items = tuple(PlanItem(f"step {number} " + "x" * 5000, False) for number in range(500))
+    said = progress_comment(story(*facts(working()), PlanUpdated(items)))
+    assert "  - … and 488 more" in said
+    assert len(said) < 5000

@@ -1,0 +1,129 @@
+"""The fold over the events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ci_agent.journal.events import ModelRetried, SessionStarted, TestsRan, ToolCalled, Verdict
+from ci_agent.reporting.summary import Summary, argument
+from ci_agent.reporting.wording import duration, money, paid, spent, tokens
+from ci_agent.task import Ending, Status
+from tests.support.stories import ALL, answered, called, facts, replied, started, story, success, working
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_following_along_gives_the_same_as_reading_afterwards(name: str) -> None:
+    followed = Summary()
+    for event in ALL[name]():
+        followed.apply(event)
+    assert followed == Summary.of(ALL[name]())
+
+
+def test_a_story_of_success_adds_up() -> None:
+    summary = Summary.of(success())
+    assert summary.status is Status.COMPLETED
+    assert summary.ending is Ending.SUBMITTED
+    assert summary.compared is not None
+    assert summary.compared.verdict is Verdict.VERIFIED
+    assert summary.solved
+    assert summary.step == summary.replies == 6
+    assert summary.usage.prompt == 30_000
+    assert summary.cost == pytest.approx(0.06)
+    assert summary.files_read == {"slugs/core.py", "tests/test_core.py"}
+    assert len(summary.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "solved"),
+    [("success", True), ("no_tests", True), ("needs_human", False), ("limit", False), ("no_change", False)],
+)
+def test_only_a_hand_in_that_nothing_speaks_against_is_solved(name: str, solved: bool) -> None:
+    assert Summary.of(ALL[name]()).solved is solved
+
+
+def test_a_hand_in_whose_tests_never_ran_is_not_solved() -> None:
+    told = [fact for fact in facts(success()) if not (isinstance(fact, TestsRan) or hasattr(fact, "verdict"))]
+    assert not Summary.of(story(*told)).solved
+
+
+def test_the_night_between_two_jobs_is_not_working_time() -> None:
+    first = success()
+    later = story(started(), replied(7), start=datetime(2025, 11, 4, 9, 0, tzinfo=UTC), seconds=10)
+    assert Summary.of([*first, *later]).seconds == Summary.of(first).seconds + 10
+
+
+def test_a_clock_that_is_set_back_takes_no_time_away() -> None:
+    events = story(*facts(working()), seconds=-60)
+    assert Summary.of(events).seconds == 0
+
+
+def test_a_new_job_starts_without_the_end_of_the_one_before() -> None:
+    summary = Summary.of([*success(), *story(started())])
+    assert summary.ended is None
+    assert summary.stopped is None
+    assert summary.cost == pytest.approx(0.06)  # money counts over the whole session
+
+
+def test_the_current_tool_is_the_one_that_has_not_answered() -> None:
+    calling = called(1, "bash", command="make")
+    assert Summary.of(story(started(), calling)).tool == calling
+    assert Summary.of(story(started(), calling, answered(1, "bash"))).tool is None
+
+
+def test_a_retry_is_over_when_the_model_answers() -> None:
+    retry = ModelRetried(1, "429", 2.0)
+    assert Summary.of(story(started(), retry)).waiting == retry
+    over = Summary.of(story(started(), retry, replied(1)))
+    assert over.waiting is None
+    assert over.retries == 1
+
+
+@pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", '{"command": 3}', "[" * 100_000])
+def test_arguments_that_are_no_json_object_are_shown_as_they_are(arguments: str) -> None:
+    assert argument(ToolCalled(1, "c", "bash", arguments), "command") == arguments
+
+
+def test_what_it_cost_is_said_only_as_far_as_it_is_known() -> None:
+    def costs(*each: float | None) -> tuple[str, str]:
+        summary = Summary.of(story(started(), *(replied(n, cost) for n, cost in enumerate(each, 1))))
+        return paid(summary), spent(summary)
+
+    assert costs() == ("", "")
+    assert costs(None) == ("cost unknown", "cost unknown")
+    assert costs(0.5, None) == ("at least $0.50", "at least $0.50 of $3.00")
+    assert costs(0.5, 0.25) == ("$0.75", "$0.75 of $3.00")
+
+
+def test_the_cached_share_is_that_of_the_input() -> None:
+    assert tokens(Summary.of(story(replied(1), replied(2)))) == "10,300 tokens, 43 % cached"
+    assert tokens(Summary.of(story(replied(1)))) == "5,150 tokens"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (4.24, "4.2 s"),
+        (42.4, "42 s"),
+        (59.7, "1 min"),
+        (252, "4 min 12 s"),
+        (7500, "2 h 5 min"),
+        (7200, "2 h"),
+    ],
+)
+def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_a_cost_that_is_not_nothing_is_never_shown_as_nothing() -> None:
+    assert money(0.0004) == "under $0.01"
+    assert money(0) == "$0.00"
+    assert money(1234.5) == "$1,234.50"
+
+
+def test_elapsed_time_is_that_between_the_events() -> None:
+    events = story(started(), replied(1), replied(2), seconds=30)
+    assert Summary.of(events).seconds == timedelta(minutes=1).total_seconds()
+    assert isinstance(events[0].fact, SessionStarted)

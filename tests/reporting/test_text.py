@@ -1,0 +1,195 @@
+"""Whatever a stranger or a model writes, what is shown of it does nothing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ci_agent.reporting.text import cell, clean, code, cut, one_line, plain, prose, quote, shell_block
+
+FRAGMENTS = [
+    "@dana", "@", "Closes #12", "closes: group/project#3", "Fixing", "resolve", " ", "  ", "#12", "!3", "&4", "issue ",
+    "ABC-12", "https://evil.example/i/1", "www.evil.example", "`", "``", "```", "~~~", "\n", "\r", "\r\n", "\n\n", "\f",
+    "\v", "\u2028", "\x85", "/merge", "/", "<script>", "<!-- ci-agent: x -->", "</details>", "&lt;", "[x](https://y.z)",
+    "![](//e.x/?q)", "[", "]", "|", "- ", "* ", "1. ", "> ", "# ", "---", "===", "*", "_", "__init__", "$x$", "\\",
+    "\u200b", "\u202e", "\u2066", "\U000e0041", "\x1b[31m", "\x1b]8;;http://x\x07", "\x00", "\ud800", "\t", "    code",
+    "a|b", "word", "é", ":", ",", "(", ")", '"', "'s", "A1-2", "fix ",
+]  # fmt: skip
+TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join) | st.text(max_size=60)
+
+# GitLab's default `issue_closing_pattern`, with the references it knows.
+REFERENCE = r"(?:[\w./-]*[#!&]\d+|https?://\S+)"
+GITLAB_CLOSES = re.compile(
+    r"\b((?:[Cc]los(?:e[sd]?|ing)|\b[Ff]ix(?:e[sd]|ing)?|\b[Rr]esolv(?:e[sd]?|ing)|\b[Ii]mplement(?:s|ed|ing)?)"
+    rf"(:?) +(?:(?:issues? +)?{REFERENCE}(?:(?: *,? +and +| *,? *)?)|([A-Z][A-Z0-9_]+-\d+))+)"
+)
+PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+HARMLESS = {
+    "blockquote_open", "blockquote_close", "paragraph_open", "paragraph_close", "inline", "text", "text_special",
+    "code_inline", "softbreak", "hardbreak", "bullet_list_open", "bullet_list_close", "ordered_list_open",
+    "ordered_list_close", "list_item_open", "list_item_close",
+}  # fmt: skip
+
+
+def tokens(markdown: str) -> list[Token]:
+    found = []
+    for token in PARSER.parse(markdown):
+        found += [token, *(token.children or [])]
+    return found
+
+
+def shown(markdown: str) -> str:
+    return "".join(token.content for token in tokens(markdown) if token.type != "inline")
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"[`\s]", "", text)
+
+
+@given(TEXTS)
+def test_cleaned_text_has_no_character_that_can_not_be_seen(text: str) -> None:
+    for character in clean(text):
+        assert character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"}
+        assert unicodedata.bidirectional(character) not in {
+            "LRE",
+            "RLE",
+            "LRO",
+            "RLO",
+            "PDF",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        }
+        assert character not in "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+
+
+@given(TEXTS)
+def test_a_quote_is_made_of_harmless_markdown_only(text: str) -> None:
+    assert {token.type for token in tokens(quote(text))} <= HARMLESS
+
+
+@given(TEXTS)
+def test_prose_is_one_harmless_paragraph(text: str) -> None:
+    found = tokens(prose(text))
+    assert {token.type for token in found} <= HARMLESS - {
+        "softbreak",
+        "hardbreak",
+        "blockquote_open",
+        "list_item_open",
+    }
+
+
+@given(TEXTS)
+def test_prose_reads_as_what_was_written(text: str) -> None:
+    assert squeezed(shown(prose(text))) == squeezed(one_line(text))
+
+
+@given(TEXTS)
+def test_inline_code_reads_as_what_was_written(text: str) -> None:
+    assert squeezed(shown(code(text))) == squeezed(one_line(text) or "(empty)")
+
+
+@given(TEXTS)
+def test_no_mention_reference_or_link_stands_outside_code(text: str) -> None:
+    for markdown in (quote(text), prose(text), code(text)):
+        live = "".join(token.content if token.type == "text" else " " for token in tokens(markdown))
+        assert not re.search(r"@\w|[#!&]\d|://", live)
+
+
+@given(TEXTS)
+def test_no_line_starts_with_a_slash_behind_quote_marks_and_blanks(text: str) -> None:
+    for markdown in (quote(text), prose(text), code(text)):
+        for line in re.split(r"[\r\n\f\v\x85\u2028\u2029]", markdown):
+            assert not line.lstrip("> \t").startswith("/")
+    assert not any(line.lstrip().startswith("/") for line in shell_block([text]).split("\n"))
+
+
+@given(TEXTS)
+def test_nothing_that_closes_an_issue_is_left_for_a_raw_search(text: str) -> None:
+    for markdown in (quote(text), prose(text), code(text), cell(text), plain(text)):
+        assert not GITLAB_CLOSES.search(markdown)
+
+
+@given(TEXTS)
+def test_a_cell_never_breaks_its_row(text: str) -> None:
+    table = f"| a | b |\n|---|---|\n| {cell(text)} | end |\n"
+    cells = [token for token in PARSER.parse(table) if token.type == "td_open"]
+    assert len(cells) == 2
+    assert "\n" not in cell(text)
+
+
+@given(TEXTS)
+def test_a_block_of_commands_is_one_block(text: str) -> None:
+    assert [token.type for token in PARSER.parse(shell_block(["make", text, "true"]))] == ["fence"]
+
+
+@given(TEXTS)
+def test_plain_text_mentions_nobody_and_refers_to_nothing(text: str) -> None:
+    assert not re.search(r"@\w|[#!&]\d", re.sub(r"<[^<>]+://[^<>]+>", "", plain(text)))
+
+
+@pytest.mark.parametrize(
+    ("written", "markdown"),
+    [
+        ("see `a_b` and __init__.py", r"see `a_b` and \_\_init\_\_.py"),
+        ("ask @dana", "ask `@dana`"),
+        ("!3 (see #12!)", "`!3` (see `#12`!)"),
+        ("Closes #12, really", "Closes `#12`, really"),
+        ("`Closes #12`", "`Closes` `#12`"),
+        ("/merge", r"\/merge"),
+        ("a < b && c", "a &lt; b &amp;&amp; c"),
+        ("1 * 2 * 3", r"1 \* 2 \* 3"),
+        ("snake_case stays", "snake_case stays"),
+        ("\x1b[31mred\x1b[0m", "red"),
+    ],
+)
+def test_prose_by_example(written: str, markdown: str) -> None:
+    assert prose(written) == markdown
+
+
+def test_blanks_inside_code_stay_as_they_are() -> None:
+    assert code("slug('A  b')") == "`slug('A  b')`"
+
+
+def test_a_quote_keeps_lists_and_code_lines_and_says_whose_words_they_are() -> None:
+    text = "First:\n\n- one\n2) two\n\n```python\nif x:\n    /merge\n```\nlast"
+    assert quote(text, lead="*Its words:*").split("\n") == [
+        "> *Its words:* First:",
+        ">",
+        "> - one",
+        "> 2) two",
+        ">",
+        ">",
+        "> `if x:`\\",
+        "> `\u00a0\u00a0\u00a0\u00a0/merge`\\",
+        ">",
+        "> last",
+    ]
+
+
+def test_a_quote_that_starts_with_a_list_keeps_the_list() -> None:
+    assert quote("- one", lead="*Its words:*") == "> *Its words:*\n>\n> - one"
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert cut("abcdef", 4) == "abc…"
+    assert cut("abcd", 4) == "abcd"
+    assert len(quote("word " * 5000, limit=1000)) < 1100
+
+
+def test_plain_text_by_example() -> None:
+    assert plain("Fix @dana's #12, see https://x.y/1") == "Fix @ dana's # 12, see <https://x.y/1>"
+    assert plain("Fixes ABC-12; fix UTF-8") == 'Fixes "ABC-12"; fix UTF-8'
+
+
+def test_a_very_long_word_takes_no_longer_than_its_length_asks() -> None:
+    # With a pattern that looks back over the word at each character this would take minutes.
+    assert len(quote("fix" * 100_000 + "@" * 100_000, limit=1_000_000)) > 1000
+    assert one_line("a" + " " * 200_000 + "b" + "\x1b[" * 100_000, 10) == "a…"

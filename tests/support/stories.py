@@ -1,0 +1,338 @@
+"""Sample sessions as lists of events: what reports are made from. Pure data, no clock, no disk.
+
+`story` numbers and dates any facts; the named stories tell a session from start to end on one small example,
+a function that makes slugs. Each takes the facts of the one before it and goes on differently.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from ci_agent.journal import Event, Fact
+from ci_agent.journal.events import (
+    AgentStopped,
+    Case,
+    Change,
+    CommentWritten,
+    Committed,
+    FileChanged,
+    IssueRead,
+    MergeRequestWritten,
+    ModelReplied,
+    Moment,
+    PlanItem,
+    PlanUpdated,
+    Pushed,
+    QuestionAsked,
+    Result,
+    SessionEnded,
+    SessionStarted,
+    SetupRan,
+    StatusChanged,
+    Submitted,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    ToolAnswered,
+    ToolCalled,
+    Verdict,
+    WorkspaceReady,
+)
+from ci_agent.task import Ending, Limits, Status, Usage
+
+BASE = "3f2c1aa9d0e5b7c84f6a1b2c3d4e5f60718293a4"
+HEAD = "9b8e7d6c5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c"
+TREE = "77de68daecd823babbb58edb1c8e14d7106e83bb"
+BRANCH = "feat/ai-task-12"
+REQUESTER = "Dana Novak <dana@example.org>"
+LIMITS = Limits(
+    iterations=50, minutes=60, cost=3.0, input_tokens=4_000_000, output_tokens=200_000, verifications=3
+)
+SUMMARY = (
+    "`slug()` split at single blanks, so two blanks made an empty word and with it a double dash.\n\n"
+    "- words are now split at any run of white space\n"
+    "- a test covers tabs and trailing blanks"
+)
+
+
+def story(
+    *facts: Fact, start: datetime = datetime(2025, 11, 3, 12, 0, tzinfo=UTC), seconds: float = 9
+) -> list[Event]:
+    """The facts as events, `seconds` apart."""
+    return [
+        Event(number, start + (number - 1) * timedelta(seconds=seconds), fact)
+        for number, fact in enumerate(facts, start=1)
+    ]
+
+
+def facts(events: list[Event]) -> list[Fact]:
+    """The facts of a story, to tell it on."""
+    return [event.fact for event in events]
+
+
+def started(**changes: object) -> SessionStarted:
+    values: dict[str, object] = {
+        "session": "12-a1b2c3",
+        "version": "0.1.0",
+        "platform": "local",
+        "repository": "/home/dana/slugs",
+        "issue": "12",
+        "title": "slug() makes double dashes",
+        "requester": REQUESTER,
+        "base": "main",
+        "branch": BRANCH,
+        "model": "gpt-5-mini",
+        "sandbox": "none",
+        "limits": LIMITS,
+    }
+    return SessionStarted(**(values | changes))  # type: ignore[arg-type]
+
+
+def ran(
+    moment: Moment,
+    bad: dict[str, str] | None = None,
+    *,
+    passed: int = 211,
+    skipped: int = 3,
+    problem: str = "",
+    extra: tuple[Case, ...] = (),
+) -> TestsRan:
+    """A run of pytest with `passed` and `skipped` cases and the bad ones with their messages."""
+    bad = bad or {}
+    cases = [Case(f"tests/test_core.py::test_{n}", Result.PASSED, 0.01) for n in range(passed - len(extra))]
+    cases += [
+        Case(f"tests/test_old.py::test_{n}", Result.SKIPPED, message="needs Windows") for n in range(skipped)
+    ]
+    cases += [
+        Case(name, Result.FAILED, 0.02, message, f"def test():\n>   {message}\nE   AssertionError")
+        for name, message in bad.items()
+    ]
+    return TestsRan(
+        moment=moment,
+        command="python -m pytest",
+        tree=TREE,
+        exit_code=None if problem else int(bool(bad)),
+        seconds=6.4,
+        timed_out=bool(problem),
+        problem=problem,
+        by_case=True,
+        cases=(*cases, *extra),
+        log=f"tests-{moment}.log",
+        tail=f"{passed} passed",
+    )
+
+
+def replied(step: int, cost: float | None = 0.01) -> ModelReplied:
+    usage = Usage(prompt=5_000, cached=4_300 if step > 1 else 0, completion=150, reasoning=60)
+    message = {"role": "assistant", "content": ""}
+    return ModelReplied(step, "gpt-5-mini", message, "tool_calls", usage, cost, 2.5)
+
+
+def called(step: int, tool: str, **arguments: object) -> ToolCalled:
+    return ToolCalled(step, f"call_{step}_{tool}", tool, json.dumps(arguments))
+
+
+def answered(step: int, tool: str, text: str = "", *, ok: bool = True) -> ToolAnswered:
+    return ToolAnswered(step, f"call_{step}_{tool}", tool, ok, text, 0.2)
+
+
+def plan(done: int) -> PlanUpdated:
+    items = (
+        "Reproduce: `slug('A  b')` gives `a--b`",
+        "Split at runs of white space in `slugs/core.py`",
+        "Add tests for tabs and trailing blanks",
+    )
+    return PlanUpdated(tuple(PlanItem(text, number < done) for number, text in enumerate(items)))
+
+
+OLD_FAILURE = {"tests/test_core.py::test_runs": "assert 'a--b' == 'a-b'"}
+ADDED = (
+    Case("tests/test_core.py::test_tabs", Result.PASSED, 0.01),
+    Case("tests/test_core.py::test_trailing", Result.PASSED, 0.01),
+)
+FIXED = Change("tests/test_core.py::test_runs", Result.FAILED, Result.PASSED, "assert 'a--b' == 'a-b'")
+FILES = (FileChanged("slugs/core.py", 1, 1), FileChanged("tests/test_core.py", 9, 0))
+
+
+def working() -> list[Event]:
+    """In the middle: tests before are known, the model edits."""
+    return story(
+        started(),
+        StatusChanged(Status.CLONING),
+        IssueRead("12", "slug() makes double dashes", "dana", "/home/dana/.state/issues/12.md", 2),
+        WorkspaceReady("main", BASE, BRANCH, BASE, False, "/tmp/work/12"),
+        StatusChanged(Status.ANALYZING),
+        SetupRan("pip install -e .", 0, 8.2, False, "setup.log", "Successfully installed slugs"),
+        TestsChosen("python -m pytest", "pytest", "pyproject.toml has [tool.pytest.ini_options]"),
+        ran(Moment.BEFORE, OLD_FAILURE),
+        StatusChanged(Status.CODING),
+        replied(1),
+        called(1, "read_file", path="slugs/core.py"),
+        answered(1, "read_file", "def slug(text): ..."),
+        replied(2),
+        called(2, "read_file", path="tests/test_core.py"),
+        answered(2, "read_file", "def test_runs(): ..."),
+        replied(3),
+        called(3, "bash", command="python -c \"from slugs import slug; print(slug('A  b'))\""),
+        answered(3, "bash", "a--b"),
+        replied(4),
+        called(4, "update_plan", items=["…"]),
+        plan(1),
+        answered(4, "update_plan"),
+        replied(5),
+        called(5, "edit_file", path="slugs/core.py", old="text.split(' ')", new="text.split()"),
+    )
+
+
+def handed_in() -> list[Fact]:
+    return [
+        *facts(working()),
+        answered(5, "edit_file"),
+        plan(3),
+        replied(6),
+        called(6, "submit", title="Split slugs at runs of white space", summary=SUMMARY),
+        answered(6, "submit"),
+        Submitted("Split slugs at runs of white space", SUMMARY),
+        AgentStopped(Ending.SUBMITTED, ""),
+        StatusChanged(Status.TESTING),
+    ]
+
+
+def delivered(*, draft: bool, title: str = "Split slugs at runs of white space") -> list[Fact]:
+    return [
+        StatusChanged(Status.COMMITTING),
+        Committed(HEAD, TREE, title, FILES),
+        Pushed("/home/dana/slugs", BRANCH, HEAD),
+        MergeRequestWritten("1", "/home/dana/.state/merge-requests/1.md", title, draft, True),
+    ]
+
+
+def ended(status: Status, ending: Ending, sentence: str, exit_code: int) -> list[Fact]:
+    return [StatusChanged(status), SessionEnded(status, ending, sentence, exit_code, 252.0)]
+
+
+def success() -> list[Event]:
+    """One test fixed, two added, none broken."""
+    return story(
+        *handed_in(),
+        ran(Moment.AFTER, passed=214, extra=ADDED),
+        TestsCompared(
+            round=1,
+            verdict=Verdict.VERIFIED,
+            reason="the tests ran to their end and nothing is newly broken",
+            fixed=(FIXED,),
+            added=tuple(Change(case.id, None, case.result) for case in ADDED),
+            still_passing=211,
+            still_skipped=3,
+        ),
+        *delivered(draft=False),
+        CommentWritten("/home/dana/.state/issues/12.md#1", "progress", False),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, "Handed in and verified.", 0),
+    )
+
+
+def needs_human() -> list[Event]:
+    """Handed in three times, and a test that passed before still fails."""
+    broken = {"tests/test_core.py::test_unicode": "assert 'a-?' == 'a-é'"}
+    return story(
+        *handed_in(),
+        ran(Moment.AFTER, OLD_FAILURE | broken, passed=210),
+        TestsCompared(
+            round=3,
+            verdict=Verdict.BROKEN,
+            reason="1 test that passed before fails now",
+            newly_broken=(
+                Change(
+                    "tests/test_core.py::test_unicode", Result.PASSED, Result.FAILED, "assert 'a-?' == 'a-é'"
+                ),
+            ),
+            still_failing=(
+                Change(
+                    "tests/test_core.py::test_runs", Result.FAILED, Result.FAILED, "assert 'a--b' == 'a-b'"
+                ),
+            ),
+            still_passing=210,
+            still_skipped=3,
+        ),
+        AgentStopped(Ending.UNVERIFIED, ""),
+        *delivered(draft=True),
+        *ended(Status.FAILED, Ending.UNVERIFIED, "After 3 rounds 1 test is newly broken.", 1),
+    )
+
+
+def no_tests() -> list[Event]:
+    """A repository without any test."""
+    told = [fact for fact in handed_in() if not isinstance(fact, TestsRan | TestsChosen)]
+    return story(
+        *told[:5],
+        TestsChosen("", "", "no test command is set and none was recognised"),
+        *told[5:],
+        *delivered(draft=False),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, "Handed in; there were no tests to check it with.", 0),
+    )
+
+
+def question() -> list[Event]:
+    """The model asks and the session waits."""
+    return story(
+        *facts(working())[:-1],
+        called(5, "ask_user", question="Should tabs count as white space?"),
+        QuestionAsked("Should tabs count as white space?", ("Yes, any white space", "No, blanks only")),
+        answered(5, "ask_user"),
+        AgentStopped(Ending.NEEDS_INPUT, ""),
+        *ended(Status.SUSPENDED, Ending.NEEDS_INPUT, "Waiting for an answer.", 5),
+    )
+
+
+def cancelled() -> list[Event]:
+    """Interrupted by a signal while the model worked."""
+    return story(
+        *facts(working()),
+        AgentStopped(Ending.CANCELLED, ""),
+        *ended(Status.CANCELLED, Ending.CANCELLED, "Interrupted by a signal (SIGINT).", 130),
+    )
+
+
+def limit() -> list[Event]:
+    """Out of steps with changes made; the tests of what is there pass."""
+    return story(
+        *facts(working()),
+        answered(5, "edit_file"),
+        AgentStopped(Ending.LIMIT_STEPS, ""),
+        StatusChanged(Status.TESTING),
+        ran(Moment.AFTER, passed=212),
+        TestsCompared(
+            round=1,
+            verdict=Verdict.VERIFIED,
+            reason="the tests ran to their end and nothing is newly broken",
+            fixed=(FIXED,),
+            still_passing=211,
+            still_skipped=3,
+        ),
+        *delivered(draft=True, title="Address issue 12: slug() makes double dashes"),
+        *ended(Status.FAILED, Ending.LIMIT_STEPS, "The limit of 50 model replies was reached.", 4),
+    )
+
+
+def no_change() -> list[Event]:
+    """The model handed in and had changed nothing."""
+    return story(
+        *facts(working()),
+        answered(5, "edit_file", ok=False, text="no match"),
+        Submitted("Nothing to change", "`slug()` does what the documentation says: see `docs/slugs.md`."),
+        AgentStopped(Ending.NO_CHANGE, ""),
+        *ended(Status.FAILED, Ending.NO_CHANGE, "The model handed in without changing anything.", 1),
+    )
+
+
+ALL = {
+    "working": working,
+    "success": success,
+    "needs_human": needs_human,
+    "no_tests": no_tests,
+    "question": question,
+    "cancelled": cancelled,
+    "limit": limit,
+    "no_change": no_change,
+}

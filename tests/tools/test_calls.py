@@ -1,0 +1,252 @@
+"""What models write as calls, and what they read when it can't be understood."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ci_agent.sandbox import open_sandbox
+from ci_agent.tools import Answer, Parameter, ToolError, World, all_tools, call, schema
+from tests.tools.conftest import Do
+
+
+@dataclass
+class Probe:
+    """A tool that keeps what it was called with."""
+
+    name: str = "probe"
+    description: str = "Keeps its arguments."
+    parameters: tuple[Parameter, ...] = (
+        Parameter("path", "string", "a path", example="src/app.py"),
+        Parameter("count", "integer", "how many", required=False, default=5, minimum=1, maximum=10),
+        Parameter("all", "boolean", "each one", required=False, default=False),
+        Parameter("names", "array", "some names", required=False, default=()),
+        Parameter("extra", "object", "more", required=False),
+    )
+    got: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, arguments: Any, world: World) -> Answer:
+        self.got = dict(arguments)
+        return Answer("done")
+
+
+def probe(text: str, world: World) -> tuple[dict[str, Any], Answer]:
+    tool = Probe()
+    answer = call("probe", text, [tool], world)
+    return tool.got, answer
+
+
+# --- what is understood ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"path": "a"}',
+        ' \n{"path": "a"}\n',
+        '"{\\"path\\": \\"a\\"}"',  # JSON in a string
+        json.dumps(json.dumps(json.dumps({"path": "a"}))),
+        '{"path": "a"}}',
+        '{"path": "a"},',
+        '{"path": "a"}]}',
+        '{"path": "a",}',
+        '{"path": "a", }',
+        '```json\n{"path": "a"}\n```',
+        '```\n{"path": "a"}```',
+        '{"file_path": "a"}',
+        '{"path": "a", "count": null}',
+    ],
+)
+def test_a_call_written_a_little_wrong_is_understood(text: str, world: World) -> None:
+    got, answer = probe(text, world)
+    assert answer.ok
+    assert got == {"path": "a", "count": 5, "all": False, "names": (), "extra": None}
+
+
+def test_line_ends_inside_strings_and_braces_in_them_survive(world: World) -> None:
+    assert probe('{"path": "a\nb,}"}', world)[0]["path"] == "a\nb,}"
+    assert probe('{"path": "a,}",}', world)[0]["path"] == "a,}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("count", "7", 7),
+        ("count", "7.0", 7),
+        ("count", 7.0, 7),
+        ("count", 0, 1),
+        ("count", 99, 10),
+        ("count", "-3", 1),
+        ("all", "true", True),
+        ("all", "False", False),
+        ("all", 1, True),
+        ("all", "no", False),
+        ("path", 5, "5"),
+        ("path", True, "true"),
+        ("names", "one", ["one"]),
+        ("names", '["one", "two"]', ["one", "two"]),
+        ("names", ["one", 2], ["one", "2"]),
+        ("extra", '{"a": 1}', {"a": 1}),
+    ],
+)
+def test_a_value_of_a_near_type_is_taken_as_meant(name: str, value: Any, taken: Any, world: World) -> None:
+    got, answer = probe(json.dumps({"path": "a", name: value}), world)
+    assert answer.ok
+    assert got[name] == taken
+    assert type(got[name]) is type(taken)
+
+
+def test_what_was_bent_is_said(world: World) -> None:
+    _, answer = probe('{"file_path": "a", "count": 99, "colour": "red"}', world)
+    assert answer.text.split("\n") == [
+        "done",
+        "[`file_path` was taken as `path`]",
+        "[`count` was set to 10, the nearest it can be]",
+        '[not known and left out: "colour"]',
+    ]
+
+
+def test_half_a_character_becomes_a_replacement_mark(world: World) -> None:
+    got, _ = probe('{"path": "a\\ud800b\\ud83d\\ude00", "extra": {"\\udfff": ["\\udfff"]}}', world)
+    assert got["path"] == "a\ufffdb😀"
+    assert got["extra"] == {"\ufffd": ["\ufffd"]}
+
+
+# --- what is not -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "`path` is missing: a string (a path)"),
+        ("{}", "`path` is missing: a string (a path)"),
+        ('{"path": null}', "`path` is missing"),
+        ('{"path": ["a"]}', '`path` is an array ["a"], wanted: a string (a path)'),
+        ('{"path": "a", "count": "many"}', '`count` is a string "many", wanted: an integer (how many)'),
+        ('{"path": "a", "count": 1.5}', "`count` is a number 1.5"),
+        ('{"path": "a", "count": true}', "`count` is a boolean true"),
+        ('{"path": "a", "count": 1e999}', "`count` is a number"),
+        ('{"path": "a", "all": "perhaps"}', '`all` is a string "perhaps", wanted: a boolean'),
+        ('{"path": "a", "names": [{}]}', "`names` is an array"),
+        ('{"path": "a", "extra": 3}', "`extra` is a number 3, wanted: an object"),
+        ("[1]", "must be one JSON object, not an array"),
+        ('"text"', "not valid JSON"),
+        ("ls -la", "not valid JSON"),
+        ('{"path": "a', "not valid JSON"),
+        ('{"path": "a"} and more', "go on after their end"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"path": ' + "[" * 700 + "]" * 700 + "}", "nested too deeply"),
+        ('{"path": "a", "count": ' + "9" * 5000 + "}", "not valid JSON"),
+    ],
+)
+def test_a_wrong_call_is_not_run_and_says_how_to_call(text: str, said: str, world: World) -> None:
+    got, answer = probe(text, world)
+    assert not got
+    assert not answer.ok
+    assert said in answer.text
+    assert answer.text.endswith('A right call: probe {"path": "src/app.py"}')
+
+
+def test_all_faults_are_named_at_once(world: World) -> None:
+    _, answer = probe('{"count": [], "all": {}, "pth": "a"}', world)
+    assert all(name in answer.text for name in ("`path` is missing", "`count` is", "`all` is", '"pth"'))
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("Bash", "bash"), ("shell", "bash"), ("apply_patch", "edit_file"), ("readfile", "read_file")],
+)
+def test_an_unknown_tool_gets_the_nearest_and_the_list(name: str, near: str, do: Do) -> None:
+    answer = do(name)
+    assert not answer.ok
+    assert f"Did you mean {near}? A right call: {near} {{" in answer.text
+    assert answer.text.endswith("update_plan, run_tests, ask_user, submit.")
+
+
+def test_an_unknown_tool_like_no_other_gets_the_list(do: Do) -> None:
+    assert do("\ud800").text == (
+        'There is no tool "\ufffd". The tools are: '
+        "bash, read_file, write_file, edit_file, search, update_plan, run_tests, ask_user, submit."
+    )
+
+
+def test_what_the_system_or_the_tool_says_against_a_call_is_its_answer(world: World) -> None:
+    class Failing(Probe):
+        def run(self, arguments: Any, world: World) -> Answer:
+            if arguments["path"] == "disk":
+                raise OSError(28, "No space left on device")
+            raise ToolError("Not like this.")
+
+    assert (
+        call("probe", '{"path": "disk"}', [Failing()], world).text == "probe failed: No space left on device"
+    )
+    assert call("probe", '{"path": "x", "y": 1}', [Failing()], world) == Answer(
+        'Not like this.\n[not known and left out: "y"]', ok=False
+    )
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+_NAMES = st.sampled_from([parameter.name for tool in all_tools() for parameter in tool.parameters])
+_HARMLESS = [tool for tool in all_tools() if tool.name != "bash"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from([tool.name for tool in _HARMLESS]) | st.text(),
+    st.text() | _JSON.map(json.dumps) | st.dictionaries(_NAMES | st.text(), _JSON).map(json.dumps),
+)
+def test_whatever_a_model_writes_gets_an_answer_that_can_be_sent(name: str, text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "workspace").mkdir()
+        sandbox = open_sandbox(place / "home", place / "temporary")
+        world = World(place / "workspace", place / "outputs", sandbox, lambda: 10.0, lambda _: "ran", 5)
+        answer = call(name, text, _HARMLESS, world)
+    assert answer.text
+    answer.text.encode()
+    assert len(answer.text) < 20_000
+
+
+# --- schemas -----------------------------------------------------------------------------------------------
+
+
+def test_schemas_are_functions_of_chat_completions() -> None:
+    assert schema(Probe()) == {
+        "type": "function",
+        "function": {
+            "name": "probe",
+            "description": "Keeps its arguments.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "path": {"type": "string", "description": "a path"},
+                    "count": {"type": "integer", "description": "how many", "minimum": 1, "maximum": 10},
+                    "all": {"type": "boolean", "description": "each one"},
+                    "names": {"type": "array", "description": "some names", "items": {"type": "string"}},
+                    "extra": {"type": "object", "description": "more"},
+                },
+                "required": ["path"],
+            },
+        },
+    }
+
+
+def test_all_schemas_together_stay_small_since_every_request_pays_for_them() -> None:
+    text = json.dumps([schema(tool) for tool in all_tools()], separators=(",", ":"))
+    assert len(text) < 3_700  # about 900 tokens at four characters each
+
+
+def test_the_example_of_every_tool_is_a_call_that_is_accepted(world: World) -> None:
+    for tool in all_tools():
+        example = {parameter.name: parameter.example for parameter in tool.parameters if parameter.required}
+        assert "was not run" not in call(tool.name, json.dumps(example), all_tools(), world).text, tool.name

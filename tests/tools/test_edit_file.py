@@ -1,0 +1,199 @@
+"""The `edit_file` tool: exact where it can be, forgiving where it can mean one thing only."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ci_agent.tools import ToolError, World
+from ci_agent.tools.edit_file import EditFile
+from ci_agent.tools.passages import closest
+from tests.tools.conftest import Do, world_in
+
+_CODE = "def f(a):\n    if a:\n        return 1\n    return 2\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "after", "how"),
+    [
+        ("return 1", "return 9", _CODE.replace("return 1", "return 9"), ""),
+        ("    return 2\n", "", _CODE.replace("    return 2\n", ""), ""),
+        (
+            "    if a:  \n        return 1\t\n",
+            "    pass\n",
+            "def f(a):\n    pass\n    return 2\n",
+            "white space",
+        ),
+        (
+            "    if a:\r\n        return 1\r\n",
+            "    pass\r\n",
+            "def f(a):\n    pass\r\n    return 2\n",
+            "white space",
+        ),
+        (
+            "if a:\n    return 1",
+            "if a:\n    x\n\n    y",
+            "def f(a):\n    if a:\n        x\n\n        y\n    return 2\n",
+            "indented by 4 more",
+        ),
+        (
+            "        if a:\n            return 1\n",
+            "        if a:\n            x\n",
+            "def f(a):\n    if a:\n        x\n    return 2\n",
+            "indented by 4 less",
+        ),
+        ("  return 2  \n", "", "def f(a):\n    if a:\n        return 1\n", "indented by 2 more"),
+        ("    return 2  ", "    return 3", _CODE.replace("2", "3"), "white space"),
+    ],
+)
+def test_a_passage_is_replaced(old: str, new: str, after: str, how: str, do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text(_CODE)
+    answer = do("edit_file", path="a.txt", old=old, new=new)
+    assert answer.ok, answer.text
+    assert (world.root / "a.txt").read_bytes().decode() == after
+    assert how in answer.text.split("\n")[0]
+    assert ("(" in answer.text.split("\n")[0]) == bool(how)
+
+
+def test_the_answer_shows_the_lines_around_the_change(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("".join(f"line {n}\n" for n in range(1, 21)))
+    assert do("edit_file", path="a.txt", old="line 10\n", new="ten\n").text == (
+        "edited a.txt at line 10\n6\tline 6\n7\tline 7\n8\tline 8\n9\tline 9\n10\tten\n"
+        "11\tline 11\n12\tline 12\n13\tline 13\n14\tline 14"
+    )
+
+
+def test_of_a_long_change_both_ends_are_shown(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("start\nmiddle\nend\n")
+    text = do("edit_file", path="a.txt", old="middle\n", new="new\n" * 300).text
+    assert text.startswith("edited a.txt at line 2\n1\tstart\n2\tnew\n")
+    assert text.endswith("…\n301\tnew\n302\tend")
+    assert text.count("\n") < 60
+
+
+def test_several_occurrences_are_told_by_line_and_nothing_is_changed(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text(_CODE)
+    answer = do("edit_file", path="a.txt", old="return", new="yield")
+    assert not answer.ok
+    assert "2 times in a.txt, at lines 3, 4." in answer.text
+    assert "all=true" in answer.text
+    assert (world.root / "a.txt").read_text() == _CODE
+
+
+def test_all_occurrences_are_replaced_where_that_is_asked_for(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text(_CODE)
+    answer = do("edit_file", path="a.txt", old="return", new="yield", all=True)
+    assert answer.text.startswith("edited a.txt 2 times, first at line 3\n")
+    assert (world.root / "a.txt").read_text() == _CODE.replace("return", "yield")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    returm 2\n", "x", "The nearest lines are:\n2\t    if a:\n3\t        return 1\n4\t    return 2"),
+        ("nothing like it at all, §§§", "x", "`old` is not in a.txt. Nothing was changed."),
+        ("gone", "return 1", "but `new` is, at line 3: already applied?"),
+        ("", "x", "`old` is empty."),
+        ("same", "same", "nothing to change"),
+        ("\n\n\n", "x", "`old` is not in a.txt."),
+    ],
+)
+def test_an_edit_that_can_not_be_made_says_what_is_there(
+    old: str, new: str, said: str, do: Do, world: World
+) -> None:
+    (world.root / "a.txt").write_text(_CODE)
+    answer = do("edit_file", path="a.txt", old=old, new=new)
+    assert not answer.ok
+    assert said in answer.text
+    assert (world.root / "a.txt").read_text() == _CODE
+
+
+def test_a_loose_match_in_two_places_is_no_match(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("if a:\n    x \nif b:\n    x \n")
+    assert "is not in a.txt" in do("edit_file", path="a.txt", old="    x\t\n", new="    y\n").text
+
+
+def test_an_indentation_that_does_not_shift_as_one_is_no_match(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("    if a:\n        x\n")
+    assert not do("edit_file", path="a.txt", old="if a:\n  x\n", new="if a:\n  y\n").ok
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"one\r\ntwo\r\nthree\r\n", b"one\r\n2\r\n2b\r\nthree\r\n"),
+        (b"caf\xe9\ntwo\n", b"caf\xe9\n2\n2b\n"),
+        (b"\xef\xbb\xbftwo\n", b"\xef\xbb\xbf2\n2b\n"),
+        (b"\xff\xfe\x80\r\ntwo\n\x85\x0c", b"\xff\xfe\x80\r\n2\n2b\n\x85\x0c"),
+    ],
+)
+def test_line_ends_and_encoding_stay(before: bytes, after: bytes, do: Do, world: World) -> None:
+    (world.root / "a.txt").write_bytes(before)
+    assert do("edit_file", path="a.txt", old="two\n", new="2\n2b\n").ok
+    assert (world.root / "a.txt").read_bytes() == after
+
+
+def test_a_character_the_file_can_not_hold_is_said(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_bytes(b"caf\xe9\n")
+    assert "can't hold all characters" in do("edit_file", path="a.txt", old="caf", new="😀").text
+    assert (world.root / "a.txt").read_bytes() == b"caf\xe9\n"
+
+
+def test_a_binary_file_a_folder_and_a_huge_file_are_refused(do: Do, world: World) -> None:
+    (world.root / "binary").write_bytes(b"old\0")
+    with (world.root / "huge").open("wb") as file:
+        file.truncate(20_000_001)
+    for path, said in (("binary", "binary file of 4 bytes"), (".", ". is a folder"), ("huge", "longer than")):
+        assert said in do("edit_file", path=path, old="old", new="new").text
+
+
+def test_a_python_file_that_no_longer_parses_is_said(do: Do, world: World) -> None:
+    (world.root / "a.py").write_text(_CODE)
+    broken = do("edit_file", path="a.py", old="def f(a):", new="def f(a)")
+    assert broken.ok
+    assert broken.text.split("\n")[-1].startswith("[it no longer parses (Python 3.")
+    assert broken.text.endswith("line 1]")
+    assert "parses" not in do("edit_file", path="a.py", old="return 1", new="return (").text
+    assert "parses" not in do("edit_file", path="a.py", old="def f(a)", new="def f(a):").text
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text("ab \n", max_size=40), st.text("ab \n", min_size=1, max_size=5), st.text("abc\n", max_size=5))
+def test_an_exact_edit_is_what_replacing_in_the_text_is(text: str, old: str, new: str) -> None:
+    assume(old != new)
+    assume(old in text)
+    with tempfile.TemporaryDirectory() as folder:
+        world = world_in(Path(folder))
+        (world.root / "a.txt").write_text(text)
+        arguments = {"path": "a.txt", "old": old, "new": new, "all": False}
+        if text.count(old) > 1:
+            with pytest.raises(ToolError):
+                EditFile().run(arguments, world)
+            assert (world.root / "a.txt").read_text() == text
+        EditFile().run(arguments | {"all": True}, world)
+        assert (world.root / "a.txt").read_text() == text.replace(old, new)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.text("ab \t\r\n", max_size=40), st.text("ab \t\r\n", max_size=12), st.text("ab \t\r\n", max_size=12)
+)
+def test_any_edit_changes_the_file_or_says_why_not(text: str, old: str, new: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        world = world_in(Path(folder))
+        (world.root / "a.txt").write_bytes(text.encode())
+        try:
+            EditFile().run({"path": "a.txt", "old": old, "new": new, "all": False}, world)
+        except ToolError as error:
+            assert str(error)
+            assert (world.root / "a.txt").read_bytes() == text.encode()
+
+
+def test_the_nearest_lines_of_a_huge_text_are_found_quickly() -> None:
+    text = "x" * 300_000 + "\n" + "".join(f"value_{n} = {n}\n" for n in range(100_000)) + "y" * 300_000
+    assert "4001\tvalue_3999 = 3999" in closest(text, "valve_3999 = 3999")
+    assert "90002\tvalue_90000 = 90000" in closest(text, "value_90000 = 90000\nsomething else")

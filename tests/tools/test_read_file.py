@@ -1,0 +1,118 @@
+"""The `read_file` tool: windows, folders, and files that are no plain text."""
+
+from __future__ import annotations
+
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ci_agent.tools import World
+from ci_agent.tools.read_file import ReadFile, _skip_lines
+from tests.tools.conftest import Do, world_in
+
+
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        ({}, "1\tone\n2\ttwo\n3\tthree"),
+        ({"start": 2}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
+        ({"start": 1, "end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3; go on with start=3]"),
+        ({"start": 0, "end": 99}, "1\tone\n2\ttwo\n3\tthree\n[`start` was set to 1, the nearest it can be]"),
+        ({"start": 9}, "3\tthree\n[lines 3 to 3 of 3]"),
+        ({"start": 2, "end": 1}, "2\ttwo\n[lines 2 to 2 of 3; go on with start=3]"),
+        ({"start": 2, "end": -1}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_window_is_clamped_and_says_where_to_go_on(
+    window: dict[str, int], text: str, end: str, do: Do, world: World
+) -> None:
+    (world.root / "a.txt").write_text("one\ntwo\nthree" + end)
+    assert do("read_file", path="a.txt", **window).text == text
+
+
+def test_at_most_four_hundred_lines_are_shown(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("x\n" * 1000)
+    lines = do("read_file", path="a.txt").text.split("\n")
+    assert lines[-1] == "[lines 1 to 400 of 1,000; go on with start=401]"
+    assert len(lines) == 401
+
+
+def test_at_most_sixteen_thousand_characters_are_shown(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text(("x" * 999 + "\n") * 100)
+    text = do("read_file", path="a.txt").text
+    assert len(text) < 16_100
+    assert text.endswith("[lines 1 to 15 of 100; go on with start=16]")
+
+
+def test_a_very_long_line_is_cut(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("é" * 3_000 + "\n" + "y" * 1_000_000 + "\nend\n")
+    lines = do("read_file", path="a.txt").text.split("\n")
+    assert lines[0] == "1\t" + "é" * 2_000 + "… [1,000 characters more]"
+    assert lines[1].startswith("2\t" + "y" * 2_000 + "… [")
+    assert lines[2] == "3\tend"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "[a is empty]"),
+        (b"\x7fELF\0\0", "[a is a binary file of 6 bytes]"),
+        (b"caf\xe9\n", "1\tcafé\n[not UTF-8; shown as Latin-1]"),
+        ("café\n".encode(), "1\tcafé"),
+        (b"one\r\ntwo\r\n", "1\tone\n2\ttwo\n[lines end with CR LF]"),
+        (b"one\r\ntwo\n", "1\tone\r\n2\ttwo"),
+        (b"\n", "1\t"),
+    ],
+)
+def test_what_kind_of_file_it_is_is_said(data: bytes, text: str, do: Do, world: World) -> None:
+    (world.root / "a").write_bytes(data)
+    assert do("read_file", path="a").text == text
+
+
+def test_an_output_with_control_characters_is_shown_as_text(do: Do, world: World) -> None:
+    world.outputs.mkdir()
+    (world.outputs / "1.txt").write_bytes(b"\x1b[31mred\x1b[0m\0\n1%\r2%\n")
+    assert do("read_file", path="$AGENT_OUTPUTS/1.txt").text == "1\tred␀\n2\t2%"
+
+
+def test_a_folder_is_listed(do: Do, world: World) -> None:
+    (world.root / "b").mkdir()
+    (world.root / "a.txt").touch()
+    assert do("read_file", path="").text == ". is a folder:\na.txt\nb/"
+
+
+def test_a_big_folder_is_listed_in_part(do: Do, world: World) -> None:
+    for number in range(310):
+        (world.root / f"{number:03}").touch()
+    assert do("read_file", path=".").text.endswith("\n299\n[10 more]")
+
+
+@given(st.binary(max_size=200), st.integers(0, 20))
+def test_skipping_lines_ends_where_reading_them_does(data: bytes, count: int) -> None:
+    skipped, read = BytesIO(data), BytesIO(data)
+    _skip_lines(skipped, count)
+    for _ in range(count):
+        read.readline()
+    assert skipped.read() == read.read()
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20), min_size=1, max_size=30),
+    st.integers(1, 40),
+    st.integers(1, 40),
+)
+def test_every_window_shows_exactly_its_lines(lines: list[str], start: int, end: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        world = world_in(Path(folder))
+        (world.root / "a.txt").write_text("".join(f"{line}\n" for line in lines))
+        text = ReadFile().run({"path": "a.txt", "start": start, "end": end}, world).text
+    first = min(start, len(lines))
+    last = min(max(end, first), len(lines))
+    shown = [f"{number}\t{lines[number - 1]}" for number in range(first, last + 1)]
+    assert text.split("\n")[: len(shown)] == shown

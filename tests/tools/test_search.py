@@ -1,0 +1,166 @@
+"""The `search` tool, with whichever program this machine has and with git grep alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ci_agent.tools import Answer, World, all_tools, call
+from tests.tools.conftest import Do, world_in
+
+
+def fill(root: Path) -> None:
+    files = {
+        "src/app.py": "import os\n\n\ndef slug(text):\n    return text.lower()\n",
+        "src/web/app.ts": "const slug = 1;\n",
+        "b.py": "slug = 'b'\n",
+        "a.py": "slug = 'a'\n",
+        ".hidden/h.py": "slug = 'h'\n",
+        "naïve name.py": "slug = 'ï'\n",
+        "ignored/x.py": "slug = 'ignored'\n",
+        ".gitignore": "ignored/\n",
+        "binary.bin": "slug\0slug\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def grep_only(folder: Path, monkeypatch: pytest.MonkeyPatch, programs: list[str]) -> World:
+    """A world whose commands find nothing but these programs."""
+    (folder / "bin").mkdir()
+    for name in programs:
+        (folder / "bin" / name).symlink_to(str(shutil.which(name)))
+    world = world_in(folder)
+    monkeypatch.setenv("PATH", str(folder / "bin"))
+    return World(
+        world.root,
+        world.outputs,
+        type(world.sandbox)(folder / "home", folder / "temporary"),  # type: ignore[call-arg]
+        world.remaining,
+        world.run_tests,
+        5,
+    )
+
+
+_SEARCHES = [
+    (
+        {"pattern": "^slug"},
+        [".hidden/h.py:1:slug = 'h'", "a.py:1:slug = 'a'", "b.py:1:slug = 'b'", "naïve name.py:1:slug = 'ï'"],
+    ),
+    ({"pattern": r"def \w+\("}, ["src/app.py:4:def slug(text):"]),
+    ({"pattern": r"=\s\d"}, ["src/web/app.ts:1:const slug = 1;"]),
+    ({"pattern": "(?i)IMPORT"}, ["src/app.py:1:import os"]),
+    (
+        {"pattern": "slug", "path": "src"},
+        ["src/app.py:4:def slug(text):", "src/web/app.ts:1:const slug = 1;"],
+    ),
+    ({"pattern": "slug", "path": "src/app.py"}, ["src/app.py:4:def slug(text):"]),
+    ({"pattern": "slug", "path": "naïve name.py"}, ["naïve name.py:1:slug = 'ï'"]),
+    ({"pattern": "slug", "glob": "*.ts"}, ["src/web/app.ts:1:const slug = 1;"]),
+    (
+        {"pattern": "slug", "glob": "src/**/*.{py,ts}"},
+        ["src/app.py:4:def slug(text):", "src/web/app.ts:1:const slug = 1;"],
+    ),
+    (
+        {"pattern": "slug", "path": "src", "glob": "app.*", "max_results": 1},
+        [
+            "src/app.py:4:def slug(text):",
+            "[1 matches left out; narrow pattern, path or glob, or raise max_results]",
+        ],
+    ),
+    ({"pattern": "nowhere"}, ["[no matches]"]),
+    ({"pattern": "-slug"}, ["[no matches]"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "lines"), _SEARCHES)
+def test_matching_lines_are_found_in_a_fixed_order(
+    arguments: dict[str, object], lines: list[str], do: Do, world: World
+) -> None:
+    fill(world.root)
+    assert do("search", **arguments).text.split("\n") == lines
+    assert not list(world.outputs.iterdir())
+
+
+@pytest.mark.parametrize(("arguments", "lines"), _SEARCHES)
+def test_git_grep_alone_finds_the_same(
+    arguments: dict[str, object], lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = grep_only(tmp_path, monkeypatch, ["git"])
+    fill(world.root)
+    assert _search(world, **arguments).text.split("\n") == lines
+
+
+def test_without_a_repository_the_files_are_searched_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = grep_only(tmp_path, monkeypatch, ["git"])
+    fill(world.root)
+    shutil.rmtree(world.root / ".git")
+    assert _search(world, pattern=r"def \w+\(").text == "src/app.py:4:def slug(text):"
+
+
+def test_without_any_program_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = grep_only(tmp_path, monkeypatch, [])
+    assert "Use bash with grep" in _search(world, pattern="x").text
+
+
+def _search(world: World, **arguments: object) -> Answer:
+    return call("search", json.dumps(arguments), all_tools(), world)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("slug(", "no regular expression:\n"),
+        ("", "must be one line"),
+        ("a\nb", "must be one line"),
+        ("\0", "must be"),
+    ],
+)
+def test_a_bad_pattern_is_answered_in_the_programs_words(
+    pattern: str, said: str, do: Do, world: World
+) -> None:
+    fill(world.root)
+    answer = do("search", pattern=pattern)
+    assert not answer.ok
+    assert said in answer.text
+
+
+def test_a_long_line_is_cut_and_its_place_kept(do: Do, world: World) -> None:
+    (world.root / "a.js").write_text("x" * 5_000 + "needle\n")
+    assert do("search", pattern="needle").text == "a.js:1:" + "x" * 200 + "…"
+
+
+def test_many_long_lines_are_shown_as_far_as_an_answer_goes(do: Do, world: World) -> None:
+    (world.root / "a.js").write_text(("x" * 300 + "\n") * 300)
+    text = do("search", pattern="x", max_results=200).text
+    assert len(text) < 16_200
+    left = 300 - text.count("a.js:")
+    assert 100 < left < 250
+    assert f"[{left} matches left out;" in text
+
+
+def test_a_path_that_is_not_there_is_said(do: Do, world: World) -> None:
+    fill(world.root)
+    assert (
+        do("search", pattern="x", path="app.py").text == "There is no app.py. Files of that name: src/app.py."
+    )
+
+
+def test_what_the_repository_configures_for_git_runs_without_our_secrets(
+    do: Do, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    fill(world.root)
+    hook = world.root / "hook"
+    hook.write_text(f"#!/bin/sh\nenv > '{tmp_path}/seen'\n")
+    hook.chmod(0o755)
+    do("bash", command="git config core.fsmonitor ./hook")
+    assert do("search", pattern="import os").text == "src/app.py:1:import os"
+    seen = tmp_path / "seen"
+    assert "sk-canary" not in (seen.read_text() if seen.exists() else "")

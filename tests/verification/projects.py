@@ -1,0 +1,46 @@
+"""Small real projects for the tests of this folder, and what is needed to run them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ci_agent.journal.events import Moment, TestsChosen, TestsRan
+from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.plain import Plain
+from ci_agent.verification import choose, run_tests
+
+
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Plain(tmp_path / "home", tmp_path / "temporary")
+
+
+def project(tmp_path: Path, files: Mapping[str, str], *, pytest: bool = True) -> Path:
+    """A project of `files` whose Python is the one that runs these tests, with or without pytest."""
+    root = tmp_path / "project"
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    python = root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    options = "" if pytest else "-S "  # no site-packages
+    quick = "export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1"  # loading them takes longer than the tests
+    python.write_text(f'#!/bin/sh\n{quick}\nexec "{sys.executable}" {options}"$@"\n')
+    python.chmod(0o755)
+    return root
+
+
+def run(tmp_path: Path, root: Path, chosen: TestsChosen | str = "", **options: object) -> TestsRan:
+    """Run the tests of `root`: those detected, those of a command line, or those chosen."""
+    if not isinstance(chosen, TestsChosen):
+        chosen = choose(root, chosen, sandbox(tmp_path))
+    arguments: dict[str, object] = {"moment": Moment.BEFORE, "timeout": 60.0, **options}
+    return run_tests(
+        chosen, root=root, tree="t" * 40, sandbox=sandbox(tmp_path), logs=tmp_path / "logs", **arguments
+    )  # type: ignore[arg-type]
+
+
+def results(ran: TestsRan) -> dict[str, str]:
+    return {case.id: str(case.result) for case in ran.cases}

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ci_agent.journal.events import TestsChosen
+from ci_agent.verification import choose, takes_selector
+from ci_agent.verification.detect import MOST_FILES, select
+from tests.verification.projects import project, sandbox
+
+PYTHON = ".venv/bin/python"
+NPM = json.dumps({"scripts": {"test": "node --test"}})
+UNIT = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self): pass\n"
+
+
+def chosen(tmp_path: Path, files: dict[str, str], *, with_pytest: bool = True) -> TestsChosen:
+    return choose(project(tmp_path, files, pytest=with_pytest), "", sandbox(tmp_path))
+
+
+def test_a_configured_command_wins_over_every_sign(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pytest.ini": "[pytest]\n"})
+    assert choose(root, " make quick ", sandbox(tmp_path)).command == "make quick"
+
+
+@pytest.mark.parametrize("word", ["none", "off", "None"])
+def test_the_words_none_and_off_mean_that_there_are_no_tests_and_why_says_so(
+    tmp_path: Path, word: str
+) -> None:
+    found = choose(project(tmp_path, {"pytest.ini": ""}), word, sandbox(tmp_path))
+    assert found.command == ""
+    assert word in found.why
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", ""),
+        ("pyproject.toml", "[project]\nname='x'\n[tool.pytest.ini_options]\n"),
+        ("tox.ini", "[tox]\n[pytest]\n"),
+        ("setup.cfg", "[tool:pytest]\n"),
+        ("tests/conftest.py", ""),
+        ("src/deep/tests/test_a.py", "from pytest import raises\n"),
+    ],
+)
+def test_pytest_is_chosen_on_its_sign_even_where_it_is_not_installed(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    found = chosen(tmp_path, {name: text, "Makefile": "test:\n\ttrue\n"}, with_pytest=False)
+    assert (found.command, found.runner) == (f"{PYTHON} -m pytest", "pytest")
+    assert name in found.why
+
+
+def test_tests_named_for_pytest_are_given_to_it_where_it_is_installed(tmp_path: Path) -> None:
+    assert chosen(tmp_path, {"tests/test_a.py": UNIT}).runner == "pytest"
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"test_a.py": UNIT}, f"{PYTHON} -m unittest discover"),
+        ({"tests/test_a.py": UNIT}, f"{PYTHON} -m unittest discover -s tests"),
+        ({"tests/test_a.py": UNIT, "tests/__init__.py": ""}, f"{PYTHON} -m unittest discover"),
+        (
+            {"src/p/t/test_a.py": UNIT, "src/p/t/__init__.py": "", "src/p/__init__.py": ""},
+            f"{PYTHON} -m unittest discover -s src",
+        ),
+    ],
+)
+def test_unittest_starts_above_the_outermost_package_of_its_tests(
+    tmp_path: Path, files: dict[str, str], command: str
+) -> None:
+    found = chosen(tmp_path, files, with_pytest=False)
+    assert (found.command, found.runner) == (command, "unittest")
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"package.json": NPM}, "npm test"),
+        ({"go.mod": "module x\n"}, "go test ./..."),
+        ({"Cargo.toml": "[package]\n"}, "cargo test"),
+        ({"Makefile": "all:\n\ttrue\ntest: all\n\ttrue\n"}, "make test"),
+        ({"Makefile": ".PHONY: check\ncheck:\n\ttrue\n"}, "make check"),
+        ({"GNUmakefile": "check:\n\ttrue\nunit test::\n\ttrue\n"}, "make test"),
+    ],
+)
+def test_other_runners_are_known_by_their_manifest(
+    tmp_path: Path, files: dict[str, str], command: str
+) -> None:
+    found = chosen(tmp_path, files)
+    assert (found.command, found.runner) == (command, command.removesuffix(" ./..."))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"package.json": json.dumps({"scripts": {"test": 'echo "Error: no test specified" && exit 1'}})},
+        {"package.json": "{ not json"},
+        {"package.json": '["a list"]'},
+        {"package.json": '{"scripts": {"test": 3}}'},
+        {"package.json": "[" * 100_000},
+        {"Makefile": "test := 3\n.PHONY: test\nlatest:\n\ttrue\n"},
+        {"node_modules/x/test_a.py": "import pytest\n", ".hidden/conftest.py": ""},
+    ],
+)
+def test_where_nothing_says_how_tests_are_run_there_is_no_command_and_a_next_step(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    found = chosen(tmp_path, files)
+    assert found.command == ""
+    assert "--test" in found.why
+
+
+def test_a_python_file_deep_in_a_project_of_another_language_does_not_make_it_a_python_project(
+    tmp_path: Path,
+) -> None:
+    files = {"package.json": NPM, "scripts/test_release.py": "import pytest\n"}
+    assert chosen(tmp_path, files).command == "npm test"
+    assert chosen(tmp_path / "mixed", {**files, "setup.py": ""}).runner == "pytest"
+
+
+def test_looking_for_signs_runs_nothing_of_the_project(tmp_path: Path) -> None:
+    trap = "open('sprung', 'w')\n"
+    files = dict.fromkeys(["conftest.py", "test_a.py", "pytest.py", "setup.py", "sitecustomize.py"], trap)
+    root = project(tmp_path, files)
+    (root / "conftest.py").unlink()
+    assert choose(root, "", sandbox(tmp_path)).runner == "pytest"
+    assert not (root / "sprung").exists()
+
+
+def test_links_and_pipes_that_look_like_manifests_are_not_opened(tmp_path: Path) -> None:
+    root = project(tmp_path, {"a.txt": ""})
+    os.mkfifo(root / "Makefile")
+    (root / "package.json").symlink_to("/dev/zero")
+    assert choose(root, "", sandbox(tmp_path)).command == ""
+
+
+def test_looking_for_signs_ends_in_a_very_large_repository(
+    tmp_path: Path,
+) -> None:
+    root = project(tmp_path, {"a/x": "", "z/conftest.py": "", "Makefile": "test:\n\ttrue\n"})
+    for number in range(MOST_FILES):
+        os.link(root / "a/x", root / f"a/{number}")
+    assert choose(root, "", sandbox(tmp_path)).command == "make test"
+
+
+@pytest.mark.parametrize(
+    ("command", "runner", "selector", "expected"),
+    [
+        ("pytest -q", "pytest", "tests/test_a.py -k 'x or y'", "pytest -q tests/test_a.py -k 'x or y'"),
+        ("cd back && uv run pytest", "pytest", "a;b", "cd back && uv run pytest 'a;b'"),
+        ("make build\nDEBUG=1 python3.12 -m pytest -x", "pytest", "a", "make build\nDEBUG=1 python3.12 -m pytest -x a"),
+        ("python -m unittest discover", "unittest", "tests/test_a.py::T::test_x",
+         "python -m unittest discover -k test_a.T.test_x"),
+        ("python -m unittest discover", "unittest", "tests.test_a.T::test_x other",
+         "python -m unittest discover -k tests.test_a.T.test_x -k other"),
+        ("npm test", "npm test", "a.test.js", "npm test -- a.test.js"),
+        ("npm run test -- -x", "npm test", "a", "npm run test -- -x a"),
+        ("go test ./...", "go test", "TestA TestB", "go test ./... -run 'TestA|TestB'"),
+        ("cargo test", "cargo test", "slug tabs", "cargo test -- slug tabs"),
+        ("cargo test", "cargo test", "--test slugs", "cargo test --test slugs"),
+        ("pytest", "pytest", "it's", "pytest 'it'\"'\"'s'"),
+        ("pytest", "pytest", "  ", "pytest"),
+        ("coverage run -m pytest", "pytest", "a", "coverage run -m pytest a"),
+        # what can't be narrowed stays whole
+        ("make test", "make test", "a", "make test"),
+        ("pytest | tee log", "", "a", "pytest | tee log"),
+        ("sh -c 'pytest'", "", "a", "sh -c 'pytest'"),
+        ("./run-pytest", "", "a", "./run-pytest"),
+        ("./run-tests", "", "a", "./run-tests"),
+        ("echo pytest-free", "", "a", "echo pytest-free"),
+    ],
+)  # fmt: skip
+def test_a_selector_narrows_the_command_word_by_word_where_its_runner_can(
+    tmp_path: Path, command: str, runner: str, selector: str, expected: str
+) -> None:
+    found = choose(tmp_path, command, sandbox(tmp_path))
+    assert found.runner == runner
+    assert select(found, selector) == expected
+    if selector.strip():
+        assert takes_selector(found) is (expected != command)

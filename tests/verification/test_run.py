@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ci_agent.errors import ConfigError
+from ci_agent.journal.events import Moment, Result, TestsChosen
+from ci_agent.verification import compare, run_setup
+from tests.verification.projects import project, results, run, sandbox
+
+MIXED = {
+    "tests/test_core.py": """import pytest
+class TestRuns:
+    @pytest.mark.parametrize("text", ["a", "b"])
+    def test_tabs(self, text):
+        print("printed by the test")
+        assert text == "a"
+def test_skipped():
+    pytest.skip("not today")
+@pytest.mark.xfail
+def test_known():
+    assert 0
+""",
+    "tests/test_import.py": "import a_module_that_is_not_there\n",
+}
+GREEN = {"test_a.py": "import pytest\ndef test_a(): pass\n"}
+
+
+def test_pytest_tells_results_by_case_and_one_broken_import_hides_no_other_test(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, MIXED))
+    assert results(ran) == {
+        "tests/test_import.py": "error",
+        "tests/test_core.py::TestRuns::test_tabs[a]": "passed",
+        "tests/test_core.py::TestRuns::test_tabs[b]": "failed",
+        "tests/test_core.py::test_skipped": "skipped",
+        "tests/test_core.py::test_known": "skipped",
+    }
+    assert (ran.by_case, ran.problem, ran.exit_code) == (True, "", 1)
+    failed = next(case for case in ran.cases if case.result is Result.FAILED)
+    assert "assert 'b' == 'a'" in failed.message
+    assert "printed by the test" in failed.details
+
+
+def test_pytest_tells_results_by_case_from_inside_make(tmp_path: Path) -> None:
+    files = {**GREEN, "Makefile": "test:\n\t@.venv/bin/python -m pytest -q\n"}
+    ran = run(tmp_path, project(tmp_path, files), "make test")
+    assert results(ran) == {"test_a.py::test_a": "passed"}
+
+
+def test_pytest_runs_of_several_tox_environments_are_all_told(tmp_path: Path) -> None:
+    root = project(
+        tmp_path, {"test_a.py": "import os\ndef test_a(): assert os.environ['TOX_ENV_NAME'] == 'py312'\n"}
+    )
+    each = "TOX_ENV_NAME={} .venv/bin/python -m pytest -q; "
+    ran = run(tmp_path, root, each.format("py311") + each.format("py312") + "exit 1")
+    assert results(ran) == {"test_a.py::test_a": "passed", "test_a.py::test_a#2": "failed"}
+
+
+def test_a_run_leaves_no_report_in_the_workspace(tmp_path: Path) -> None:
+    root = project(tmp_path, {**GREEN, "pytest.ini": "[pytest]\naddopts = -p no:cacheprovider\n"})
+    before = sorted(root.rglob("*"))
+    assert run(tmp_path, root).by_case
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_selector_narrows_the_run(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, MIXED), selector="tests/test_core.py -k 'tabs and a]'")
+    assert list(results(ran)) == ["tests/test_core.py::TestRuns::test_tabs[a]"]
+    assert ran.command.endswith("-k 'tabs and a]'")
+
+
+def test_a_run_of_no_command_has_no_cases(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, TestsChosen("", "", "there are none"))
+    assert (ran.command, ran.cases, ran.problem, ran.exit_code) == ("", (), "", None)
+
+
+def test_pytest_without_a_test_is_a_run_without_cases_and_no_problem(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"pytest.ini": "[pytest]\n"}))
+    assert (ran.exit_code, ran.cases, ran.problem, ran.by_case) == (5, (), "", True)
+
+
+def test_an_exit_code_that_no_test_explains_is_a_case_of_its_own(tmp_path: Path) -> None:
+    hook = "def pytest_sessionfinish(session): session.exitstatus = 7; print('coverage is too low')\n"
+    ran = run(tmp_path, project(tmp_path, {**GREEN, "conftest.py": hook}))
+    case = ran.cases[-1]
+    assert (case.id, case.result) == (".venv/bin/python -m pytest (exit code)", Result.ERROR)
+    assert "exit code 7" in case.message
+    assert "coverage is too low" in case.details
+    assert ran.problem == ""
+    assert results(ran)["test_a.py::test_a"] == "passed"
+
+
+def test_a_crash_at_exit_loses_no_result(tmp_path: Path) -> None:
+    hook = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGSEGV))\n"
+    ran = run(tmp_path, project(tmp_path, {**GREEN, "conftest.py": hook}))
+    assert ran.problem == ""
+    assert list(results(ran).values()) == ["passed", "error"]
+
+
+def test_a_test_that_ends_the_process_with_code_0_is_no_green_run(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": "import pytest, os\ndef test_a(): os._exit(0)\n"}))
+    assert ran.exit_code == 0
+    assert "before it came to its results" in ran.problem
+    assert [case.result for case in ran.cases] == [Result.ERROR]
+
+
+def test_a_conftest_that_can_not_be_imported_is_a_problem_with_the_reason_in_the_tail(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"conftest.py": "import a_module_that_is_not_there\n"}))
+    assert "before it came to its results" in ran.problem
+    assert "a_module_that_is_not_there" in ran.tail
+
+
+def test_pytest_that_is_not_installed_is_a_problem_with_the_remedy(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"pytest.ini": ""}, pytest=False))
+    assert "pytest is not installed" in ran.problem
+    assert "--setup" in ran.problem
+
+
+@pytest.mark.parametrize("command", ["no-such-command-here -q", "make test", "npm test"])
+def test_a_command_that_does_not_exist_is_a_problem_with_the_remedy(tmp_path: Path, command: str) -> None:
+    files = {
+        "Makefile": "test:\n\tno-such-command-here -q\n",
+        "package.json": json.dumps({"scripts": {"test": "no-such-command-here"}}),
+    }
+    ran = run(tmp_path, project(tmp_path, files), command)
+    assert "does not exist (exit code 127)" in ran.problem
+    assert "--test" in ran.problem
+    assert results(ran) == {command: "error"}
+
+
+def test_a_command_that_may_not_be_executed_is_a_problem(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"run-tests": "exit 0\n"}), "./run-tests")
+    assert "can't be executed (exit code 126)" in ran.problem
+
+
+def test_tests_that_hang_are_ended_in_time_and_their_output_is_kept(tmp_path: Path) -> None:
+    text = "import pytest, sys, time\ndef test_a(capfd):\n  with capfd.disabled(): print('about to hang', flush=True)\n  time.sleep(600)\n"
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}), timeout=1.5)
+    assert (ran.timed_out, ran.exit_code, ran.by_case) == (True, None, False)
+    assert "did not end within 2 s" in ran.problem
+    assert "about to hang" in (tmp_path / "logs" / ran.log).read_text()
+    assert ran.seconds < 20
+
+
+def test_a_command_that_is_killed_is_a_problem_that_names_the_signal(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, "kill -KILL $$")
+    assert "signal 9 (SIGKILL)" in ran.problem
+
+
+def test_a_command_without_results_by_case_is_one_case(tmp_path: Path) -> None:
+    root = project(tmp_path, {"Makefile": "test:\n\t@echo two tests failed; false\n"})
+    ran = run(tmp_path, root)
+    assert results(ran) == {"make test": "failed"}
+    assert (ran.by_case, ran.problem) == (False, "")
+    assert "two tests failed" in ran.cases[0].details
+    assert results(run(tmp_path, root, "true")) == {"true": "passed"}
+
+
+def test_a_command_of_several_lines_is_one_case_of_a_readable_name(tmp_path: Path) -> None:
+    assert results(run(tmp_path, tmp_path, "true\nfalse")) == {"true\\nfalse": "failed"}
+
+
+def test_logs_of_earlier_runs_are_never_overwritten(tmp_path: Path) -> None:
+    logs = [run(tmp_path, tmp_path, f"echo {number}", moment=Moment.AFTER).log for number in range(3)]
+    assert logs == ["tests-after.log", "tests-after-2.log", "tests-after-3.log"]
+    assert [(tmp_path / "logs" / log).read_text() for log in logs] == ["0\n", "1\n", "2\n"]
+
+
+def test_100_mb_of_output_are_kept_in_the_log_and_only_the_tail_comes_along(tmp_path: Path) -> None:
+    import tracemalloc
+
+    script = "head -c 100000000 /dev/zero | tr '\\0' x; printf '\\nthe last words\\n'; exit 3"
+    tracemalloc.start()
+    ran = run(tmp_path, tmp_path, script)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "logs" / ran.log).stat().st_size > 100_000_000
+    assert ran.tail.endswith("the last words")
+    assert len(ran.tail) <= 4_000
+    assert peak < 5_000_000
+
+
+def test_output_without_end_is_ended_and_is_a_problem(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, "yes")
+    assert "too much output" in ran.problem
+
+
+def test_a_tail_is_readable_whatever_the_bytes(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, r"printf '\033[31mred\033[0m \377\000 ]]> a\r\nb\n'; false")
+    assert ran.tail == "red \ufffd\\x00 ]]> a\nb"
+
+
+def test_hostile_names_and_output_of_pytest_come_through(tmp_path: Path) -> None:
+    text = r"""import pytest, sys
+@pytest.mark.parametrize("v", ["]]>", "\x00\x1b[1m", "\ud800", "a\nb", "<é>"])
+def test_a(v):
+    sys.stdout.buffer.write(b"\xff\xfe]]>\x00")
+    assert 0, "]]> \x1b[31m" + repr(v)
+"""
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}))
+    assert ran.problem == ""
+    assert len(ran.cases) == 5
+    assert all(case.result is Result.FAILED and case.id.isprintable() for case in ran.cases)
+
+
+# --- reports that the command writes itself ---------------------------------------------------------------
+
+REPORT = '<testsuite><testcase classname="c" name="a"/><testcase classname="c" name="b"><failure/></testcase></testsuite>'
+
+
+def test_reports_of_the_configured_pattern_are_read(tmp_path: Path) -> None:
+    root = project(tmp_path, {"r.xml": REPORT})
+    ran = run(tmp_path, root, "mkdir -p out/x && cp r.xml out/x/ && false", junit="out/**/*.xml")
+    assert results(ran) == {"c::a": "passed", "c::b": "failed"}
+
+
+def test_a_report_that_lay_there_before_the_run_is_not_taken_for_its_result(tmp_path: Path) -> None:
+    root = project(tmp_path, {"out/r.xml": REPORT})
+    ran = run(tmp_path, root, "true", junit="out/*.xml")
+    assert (ran.by_case, results(ran)) == (False, {"true": "passed"})
+    assert run(tmp_path, root, "touch out/r.xml; false", junit="out/*.xml").by_case
+
+
+def test_a_report_that_is_cut_off_is_a_problem(tmp_path: Path) -> None:
+    command = "printf '<testsuite><testcase name=\"a\"/>' > r.xml"
+    ran = run(tmp_path, tmp_path, command, junit="r.xml")
+    assert "r.xml is cut off" in ran.problem
+    assert [case.result for case in ran.cases] == [Result.ERROR]
+
+
+def test_a_report_outside_the_workspace_is_not_followed_to(tmp_path: Path) -> None:
+    root = project(tmp_path, {"a": ""})
+    (tmp_path / "outside").mkdir()
+    ran = run(
+        tmp_path, root, f"echo '{REPORT}' > ../outside/r.xml; ln -s ../outside out; ln -s ../outside/r.xml r.xml",
+        junit="*/r.xml",
+    )  # fmt: skip
+    assert not ran.by_case
+    assert not run(tmp_path, root, "touch ../outside/r.xml", junit="r.xml").by_case
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*.xml", "../*.xml", "a**b/*.xml"])
+def test_a_pattern_that_leads_nowhere_good_is_an_error_of_the_configuration(
+    tmp_path: Path, pattern: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"verification\.junit"):
+        run(tmp_path, tmp_path, "true", junit=pattern)
+
+
+# --- other runners ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")
+def test_npm_test_is_run_and_narrowed(tmp_path: Path) -> None:
+    test = "require('node:test')('NAME', () => { require('node:assert').equal(1, WHAT) })\n"
+    files = {
+        "package.json": json.dumps({"scripts": {"test": "node --test"}}),
+        "a.test.js": test.replace("WHAT", "1"),
+        "b.test.js": test.replace("WHAT", "2"),
+    }
+    root = project(tmp_path, files)
+    assert results(run(tmp_path, root)) == {"npm test": "failed"}
+    assert results(run(tmp_path, root, selector="a.test.js")) == {"npm test -- a.test.js": "passed"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("go"), reason="Go is not installed")
+def test_go_test_is_run_and_narrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a cache from earlier, Go compiles its standard library first.
+    cache = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout
+    monkeypatch.setenv("GOCACHE", cache.strip())
+    test = 'package x\nimport "testing"\nfunc TestA(t *testing.T) {}\nfunc TestB(t *testing.T) { t.Fatal("b") }\n'
+    root = project(tmp_path, {"go.mod": "module x\n\ngo 1.18\n", "x_test.go": test})
+    assert results(run(tmp_path, root)) == {"go test ./...": "failed"}
+    assert list(results(run(tmp_path, root, selector="TestA")).values()) == ["passed"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("cargo"), reason="Rust is not installed")
+def test_cargo_test_is_run_and_narrowed(tmp_path: Path) -> None:
+    test = "#[test] fn good() {}\n#[test] fn bad() { panic!() }\n"
+    manifest = '[package]\nname = "x"\nversion = "0.1.0"\nedition = "2021"\n'
+    root = project(tmp_path, {"Cargo.toml": manifest, "src/lib.rs": test})
+    assert results(run(tmp_path, root)) == {"cargo test": "failed"}
+    assert list(results(run(tmp_path, root, selector="good")).values()) == ["passed"]
+
+
+# --- setup ------------------------------------------------------------------------------------------------
+
+
+def test_setup_runs_in_the_workspace_and_its_log_is_kept(tmp_path: Path) -> None:
+    ran = run_setup(
+        "echo installing > done; echo hello; exit 4", tmp_path, sandbox(tmp_path), tmp_path / "logs", 60
+    )
+    assert (ran.exit_code, ran.timed_out, ran.tail, ran.log) == (4, False, "hello", "setup.log")
+    assert (tmp_path / "done").exists()
+
+
+def test_a_setup_that_hangs_is_ended(tmp_path: Path) -> None:
+    ran = run_setup("echo begun; sleep 600", tmp_path, sandbox(tmp_path), tmp_path / "logs", 0.5)
+    assert (ran.exit_code, ran.timed_out, ran.tail) == (None, True, "begun")
+
+
+# --- before and after -------------------------------------------------------------------------------------
+
+
+def test_a_fix_and_a_new_failure_of_a_real_project_are_told_apart(tmp_path: Path) -> None:
+    files = {
+        "core.py": "A = 1\nB = 1\n",
+        "test_a.py": "import pytest, core\ndef test_a(): assert core.A == 2\ndef test_b(): assert core.B == 1\n",
+    }
+    root = project(tmp_path, files)
+    before = run(tmp_path, root)
+    (root / "core.py").write_text("A = 2\nB = 2\n")
+    compared = compare(before, run(tmp_path, root, moment=Moment.AFTER), 1)
+    assert [change.id for change in compared.fixed] == ["test_a.py::test_a"]
+    assert [change.id for change in compared.newly_broken] == ["test_a.py::test_b"]
