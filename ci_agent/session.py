@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ci_agent import __version__, reporting, verification
+from ci_agent import __version__, verification
 from ci_agent.agent import Agent, Allowance, Brief, Quote, Stop, opening
 from ci_agent.config import Config
 from ci_agent.errors import CiAgentError, GitError, Interrupted, JournalError
-from ci_agent.journal import Journal
+from ci_agent.journal import Event, Journal
 from ci_agent.journal.events import (
     AgentStopped,
     CommentWritten,
@@ -38,6 +38,10 @@ from ci_agent.journal.events import (
 )
 from ci_agent.models import Model
 from ci_agent.platforms import Permission, Platform
+from ci_agent.reporting import merge_request
+from ci_agent.reporting.commit_message import commit_message
+from ci_agent.reporting.delivery import PURPOSE, CommentObserver
+from ci_agent.reporting.progress import progress_comment
 from ci_agent.sandbox import Sandbox
 from ci_agent.task import Ending, Limits, Outcome, Status, Task
 from ci_agent.tools import World, all_tools
@@ -169,7 +173,7 @@ class _Session:
                 limits=parts.limits,
             )
         )
-        self.journal.watch(reporting.CommentObserver(self._publish, lambda: self.journal.events))
+        self.journal.watch(CommentObserver(self._publish, lambda: self.journal.events, render=self._progress))
         self._status(Status.PENDING)
         issue = parts.platform.issue(task.issue)
         comments = parts.platform.comments(task.issue)
@@ -306,7 +310,8 @@ class _Session:
         if self._tests is None or not self._tests.command:
             return "There are no tests that the harness could find; run what you need with `bash`."
         ran = self._test(Moment.ASKED, self.workspace.tree(), selector)
-        return verification.ran_facts(ran, self._before)
+        unused = "" if verification.takes_selector(self._tests) else selector
+        return verification.ran_facts(ran, self._before, unused)
 
     def _checked_anyway(self, stop: Stop) -> Stop:
         """The end came without a hand-in. Whoever reads the draft still wants to know what the tests say."""
@@ -397,7 +402,7 @@ class _Session:
     def _commit(self, tree: str) -> str:
         assert self._head is not None  # noqa: S101 - `_deliver` looked
         git = self.parts.config.git
-        message = reporting.commit_message(self.journal.events)
+        message = commit_message(self.journal.events)
         if tree == self.workspace.tree_of(self._head):
             sha = self._head  # an earlier run's commit says it all
         else:
@@ -415,14 +420,23 @@ class _Session:
         self.journal.append(Pushed(remote.url, self.task.branch, sha))
 
     def _merge_request(self, *, draft: bool) -> None:
-        written = self.parts.platform.ensure_merge_request(
+        platform, events = self.parts.platform, self.journal.events
+        earlier = platform.find_merge_request(self.task.branch)
+        if earlier is not None and not earlier.open:
+            self._warn(f"The merge request {earlier.number} of this branch was closed; a new one is opened.")
+        guidance = platform.guidance(self.task.issue, self.task.branch)
+        text = merge_request.text(events, fetch_hint=guidance.fetch, feedback_hint=guidance.feedback)
+        failed = [_LABELS[Status.FAILED]]
+        written = platform.ensure_merge_request(
             self.task.branch,
             self.task.base,
-            title=reporting.merge_request_title(self.journal.events),
-            text=reporting.merge_request_text(self.journal.events),
+            title=merge_request.title(events),
+            text=text,
             draft=draft,
-            labels=[_LABELS[Status.FAILED]] if draft else [],
+            add_labels=failed if draft else [],
+            remove_labels=[] if draft else failed,
         )
+        (self.parts.folder / "merge-request.md").write_text(text, encoding="utf-8")
         request = written.item
         self.journal.append(
             MergeRequestWritten(request.number, request.url, request.title, request.draft, written.created)
@@ -446,8 +460,11 @@ class _Session:
             return
         self.journal.append(LabelsChanged((add,), tuple(sorted(ours))))
 
+    def _progress(self, events: Sequence[Event]) -> str:
+        guidance = self.parts.platform.guidance(self.task.issue, self.task.branch)
+        return progress_comment(events, next_step=guidance.go_on)
+
     def _publish(self, text: str) -> None:
-        marker = f"progress {self.parts.folder.name}"
+        marker = f"{PURPOSE} {self.parts.folder.name}"
         written = self.parts.platform.ensure_comment(self.task.issue, marker, text)
-        if written.created:
-            self.journal.append(CommentWritten(written.item.url, "progress", created=True))
+        self.journal.append(CommentWritten(written.item.url, PURPOSE, written.created))

@@ -20,7 +20,7 @@ from types import FrameType
 
 import click
 
-from ci_agent import config, reporting, session
+from ci_agent import config, session
 from ci_agent.config import Config
 from ci_agent.errors import Interrupted, UsageError
 from ci_agent.journal import Journal
@@ -28,11 +28,11 @@ from ci_agent.journal.events import ModelRetried
 from ci_agent.models import ModelSettings, Prices, open_model
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
+from ci_agent.reporting.folder import write_folder
+from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
 from ci_agent.sandbox.plain import Plain
 from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, check_branch_name, identity, open_source
-
-
 
 _TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
 
@@ -78,7 +78,7 @@ class Done:
 
 
 def work(request: Request) -> Done:
-    """Do what was asked for, showing it on the terminal. Raises `CiAgentError` when it can't even begin."""
+    """Do what was asked for, showing it on the terminal. Raises `CiAgentError` when it can't begin or report."""
     settings, source = settle(request.repository, request.flags)
     state = state_folder(settings)
     platform = Local(state / "local" / _slug(source), source.address)
@@ -120,7 +120,7 @@ def work(request: Request) -> Done:
     for scratch in ("home", "tmp"):
         shutil.rmtree(folder / scratch, ignore_errors=True)
     if not request.as_json:
-        click.echo(reporting.closing(journal.events, report=str(report)))
+        click.echo(closing(journal.events, places={"report": str(report)}), nl=False)
     journal.close()
     return Done(outcome, report, platform, task)
 
@@ -253,28 +253,31 @@ def _model_settings(settings: Config) -> ModelSettings:
 def _shown(journal: Journal, *, as_json: bool) -> Iterator[None]:
     """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines."""
     if as_json:
-        journal.watch(reporting.JsonLines(sys.stdout))
+        journal.watch(JsonLines(sys.stdout))
         yield
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        with reporting.LiveView(Console()) as view:
+        from ci_agent.reporting.live import LiveView
+
+        with LiveView(Console()) as view:
             journal.watch(view)
             yield
     else:
-        journal.watch(reporting.PlainLog(sys.stdout))
+        journal.watch(PlainLog(sys.stdout))
         yield
 
 
 def _report(settings: Config, journal: Journal, folder: Path) -> Path:
-    patch = folder / "diff.patch"
+    patch, text = folder / "diff.patch", folder / "merge-request.md"
     report = Path(settings.report.output_dir).expanduser().resolve()
-    reporting.write_folder(
+    write_folder(
         report,
         journal.events,
         journal=journal.path,
         logs=folder / "logs",
         diff=patch.read_bytes() if patch.exists() else None,
+        merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
     return report
 

@@ -16,7 +16,6 @@ from typing import Any
 from ci_agent.tools.text import cut
 from ci_agent.tools.tool import Answer, Parameter, Tool, ToolError, World
 
-
 _LONGEST = 20_000  # characters of an answer; the tools keep theirs shorter where they can say what is missing
 
 

@@ -60,8 +60,24 @@ def test_both_streams_arrive_mixed_in_the_order_they_were_written(plain: Plain, 
 
 
 def test_a_command_has_nothing_to_read_from(plain: Plain, tmp_path: Path) -> None:
-    completed, text = run(plain, tmp_path, "cat; echo read", timeout=10)
+    (tmp_path / "ours").write_text("for us\n")
+    kept = os.dup(0)
+    with (tmp_path / "ours").open() as ours:
+        os.dup2(ours.fileno(), 0)
+    try:
+        completed, text = run(plain, tmp_path, "cat; echo read", timeout=10)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
     assert (completed.exit_code, text) == (0, "read\n")
+
+
+def test_a_command_has_a_session_of_its_own_and_so_no_terminal_to_ask_at(
+    plain: Plain, tmp_path: Path
+) -> None:
+    _, text = run(plain, tmp_path, "echo $$; cat /proc/$$/stat")
+    pid, stat = text.split("\n")[:2]
+    assert stat.rpartition(")")[2].split()[3] == pid
 
 
 def test_a_command_that_hangs_is_ended_and_its_output_kept(plain: Plain, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_an_indentation_that_does_not_shift_as_one_is_no_match(do: Do, world: Wo
     ("before", "after"),
     [
         (b"one\r\ntwo\r\nthree\r\n", b"one\r\n2\r\n2b\r\nthree\r\n"),
+        (b"one\ntwo\r\nthree\r\n", b"one\n2\r\n2b\r\nthree\r\n"),
         (b"caf\xe9\ntwo\n", b"caf\xe9\n2\n2b\n"),
         (b"\xef\xbb\xbftwo\n", b"\xef\xbb\xbf2\n2b\n"),
         (b"\xff\xfe\x80\r\ntwo\n\x85\x0c", b"\xff\xfe\x80\r\n2\n2b\n\x85\x0c"),

@@ -13,7 +13,9 @@ import click
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--live", is_flag=True, help="Use the real model instead of the recording; needs OPENAI_API_KEY.")
+@click.option(
+    "--live", is_flag=True, help="Use the real model instead of the recording; needs OPENAI_API_KEY."
+)
 @click.option("--model", metavar="NAME", help="The real model's name, with --live.")
 def demo(folder: Path | None, *, live: bool, model: str | None) -> int:
     """See the whole job on a small repository with a real bug.
@@ -95,7 +97,12 @@ def _make_repository(folder: Path) -> Path:
     added = (_HERE / "failing_test.py").read_text(encoding="utf-8")
     text = tests.read_text(encoding="utf-8").replace(end, f"\n\n{added}{end}")
     tests.write_text(text, encoding="utf-8")
-    _commit(folder, "Add the week of the wrong invoice as a test", "Dana Example <dana@example.org>", "2026-03-09T10:30:00Z")
+    _commit(
+        folder,
+        "Add the week of the wrong invoice as a test",
+        "Dana Example <dana@example.org>",
+        "2026-03-09T10:30:00Z",
+    )
     return folder
 
 
