@@ -177,7 +177,8 @@ class _Session:
         self._status(Status.PENDING)
         issue = parts.platform.issue(task.issue)
         comments = parts.platform.comments(task.issue)
-        self.journal.append(IssueRead(issue.number, issue.title, issue.author, issue.url, len(comments)))
+        said = sum(not comment.ours for comment in comments)
+        self.journal.append(IssueRead(issue.number, issue.title, issue.author, issue.url, said))
         self._label(add=_RUNNING_LABEL)
 
     # --- prepare ------------------------------------------------------------------------------------------
@@ -243,13 +244,13 @@ class _Session:
             tree = self.workspace.tree()
             if tree == self.workspace.tree_of(self.task.base_sha):
                 if empty_handed:
-                    return Stop(Ending.NO_CHANGE, stop.detail)
+                    return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file.")
                 empty_handed = True
                 agent.answer(_NOTHING_CHANGED)
                 continue
             compared, after = self._verify(tree)
             if compared.verdict in (Verdict.VERIFIED, Verdict.NO_TESTS):
-                return stop
+                return Stop(Ending.SUBMITTED, compared.reason)
             if self._rounds >= self.parts.limits.verifications:
                 return Stop(Ending.UNVERIFIED, compared.reason)
             self._status(Status.CODING)
@@ -281,7 +282,7 @@ class _Session:
                 "There are no tests that the harness could find. Say in your summary how to check the change."
             )
         else:
-            tests = f"`{self._before.command}`\n\n{verification.ran_facts(self._before, None)}"
+            tests = verification.ran_facts(self._before, None)
         return Brief(
             task=task,
             files=self.workspace.files(head),
@@ -377,7 +378,6 @@ class _Session:
         status, code = ENDINGS[stop.ending]
         outcome = Outcome(status, stop.ending, stop.detail, self.exit_code or code)
         self._label(add=_LABELS[status])
-        self._status(status)
         seconds = time.monotonic() - self._started
         self.journal.append(
             SessionEnded(outcome.status, outcome.ending, outcome.sentence, outcome.exit_code, seconds)

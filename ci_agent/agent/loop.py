@@ -35,7 +35,7 @@ class Stop:
     """Why the agent handed the turn back."""
 
     ending: Ending
-    detail: str  # a sentence for people; for a hand-in or a question, the model's words
+    detail: str  # a sentence for people, never the model's words
 
 
 class Agent:
@@ -180,5 +180,5 @@ class Agent:
 
 def _stop_for(ends: Submitted | QuestionAsked) -> Stop:
     if isinstance(ends, Submitted):
-        return Stop(Ending.SUBMITTED, ends.summary)
-    return Stop(Ending.NEEDS_INPUT, ends.question)
+        return Stop(Ending.SUBMITTED, "The model handed in its work.")
+    return Stop(Ending.NEEDS_INPUT, "The model asked a question that a person has to answer.")

@@ -58,7 +58,4 @@ def main() -> None:
     except CiAgentError as error:
         click.echo(f"ci-agent: {error}", err=True)
         code = error.exit_code
-    except BrokenPipeError:  # the reader of our output is gone, `ci-agent … | head`
-        sys.stderr.close()
-        code = 141
     sys.exit(code if isinstance(code, int) else 0)

@@ -120,7 +120,8 @@ def work(request: Request) -> Done:
     for scratch in ("home", "tmp"):
         shutil.rmtree(folder / scratch, ignore_errors=True)
     if not request.as_json:
-        click.echo(closing(journal.events, places={"report": str(report)}), nl=False)
+        with contextlib.suppress(BrokenPipeError):  # nobody reads on; the outcome is the same
+            click.echo(closing(journal.events, places={"report": str(report)}), nl=False)
     journal.close()
     return Done(outcome, report, platform, task)
 

@@ -106,6 +106,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             return f"round {fact.round}: {fact.verdict}: {fact.reason}"
         case ModelRetried():
             return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
+        case ToolCalled(name="update_plan" | "submit" | "ask_user"):
+            return ""  # what came of them has a line of its own
         case ToolCalled():
             return f"step {fact.step}: {call(fact, WIDTH)}"
         case ToolAnswered(ok=False):

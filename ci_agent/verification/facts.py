@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ci_agent.journal.events import Case, Change, Result, TestsCompared, TestsRan
+from ci_agent.journal.events import Case, Change, Moment, Result, TestsCompared, TestsRan
 from ci_agent.verification.text import counted, cut, plain, short, whole
 
 LONGEST = 6_000  # characters
@@ -37,21 +37,21 @@ def facts(comparison: TestsCompared, after: TestsRan) -> str:
 
 
 def ran_facts(ran: TestsRan, before: TestsRan | None, unused_selector: str = "") -> str:
-    """What a run that the model asked for showed; each failing case is labelled with its result on the base.
+    """What a run showed; each failing case is labelled with its result on the base, unless `ran` is that run.
 
     `unused_selector` is what the model asked for and the command could not be narrowed to.
     """
     bad = [case for case in ran.cases if case.result.bad] if ran.by_case else []
-    base = _Base(before)
+    base = _Base(before, itself=ran.moment is Moment.BEFORE)
     unused = f"The selector {short(plain(unused_selector), LONGEST_NAME)!r} had no effect: this command takes none."
     return _joined(
         [
             f"{_command(ran)}{_counts(ran)}",
             unused if unused_selector.strip() else "",
-            _ending(ran, f"On the base: {base.label(whole(ran.command))}"),
+            _ending(ran, _said("On the base: {}", base.label(whole(ran.command)))),
         ],
         [(case, base.label(case.id)) for case in bad[:SHOWN]],
-        [_list("Failing as well", [f"{case.id}: {base.label(case.id)}" for case in bad[SHOWN:]])],
+        [_list("Failing as well", [case.id + _said(": {}", base.label(case.id)) for case in bad[SHOWN:]])],
     )
 
 
@@ -88,9 +88,13 @@ def _ending(ran: TestsRan, on_base: str = "") -> str:
 
 
 def _case(case: Case, label: str) -> str:
-    head = f"{case.result.upper()} {short(case.id, LONGEST_NAME)} ({label})"
+    head = f"{case.result.upper()} {short(case.id, LONGEST_NAME)}" + _said(" ({})", label)
     message = "" if case.message and case.message in case.details else case.message
     return "\n".join(filter(None, [head, message, _lines(case.details)]))
+
+
+def _said(form: str, label: str) -> str:
+    return form.format(label) if label else ""
 
 
 def _was(change: Change) -> str:
@@ -98,14 +102,17 @@ def _was(change: Change) -> str:
 
 
 class _Base:
-    """The run on the base, asked case by case."""
+    """The run on the base, asked case by case. `itself`: there is nothing to compare with, labels are empty."""
 
-    def __init__(self, run: TestsRan | None) -> None:
+    def __init__(self, run: TestsRan | None, *, itself: bool) -> None:
         self._run = run
+        self._itself = itself
         told = run is not None and (run.by_case or not run.problem)
         self._results = {case.id: case.result for case in run.cases} if run and told else {}
 
     def label(self, name: str) -> str:
+        if self._itself:
+            return ""
         if self._run is None:
             return "not known on the base: no tests were run there"
         result = self._results.get(name)

@@ -40,8 +40,10 @@ def demo(folder: Path | None, *, live: bool, model: str | None) -> int:
         flags["model"] = f"replay:{_HERE / 'recording.jsonl'}"
     elif model:
         flags["model"] = model
+    issue = place / "issue.md"
+    issue.write_bytes((_HERE / "issue.md").read_bytes())
     _introduce(repository, live=live)
-    done = work(Request(None, _HERE / "issue.md", str(repository), flags))
+    done = work(Request(None, issue, str(repository), flags))
     _show(place, done.platform.thread(done.task.issue), done.report, done.task.branch, live=live)
     return done.exit_code
 
