@@ -85,6 +85,8 @@ _RULES_FILES: Final = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
 _RESERVE_FACTOR: Final = 1.5
 _RESERVE_MOST: Final = 0.25  # of the session's time
 
+_FIRST_SIGNAL: Final = 128  # exit codes above it stand for signals
+
 _NOTHING_CHANGED: Final = (
     "Nothing in the repository differs from before your work, so there is nothing to hand in. Make the change "
     "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."
@@ -223,8 +225,9 @@ class _Session:
         self.journal.append(self._tests)
         if self._tests.command:
             self._before = self._test(Moment.BEFORE, self.workspace.tree_of(self.task.base_sha))
-            if self._before.problem and not self._before.timed_out and not self._before.cases:
-                return Stop(Ending.ENVIRONMENT, f"The tests can't be run: {self._before.problem}")
+            if _can_not_run(self._before):
+                said = f"The tests can't be run with `{self._tests.command}`: {self._before.problem}."
+                return Stop(Ending.ENVIRONMENT, said)
         self.workspace.exclude_what_is_there()
         return None
 
@@ -468,3 +471,9 @@ class _Session:
         marker = f"{PURPOSE} {self.parts.folder.name}"
         written = self.parts.platform.ensure_comment(self.task.issue, marker, text)
         self.journal.append(CommentWritten(written.item.url, PURPOSE, written.created))
+
+
+def _can_not_run(ran: TestsRan) -> bool:
+    """Whether the command itself is the matter. Tests that hang or crash may be what the issue is about."""
+    ended_by_itself = ran.exit_code is not None and ran.exit_code < _FIRST_SIGNAL
+    return bool(ran.problem) and not ran.by_case and ended_by_itself

@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,12 +25,12 @@ from ci_agent.config import Config
 from ci_agent.errors import Interrupted, UsageError
 from ci_agent.journal import Journal
 from ci_agent.journal.events import ModelRetried
-from ci_agent.models import ModelSettings, Prices, open_model
+from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
 from ci_agent.reporting.folder import write_folder
 from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
-from ci_agent.sandbox.plain import Plain
+from ci_agent.sandbox import open_sandbox
 from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, check_branch_name, identity, open_source
 
@@ -79,7 +79,13 @@ class Done:
 
 def work(request: Request) -> Done:
     """Do what was asked for, showing it on the terminal. Raises `CiAgentError` when it can't begin or report."""
-    settings, source = settle(request.repository, request.flags)
+    loaded, source = load_settings(request.repository, request.flags)
+    settings = loaded.config
+
+    def note_retry(retry: ModelRetried) -> None:
+        journal.append(retry)
+
+    model = _model(settings, note_retry)
     state = state_folder(settings)
     platform = Local(state / "local" / _slug(source), source.address)
     issue = _issue(request, platform, source)
@@ -97,10 +103,6 @@ def work(request: Request) -> Done:
     )
     folder = _session_folder(settings, state, issue.number)
     journal = Journal(folder / "session.jsonl")
-
-    def note_retry(retry: ModelRetried) -> None:
-        journal.append(retry)
-
     with _shown(journal, as_json=request.as_json), interruptible():
         workspace = Workspace(source, folder)
         outcome = session.run(
@@ -110,8 +112,8 @@ def work(request: Request) -> Done:
                 config=settings,
                 platform=platform,
                 workspace=workspace,
-                sandbox=Plain(_made(folder / "home"), _made(folder / "tmp"), settings.sandbox.env),
-                model=open_model(settings.model.name, _model_settings(settings), note_retry),
+                sandbox=open_sandbox(_made(folder / "home"), _made(folder / "tmp"), settings.sandbox.env),
+                model=model,
                 journal=journal,
                 folder=folder,
             )
@@ -124,12 +126,6 @@ def work(request: Request) -> Done:
             click.echo(closing(journal.events, places={"report": str(report)}), nl=False)
     journal.close()
     return Done(outcome, report, platform, task)
-
-
-def settle(repository: str, flags: Mapping[str, object]) -> tuple[Config, Source]:
-    """The effective configuration and the repository it was read from."""
-    loaded, source = load_settings(repository, flags)
-    return loaded.config, source
 
 
 def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.Loaded, Source]:
@@ -237,17 +233,30 @@ def _limits(settings: Config) -> Limits:
     )
 
 
-def _model_settings(settings: Config) -> ModelSettings:
+def _model(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Model:
     model = settings.model
-    return ModelSettings(
+    parts = ModelSettings(
         base_url=model.base_url,
         api_key=model.api_key,
         timeout=model.timeout,
         tries=model.tries,
+        first_wait=model.retry_wait,
         max_output_tokens=model.max_output_tokens,
         temperature=model.temperature,
         prices=_prices(settings),
     )
+    try:
+        return open_model(model.name, parts, on_retry)
+    except ModelError as error:
+        raise UsageError(str(error)) from error
+
+
+def _prices(settings: Config) -> Prices | None:
+    own = settings.model.prices
+    if own.input is None or own.output is None:
+        return None
+    cached = own.input if own.cached_input is None else own.cached_input
+    return Prices(input=own.input, cached_input=cached, output=own.output)
 
 
 @contextlib.contextmanager
@@ -281,11 +290,3 @@ def _report(settings: Config, journal: Journal, folder: Path) -> Path:
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
     return report
-
-
-def _prices(settings: Config) -> Prices | None:
-    own = settings.model.prices
-    if own.input is None or own.output is None:
-        return None
-    cached = own.input if own.cached_input is None else own.cached_input
-    return Prices(input=own.input, cached_input=cached, output=own.output)

@@ -84,6 +84,14 @@ class ModelSettings:
         minimum=1,
         maximum=20,
     )
+    retry_wait: float = setting(
+        2.0,
+        "How long to wait before a request is tried again. It doubles each time, up to a minute, with some chance "
+        "in it; an endpoint that says how long to wait is obeyed instead, up to two minutes.",
+        unit="seconds",
+        above=0,
+        maximum=60,
+    )
     max_output_tokens: int | None = setting(
         None,
         "The longest single answer. Not set: the endpoint decides.",

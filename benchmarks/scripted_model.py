@@ -1,0 +1,117 @@
+"""A model on loopback that plays a list of commands and notes when each request came and each reply left.
+
+An OpenAI-compatible server for measuring, so it does next to nothing: replies are made before it starts,
+requests are read and thrown away. It runs in a thread of the benchmark, which waits meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from types import TracebackType
+from typing import Any, Self
+
+NAME = "gpt-4.1-mini"  # both agents know its price, so that neither saves itself the sum
+
+Call = tuple[str, Mapping[str, str]]  # a tool's name and its arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its reply, in seconds of `time.monotonic`."""
+
+    received: float  # the last byte of the request was read
+    sent: float  # the first byte of the reply is about to be written
+
+
+class ScriptedModel:
+    """Answers request n with `calls[n]` while the `with` lasts; after the last one with HTTP 400."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.exchanges: list[Exchange] = []
+        self._replies = [_response("200 OK", _completion(n, call)) for n, call in enumerate(calls)]
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.model = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def exchange(self) -> bytes:
+        """Called when a request was read: the bytes to answer with."""
+        received = time.monotonic()
+        number = len(self.exchanges)
+        reply = self._replies[number] if number < len(self._replies) else _TOO_MANY
+        self.exchanges.append(Exchange(received, sent=time.monotonic()))
+        return reply
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    model: ScriptedModel
+
+
+class _Handler(StreamRequestHandler):
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def handle(self) -> None:
+        while (line := self.rfile.readline()).strip():
+            is_chat = line.startswith(b"POST ") and b"/chat/completions " in line
+            length = 0
+            while (header := self.rfile.readline()).strip():
+                name, _, value = header.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            self.rfile.read(length)
+            self.wfile.write(self.server.model.exchange() if is_chat else _NOT_FOUND)
+
+
+def _completion(number: int, call: Call) -> dict[str, Any]:
+    name, arguments = call
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    message = {
+        "role": "assistant",
+        "content": f"Step {number + 1}: I look at the next part, to find where the prefix is matched.",
+        "tool_calls": [{"id": f"call_{number}", "type": "function", "function": function}],
+    }
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": 1_700_000_000 + number,
+        "model": NAME,
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+        "usage": {
+            "prompt_tokens": 1000,
+            "completion_tokens": 50,
+            "total_tokens": 1050,
+            "prompt_tokens_details": {"cached_tokens": 900},
+        },
+    }
+
+
+def _response(status: str, content: Mapping[str, Any]) -> bytes:
+    body = json.dumps(content).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+_TOO_MANY = _response("400 Bad Request", {"error": {"message": "the script is over", "type": "scripted"}})
+_NOT_FOUND = _response("404 Not Found", {"error": {"message": "only chat completions", "type": "scripted"}})
