@@ -19,6 +19,7 @@ from ci_agent.errors import CiAgentError, GitError, Interrupted, JournalError
 from ci_agent.journal import Event, Journal
 from ci_agent.journal.events import (
     AgentStopped,
+    CommandStarted,
     CommentWritten,
     Committed,
     IssueRead,
@@ -42,6 +43,7 @@ from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
+from ci_agent.reporting.wording import count
 from ci_agent.sandbox import Sandbox
 from ci_agent.task import Ending, Limits, Outcome, Status, Task
 from ci_agent.tools import World, all_tools
@@ -166,6 +168,7 @@ class _Session:
                 platform=parts.platform.name,
                 repository=task.repository,
                 issue=task.issue,
+                reference=task.reference,
                 title=task.title,
                 requester=task.requester,
                 base=task.base,
@@ -216,11 +219,14 @@ class _Session:
         settings = self.parts.config.verification
         root, sandbox, logs = self.workspace.root, self.parts.sandbox, self.parts.logs
         if settings.setup:
+            self.journal.append(CommandStarted("set-up", settings.setup))
             setup = verification.run_setup(settings.setup, root, sandbox, logs, self._test_time())
             self.journal.append(setup)
             if setup.exit_code != 0:
                 how = "did not end in time" if setup.timed_out else f"failed with exit code {setup.exit_code}"
                 return Stop(Ending.ENVIRONMENT, f"The set-up command `{settings.setup}` {how}.")
+        if (root / ".venv" / "bin" / "python").exists():
+            sandbox.activate(root / ".venv")
         self._tests = verification.choose(root, settings.test or "", sandbox)
         self.journal.append(self._tests)
         if self._tests.command:
@@ -245,19 +251,23 @@ class _Session:
             if stop.ending is not Ending.SUBMITTED:
                 return self._checked_anyway(stop)
             tree = self.workspace.tree()
-            if tree == self.workspace.tree_of(self.task.base_sha):
-                if empty_handed:
-                    return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file.")
+            if tree == self.workspace.tree_of(self._head) and not empty_handed:
                 empty_handed = True
                 agent.answer(_NOTHING_CHANGED)
                 continue
+            if tree == self.workspace.tree_of(self.task.base_sha):
+                return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file.")
             compared, after = self._verify(tree)
             if compared.verdict in (Verdict.VERIFIED, Verdict.NO_TESTS):
                 return Stop(Ending.SUBMITTED, compared.reason)
             if self._rounds >= self.parts.limits.verifications:
                 return Stop(Ending.UNVERIFIED, compared.reason)
             self._status(Status.CODING)
-            agent.answer(verification.facts(compared, after))
+            left = count(self.parts.limits.verifications - self._rounds, "hand-in")
+            facts = verification.facts(compared, after)
+            agent.answer(
+                f"Not accepted, nothing was committed. {facts}\n\nMend it and call `submit` again; {left} left."
+            )
 
     def _agent(self) -> Agent:
         parts = self.parts
@@ -340,6 +350,7 @@ class _Session:
 
     def _test(self, moment: Moment, tree: str, selector: str = "") -> TestsRan:
         assert self._tests is not None  # noqa: S101 - `tests_before` came before
+        self.journal.append(CommandStarted(f"tests {moment}", self._tests.command))
         ran = verification.run_tests(
             self._tests,
             moment,
@@ -405,14 +416,15 @@ class _Session:
     def _commit(self, tree: str) -> str:
         assert self._head is not None  # noqa: S101 - `_deliver` looked
         git = self.parts.config.git
-        message = commit_message(self.journal.events)
         if tree == self.workspace.tree_of(self._head):
-            sha = self._head  # an earlier run's commit says it all
+            sha = self._head
+            self._warn("Nothing was changed in this run; the branch is as an earlier one left it.")
         else:
+            message = commit_message(self.journal.events)
             sha = self.workspace.commit(tree, self._head, message, Author(git.user_name, git.user_email))
         (self.parts.folder / "diff.patch").write_bytes(self.workspace.diff(sha))
-        title = message.splitlines()[0]
-        self.journal.append(Committed(sha, tree, title, self.workspace.changes(sha)))
+        changes = self.workspace.changes(sha)
+        self.journal.append(Committed(sha, tree, self.workspace.title_of(sha), changes))
         return sha
 
     def _push(self, sha: str) -> None:

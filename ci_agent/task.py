@@ -65,6 +65,7 @@ class Task:
     """What is to be done, and where."""
 
     issue: str  # the issue's number on its platform
+    reference: str  # how a commit names the issue
     title: str
     text: str  # what people who may write asked for; the only text the model takes as instruction
     repository: str  # for people: a path or an address without credentials

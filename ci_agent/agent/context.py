@@ -52,10 +52,10 @@ def _sections(brief: Brief) -> list[str]:
     task = brief.task
     text = _cut(task.text.strip(), _TEXT_CHARACTERS)
     return [
-        f"# Issue {task.issue}: {task.title}\n\n{text}".rstrip(),
+        f"# The issue: {task.title}\n\n{text}".rstrip(),
         _comments(brief.comments),
         _earlier(brief.earlier, task),
-        f"# Tests before your work, run by the harness\n\n{brief.tests}",
+        f"# Tests on the base ({task.base_sha[:12]}), run by the harness\n\n{brief.tests}",
         f"# The repository ({len(brief.files):,} files)\n\n{outline(brief.files)}",
         _rules(brief.rules),
     ]

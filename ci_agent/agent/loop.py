@@ -7,6 +7,7 @@ and whoever called it decides what that is worth.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ class Agent:
                 seconds=reply.seconds,
             )
         )
-        self._append(reply.message)
+        self._append(_sendable(reply.message))
 
     def _nudge(self, reply: Reply) -> Stop | None:
         self._bad_turns += 1
@@ -176,6 +177,29 @@ class Agent:
 
     def _append(self, message: Message) -> None:
         self._messages.append(message)
+
+
+def _sendable(message: Message) -> Message:
+    """The reply as it may go back to the model: some endpoints refuse a history with arguments that are no JSON."""
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list) or all(_is_json(one["function"]["arguments"]) for one in calls):
+        return message
+    mended = [
+        one
+        if _is_json(one["function"]["arguments"])
+        else one
+        | {"function": one["function"] | {"arguments": json.dumps({"invalid": one["function"]["arguments"]})}}
+        for one in calls
+    ]
+    return message | {"tool_calls": mended}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _stop_for(ends: Submitted | QuestionAsked) -> Stop:

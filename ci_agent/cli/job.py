@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
 from ci_agent.sandbox import open_sandbox
 from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, check_branch_name, identity, open_source
+
+# `timeout` and some CI runners signal the process and then its group: the same wish, told twice at once.
+_SAME_SIGNAL = 2.0  # seconds
 
 _TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
 
@@ -87,19 +91,23 @@ def work(request: Request) -> Done:
 
     model = _model(settings, note_retry)
     state = state_folder(settings)
-    platform = Local(state / "local" / _slug(source), source.address)
-    issue = _issue(request, platform, source)
+    person = identity(source)
+    platform = Local(
+        state / "local" / _slug(source), source.address, user=person, options=_again(request.flags)
+    )
+    issue = _issue(request, platform, person)
     branch = settings.git.branch.replace("{issue}", issue.number)
-    source = _ready(source, branch)
+    source = _ready(source, branch, None if "branch" in request.flags else issue.reference)
     task = Task(
         issue=issue.number,
+        reference=issue.reference,
         title=issue.title,
         text=issue.text,
         repository=source.address,
         base=source.base,
         base_sha=source.base_sha,
         branch=branch,
-        requester=identity(source),
+        requester=person,
     )
     folder = _session_folder(settings, state, issue.number)
     journal = Journal(folder / "session.jsonl")
@@ -153,17 +161,17 @@ def state_folder(settings: Config) -> Path:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`, once; a second one ends the process on the spot."""
+    """SIGINT and SIGTERM raise `Interrupted`, once; one more, after a while, ends the process on the spot."""
+    since: list[float] = []
 
-    def first(number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, second)
-        signal.signal(signal.SIGTERM, second)
-        raise Interrupted(number)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        since.append(time.monotonic())
+        if len(since) == 1:
+            raise Interrupted(number)
+        if since[-1] - since[0] > _SAME_SIGNAL:
+            os._exit(128 + number)  # the journal is on the disk already
 
-    def second(number: int, _frame: FrameType | None) -> None:
-        os._exit(128 + number)  # the journal is on the disk already
-
-    before = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -171,17 +179,28 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _issue(request: Request, platform: Local, source: Source) -> Issue:
+def _again(flags: Mapping[str, object]) -> list[str]:
+    """The flags of this call, for the next one: those that say where things are and what to use."""
+    words = []
+    for name in ("state_dir", "output_dir", "model", "base", "branch", "setup", "test"):
+        if name in flags:
+            words += ["--" + name.replace("_", "-"), str(flags[name])]
+    return words
+
+
+def _issue(request: Request, platform: Local, person: str) -> Issue:
     if request.issue_file is not None:
         return platform.import_issue(request.issue_file).item
     text = (request.description or "").strip()
     title, _, rest = text.partition("\n")
     if len(title) > _TITLE_LENGTH:
         title, rest = title[: _TITLE_LENGTH - 1].rstrip() + "…", text
-    return platform.create_issue(title, rest.strip(), identity(source))
+    return platform.create_issue(title, rest.strip(), person)
 
 
-def _ready(source: Source, branch: str) -> Source:
+def _ready(source: Source, branch: str, reference: str | None) -> Source:
+    """The source with `branch` made sure of. `reference` names the issue a branch that is there must be for;
+    None: a person named the branch, and knows."""
     check_branch_name(branch)
     if branch == source.base:
         raise UsageError(f"{branch} is the base branch; the work needs a branch of its own, see --branch")
@@ -191,7 +210,7 @@ def _ready(source: Source, branch: str) -> Source:
             f"the branch {branch} is checked out in {place}, so it can't be moved. "
             "Switch to another branch there, or give another name with --branch"
         )
-    return source.continuing(branch)
+    return source.continuing(branch, reference)
 
 
 def _slug(source: Source) -> str:

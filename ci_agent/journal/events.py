@@ -22,6 +22,7 @@ class SessionStarted:
     platform: str
     repository: str
     issue: str
+    reference: str  # how a commit names the issue: `#12`, or words no platform takes for one of its numbers
     title: str
     requester: str
     base: str
@@ -119,6 +120,14 @@ class Case:
     seconds: float = 0.0
     message: str = ""  # why it is not `passed`: first line(s), at most a few
     details: str = ""  # traceback and output, cut
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted:
+    """The harness runs a command that may take long."""
+
+    purpose: str  # e.g. `set-up`, `tests before`
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +323,7 @@ Fact = (
     | Warned
     | ObserverFailed
     | SessionEnded
+    | CommandStarted
     | SetupRan
     | TestsChosen
     | TestsRan

@@ -34,6 +34,9 @@ class Issue:
     labels: tuple[str, ...]
     open: bool
     url: str
+    reference: (
+        str  # names the issue in a commit, for good; where `#12` would mean another one, in other words
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,9 +97,8 @@ def _trailers(summary: Summary) -> str:
     """In the form `Word: value`, so that git itself knows them as trailers; the platforms read that form too."""
     if summary.started is None:
         return ""
-    number = one_line(summary.started.issue, 40)
     word = "Closes" if summary.solved else "Refs"
-    lines = [f"{word}: #{number}" if number.isdigit() else f"{word}: {number}"]
+    lines = [f"{word}: {one_line(summary.started.reference, 80)}"]
     requester = one_line(summary.started.requester, 200)
     if requester == summary.started.requester and _PERSON.fullmatch(requester):
         lines.append(f"Co-authored-by: {requester}")

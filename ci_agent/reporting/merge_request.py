@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from ci_agent.reporting.text import code, one_line, prose, quote, shell_block
 from ci_agent.reporting.wording import comparison, count, counts, duration, spent, tokens, wrong
 
 LIMIT = 60_000  # characters; GitHub takes 65,536 and the platform adds its marker
+_NUMBER = re.compile(r"#\d+")
 COMMANDS = 30  # of the agent's own; the journal has all of them
 WARNINGS = 5
 
@@ -72,8 +74,8 @@ def _fit(sections: Sequence[Section], last: str) -> str:
 def _header(summary: Summary) -> str:
     if not summary.started:
         return ""
-    number = one_line(summary.started.issue, 40)
-    issue = f"#{number}" if number.isdigit() else code(number)
+    named = one_line(summary.started.reference, 80)
+    issue = named if _NUMBER.fullmatch(named) else code(named)
     person = one_line(summary.started.requester.split("<")[0], 80)
     asked = f" · asked for by {prose(person)}" if person else ""
     return f"{'Closes' if summary.solved else 'Refs'} {issue}{asked}"

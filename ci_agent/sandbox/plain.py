@@ -46,6 +46,11 @@ class Plain:
         if not (home / ".gitconfig").exists():
             (home / ".gitconfig").write_text(_GIT_CONFIG)
 
+    def activate(self, environment: Path) -> None:
+        """From now on commands use this virtual environment, as its own `activate` script would have it."""
+        path = os.pathsep.join([str(environment / "bin"), self._environment["PATH"]])
+        self._environment = self._environment | {"PATH": path, "VIRTUAL_ENV": str(environment)}
+
     def shell(self, script: str) -> Sequence[str]:
         """The words that run `script` in bash, or in sh where there is no bash."""
         return (self._shell, "-c", script)

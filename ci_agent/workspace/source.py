@@ -52,14 +52,21 @@ class Source:
                 return found
         return None
 
-    def continuing(self, branch: str) -> Source:
+    def continuing(self, branch: str, reference: str | None) -> Source:
         """The same source, started where `branch` left the base: the base may have moved on since then.
 
-        Raises `UsageError` when a branch of that name has nothing to do with the base.
+        `reference` names the issue; None: any will do. Raises `UsageError` when a branch of that name has nothing to do with the
+        base, or belongs to another issue.
         """
         sha = self.branch_sha(branch)
         if sha is None:
             return self
+        others = self._issues_of(sha) - {reference}
+        if reference is not None and others:
+            raise UsageError(
+                f"the branch {branch} is there already and belongs to another issue ({', '.join(sorted(others))}); "
+                "choose another branch with --branch"
+            )
         try:
             common = text(git("--git-dir", self.git_dir, "merge-base", sha, self.base_sha))
         except GitError as error:
@@ -68,6 +75,13 @@ class Source:
                 "choose another with --branch"
             ) from error
         return replace(self, base_sha=common)
+
+    def _issues_of(self, sha: str) -> set[str]:
+        """Which issues the commit says it is for."""
+        form = "--format=%(trailers:key=Closes,key=Refs,valueonly)"
+        return {
+            line for line in text(git("--git-dir", self.git_dir, "log", "-1", form, sha)).splitlines() if line
+        }
 
     def file(self, path: str) -> bytes | None:
         """The content of `path` at the base commit; None: there is none."""

@@ -121,6 +121,10 @@ class Workspace:
     def tree_of(self, sha: str) -> str:
         return text(self._git("rev-parse", "--verify", f"{sha}^{{tree}}"))
 
+    def title_of(self, sha: str) -> str:
+        """The first line of a commit's message."""
+        return self._git("log", "-1", "--format=%s", sha).decode("utf-8", "replace").strip()
+
     def files(self, sha: str) -> list[str]:
         """The paths of all files of a commit."""
         listing = self._git("ls-tree", "-r", "-z", "--name-only", sha)

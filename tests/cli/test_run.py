@@ -94,7 +94,8 @@ def test_the_commit_says_what_and_why_and_who_asked(runner: Runner, tmp_path: Pa
     assert "`add` subtracted its arguments." in body
     assert "1 test fixed" in body
     trailers = repository.git("log", "-1", "--format=%(trailers:only)", BRANCH).splitlines()
-    assert trailers == ["Closes: #1", "Co-authored-by: Dana <dana@example.org>"]
+    assert trailers[0].startswith("Closes: local issue 1 (")
+    assert trailers[1:] == ["Co-authored-by: Dana <dana@example.org>"]
 
 
 def test_the_merge_request_and_the_comment_say_what_was_measured(runner: Runner, tmp_path: Path) -> None:
@@ -186,9 +187,9 @@ def test_what_stays_broken_is_a_draft_that_says_so(runner: Runner, tmp_path: Pat
     assert "draft: true" in text
     assert "**Needs human.**" in text
     assert "test_double" in text
-    assert "Refs #1" in text
+    assert "Refs `local issue 1 (" in text
     assert "a * 3" in repository.show(BRANCH, "calculator.py")
-    assert "Refs: #1" in repository.git("log", "-1", "--format=%b", BRANCH)
+    assert "Refs: local issue 1 (" in repository.git("log", "-1", "--format=%b", BRANCH)
     assert "ai-failed" in (next(job.state.glob("local/*/issues/1.md"))).read_text()
 
 

@@ -65,7 +65,7 @@ def test_an_issue_is_a_file_that_a_person_would_have_written_the_same(local: Loc
     issue = local.create_issue("Blanks in names", "They give two dashes.", "dana")
     local.change_labels(issue.number, ["ai-task"], [])
     assert Path(issue.url).read_text("utf-8") == (
-        "---\ntitle: Blanks in names\nauthor: dana\nlabels:\n- ai-task\nstate: open\n---\n\n"
+        "---\ntitle: Blanks in names\nauthor: dana\nlabels:\n- ai-task\nstate: open\nkey: 94764b47\n---\n\n"
         "They give two dashes.\n"
     )
 
@@ -360,3 +360,12 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(local: Local) -> None:
         local.change_labels(issue.number, ["a"], [])
     assert local.issue("1") == issue
     assert not draft.is_symlink()
+
+
+def test_an_issue_that_got_the_number_of_a_lost_one_has_another_name_in_commits(tmp_path: Path) -> None:
+    names = [
+        Local(tmp_path / folder, "/repo").create_issue(title, "", "dana").reference
+        for folder, title in (("1", "One"), ("2", "Two"), ("3", "One"))
+    ]
+    assert names[0] == names[2] != names[1]
+    assert all(name.startswith("local issue 1 (") for name in names)

@@ -11,7 +11,7 @@ from ci_agent.journal.events import SessionStarted, Submitted
 from ci_agent.reporting.commit_message import commit_message
 from tests.reporting.test_merge_request import told_with
 from tests.reporting.test_text import GITLAB_CLOSES, TEXTS
-from tests.support.stories import BRANCH, limit, needs_human, no_tests, success
+from tests.support.stories import limit, needs_human, no_tests, success
 
 OURS = ["Closes: #12", "Co-authored-by: Dana Novak <dana@example.org>"]
 
@@ -131,6 +131,6 @@ def test_a_title_is_tidied(title: str, used: str) -> None:
     assert commit_message(told_with(success(), Submitted, title=title)).split("\n")[0] == used
 
 
-def test_an_issue_that_has_no_number_is_named_without_the_sign() -> None:
-    message = commit_message(told_with(success(), SessionStarted, issue=BRANCH))
-    assert f"Closes: {BRANCH}\n" in message
+def test_an_issue_is_named_as_its_platform_says() -> None:
+    message = commit_message(told_with(success(), SessionStarted, reference="local issue 3 (0a1b2c3d)"))
+    assert "Closes: local issue 3 (0a1b2c3d)\n" in message

@@ -78,6 +78,7 @@ def started(**changes: object) -> SessionStarted:
         "platform": "local",
         "repository": "/home/dana/slugs",
         "issue": "12",
+        "reference": "#12",
         "title": "slug() makes double dashes",
         "requester": REQUESTER,
         "base": "main",

@@ -88,8 +88,21 @@ def test_work_on_an_old_branch_starts_where_it_left_the_base(tmp_path: Path) -> 
     repository.git("branch", "work")
     repository.commit({"a": "2"})
     source = open_source(str(repository.path), None, tmp_path / "clones")
-    assert source.continuing("work").base_sha == fork
-    assert source.continuing("not-there") == source
+    assert source.continuing("work", "#1").base_sha == fork
+    assert source.continuing("not-there", "#1") == source
+
+
+def test_the_branch_of_another_issue_is_not_gone_on_with(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("checkout", "--quiet", "-b", "work")
+    repository.commit(
+        {"a": "2"}, "Mend it\n\nRefs: local issue 1 (aaaa1111)\nCo-authored-by: Dana <d@example.org>\n"
+    )
+    repository.git("checkout", "--quiet", "main")
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert source.continuing("work", "local issue 1 (aaaa1111)") == source
+    with pytest.raises(UsageError, match=r"belongs to another issue \(local issue 1 \(aaaa1111\)\)"):
+        source.continuing("work", "local issue 1 (bbbb2222)")
 
 
 def test_a_branch_without_a_common_commit_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -99,7 +112,7 @@ def test_a_branch_without_a_common_commit_is_not_gone_on_with(tmp_path: Path) ->
     repository.git("checkout", "--quiet", "main")
     source = open_source(str(repository.path), None, tmp_path / "clones")
     with pytest.raises(UsageError, match="no commit in common with main"):
-        source.continuing("island")
+        source.continuing("island", "#1")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ _BRANCH = "feat/ai-task-1"
 
 
 def _workspace(repository: Repository, folder: Path, *, base: str | None = None) -> Workspace:
-    source = open_source(str(repository.path), base, folder / "clones").continuing(_BRANCH)
+    source = open_source(str(repository.path), base, folder / "clones").continuing(_BRANCH, "#1")
     workspace = Workspace(source, folder / "session")
     workspace.lay_out()
     workspace.open_for_agent(source.branch_sha(_BRANCH) or source.base_sha, _BRANCH)

@@ -12,6 +12,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from ci_agent.errors import UsageError
@@ -27,7 +28,7 @@ class Local:
     """Issues and merge requests of one repository in `folder`, which is made when something is written.
 
     `repository` is its name for people. `now` gives the time in UTC, `user` is who sits here (the login name
-    where it is not given). All verbs raise `UsageError` for files that can't be understood, and
+    where it is not given), `options` are the words that make `ci-agent run` find this folder again. All verbs raise `UsageError` for files that can't be understood, and
     `CiAgentError` for a folder that can't be used.
     """
 
@@ -40,8 +41,10 @@ class Local:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         user: str | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self._options = options
         self.repository = repository
         self._now = now
         self._user = user or _login()
@@ -129,7 +132,7 @@ class Local:
     def guidance(self, number: str, branch: str) -> Guidance:
         """The issue's own file, or the one it was imported from, is where a person answers."""
         file = self._document_of(number).word("source") or str(self._path_of(number))
-        again = shlex.join(["ci-agent", "run", "--issue", file, "--repo", self.repository])
+        again = shlex.join(["ci-agent", "run", "--issue", file, "--repo", self.repository, *self._options])
         return Guidance(
             fetch=shlex.join(["git", "switch", branch]),
             feedback=f"Something to change? Say so in the issue, `{file}`, and run `{again}` again: "
@@ -144,7 +147,8 @@ class Local:
         if not title.strip():
             raise UsageError("an issue needs a title; say what is to be done")
         with store.writing(self.folder):
-            return self._new_issue({"title": title, "author": author, "labels": [], "state": "open"}, text)
+            head = {"title": title, "author": author, "labels": [], "state": "open", "key": _key(title, text)}
+            return self._new_issue(head, text)
 
     def import_issue(self, file: Path) -> Written[Issue]:
         """The issue that a Markdown file describes, found or created.
@@ -170,6 +174,7 @@ class Local:
                 "labels": list(given.words("labels")),
                 "state": given.choice("state", _ISSUE_STATES),
                 "source": str(file),
+                "key": _key(str(file)),
             }
             return Written(self._new_issue(head, text), created=True)
 
@@ -222,6 +227,9 @@ class Local:
             labels=document.words("labels"),
             open=document.choice("state", _ISSUE_STATES) == "open",
             url=str(self._path_of(number)),
+            reference=" ".join(
+                ["local issue", number, *([f"({key})"] if (key := document.word("key")) else [])]
+            ),
         )
 
     def _comment_in(self, document: Document, path: Path) -> Comment:
@@ -237,6 +245,16 @@ class Local:
 
 
 _ISSUE_STATES = ("open", "closed")
+
+
+def _key(*origin: str) -> str:
+    """Tells an issue from another one that got the same number in another folder, after this one was lost.
+
+    It comes from where the issue came from, so the same file or description has the same key again.
+    """
+    return sha256("\0".join(origin).encode("utf-8", "replace")).hexdigest()[:8]
+
+
 _MERGE_REQUEST_STATES = ("open", "closed", "merged")
 _MARKER = "<!-- ci-agent: {} -->"
 
