@@ -87,7 +87,7 @@ class Allowance:
             "budget": self.cost >= self.limits.cost * _WARN_SHARE,
             "tokens": self.usage.prompt >= self.limits.input_tokens * _WARN_SHARE
             or self.usage.completion >= self.limits.output_tokens * _WARN_SHARE,
-            "time": self.remaining() <= total * (1 - _WARN_SHARE),
+            "time": total - self.remaining() >= total * _WARN_SHARE,
         }
         new = [name for name, is_near in near.items() if is_near and name not in self._said]
         self._said.update(new)

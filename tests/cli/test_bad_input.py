@@ -158,7 +158,7 @@ def test_a_hundred_megabytes_of_test_output_are_borne(runner: Runner, tmp_path: 
 
 def _ended(runner: Runner, tmp_path: Path, steps: Sequence[Step], **environment: str) -> tuple[int, Ending]:
     with ModelServer(steps) as server:
-        job = runner.run(calculator(tmp_path).path, server=server, **environment)
+        job = runner.run(calculator(tmp_path).path, "--timeout", "5", server=server, prefix=(), **environment)
     return job.exit_code, job.end.ending
 
 
@@ -199,7 +199,7 @@ def test_too_many_requests_for_ever_is_given_up_and_the_work_is_kept(runner: Run
 
 
 def test_a_connection_that_breaks_is_tried_again(runner: Runner, tmp_path: Path) -> None:
-    steps = [Reset(), Fault(502, "<html>"), *SOLVE]
+    steps: list[Step] = [Reset(), Fault(502, "<html>"), *SOLVE]
     assert _ended(runner, tmp_path, steps, CI_AGENT_MODEL_RETRY_WAIT="0.01") == (0, Ending.SUBMITTED)
 
 
@@ -273,9 +273,15 @@ def test_the_limit_of_steps_ends_it_with_a_draft_of_what_there_is(runner: Runner
 
 
 def test_the_limit_of_money_counts_what_the_model_costs(runner: Runner, tmp_path: Path) -> None:
-    prices = {"CI_AGENT_MODEL_PRICES_INPUT": "100", "CI_AGENT_MODEL_PRICES_OUTPUT": "1000"}
     with ModelServer(_different) as server:
-        job = runner.run(calculator(tmp_path).path, "--max-cost", "0.40", server=server, **prices)
+        job = runner.run(
+            calculator(tmp_path).path,
+            "--max-cost",
+            "0.40",
+            server=server,
+            CI_AGENT_MODEL_PRICES_INPUT="100",
+            CI_AGENT_MODEL_PRICES_OUTPUT="1000",
+        )
     # 1,000 tokens in at 0.10 and 50 out at 0.05: 0.15 a step
     assert (job.exit_code, job.end.ending) == (4, Ending.LIMIT_COST)
     assert len(server.requests) == 3
@@ -301,7 +307,7 @@ def test_the_limit_of_tokens_holds_where_no_price_is_known(runner: Runner, tmp_p
 def _interrupted(
     runner: Runner, repository: Repository, steps: Sequence[Step], number: int, after: str
 ) -> tuple[int, Path]:
-    """Start a job, send it a signal as soon as its JSON lines show `after`, wait for the end."""
+    """Start a job, signal it as soon as its JSON lines show `after`, twice as `timeout` does, wait for the end."""
     with (
         ModelServer(steps) as server,
         subprocess.Popen(
@@ -317,6 +323,7 @@ def _interrupted(
         guard.start()
         for line in process.stdout:
             if after.encode() in line:
+                process.send_signal(number)
                 process.send_signal(number)
                 break
         process.stdout.read()

@@ -186,8 +186,8 @@ def test_any_bytes_are_read_or_refused_cleanly(tmp_path_factory: pytest.TempPath
 
 @given(st.text(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
 def test_any_text_survives_the_file(
-    tmp_path_factory: pytest.TempPathFactory, text: str, message: dict
-) -> None:  # type: ignore[type-arg]
+    tmp_path_factory: pytest.TempPathFactory, text: str, message: dict[str, object]
+) -> None:
     path = tmp_path_factory.mktemp("journal") / "session.jsonl"
     fact = ModelReplied(1, text, message, "", Usage(), 0.25, 1.0)
     _append(path, fact)

@@ -1,0 +1,80 @@
+"""What the model sees first."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_agent.agent import Brief, Quote, opening
+from ci_agent.agent.context import outline
+from ci_agent.task import Task
+
+_TASK = Task(
+    issue="7",
+    reference="#7",
+    title="Blanks",
+    text="Two blanks make two dashes.",
+    repository="/r",
+    base="main",
+    base_sha="0123456789abcdef",
+    branch="feat/ai-task-7",
+    requester="Dana <d@example.org>",
+)
+
+
+def _user(**changes: object) -> str:
+    values: dict[str, object] = {"task": _TASK, "files": ["a.py"], "rules": None, "tests": "All passed."}
+    return str(opening(Brief(**(values | changes)))[1]["content"])  # type: ignore[arg-type]
+
+
+def test_the_system_prompt_is_the_same_for_every_task() -> None:
+    other = Brief(task=_TASK, files=[], rules=("AGENTS.md", "Be kind."), tests="")
+    one = Brief(task=_TASK, files=["x"], rules=None, tests="y")
+    assert opening(one)[0] == opening(other)[0]
+    assert "`submit`" in opening(one)[0]["content"]
+
+
+def test_the_task_stands_with_what_helps_to_begin() -> None:
+    text = _user(rules=("AGENTS.md", "Be kind."), comments=[Quote("dana", "Tabs too.")], earlier=["core.py"])
+    for part in (
+        "# The issue: Blanks\n\nTwo blanks make two dashes.",
+        "dana:\nTabs too.",
+        "git diff 0123456789ab",
+        "- core.py",
+        "# Tests on the base (0123456789ab), run by the harness\n\nAll passed.",
+        "# The repository (1 files)\n\na.py",
+        "# The project's own rules, from AGENTS.md\n\nBe kind.",
+    ):
+        assert part in text
+
+
+def test_nothing_is_said_of_what_is_not_there() -> None:
+    text = _user()
+    assert "Comments" not in text
+    assert "Earlier work" not in text
+    assert "rules" not in text
+
+
+def test_an_endless_issue_is_cut_and_says_so() -> None:
+    task = Task(**({name: getattr(_TASK, name) for name in _TASK.__slots__} | {"text": "x" * 50_000}))
+    text = _user(task=task)
+    assert "10,000 characters left out" in text
+    assert len(text) < 42_000
+
+
+def test_a_small_repository_is_listed_file_by_file() -> None:
+    assert outline(["b.py", "a/c.py", "README"]) == "README\na/c.py\nb.py"
+
+
+def test_a_large_one_by_its_folders_with_counts() -> None:
+    files = [f"src/part{number % 30}/deep/f{number}.py" for number in range(50_000)] + ["README.md"]
+    shown = outline(files).splitlines()
+    assert len(shown) <= 80
+    assert "src/ (50,000 files)" in shown
+    assert "README.md" in shown
+    assert sum(line.startswith("src/part") for line in shown) > 20
+
+
+@given(st.lists(st.text(alphabet="ab/", min_size=1, max_size=12), max_size=200))
+def test_the_outline_of_anything_stays_short(files: list[str]) -> None:
+    assert len(outline(files).splitlines()) <= 80

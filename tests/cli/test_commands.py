@@ -1,0 +1,164 @@
+"""The other commands, and what the command line as a whole promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ci_agent.cli.document import PAGE, page
+from ci_agent.cli.job import interruptible
+from ci_agent.errors import Interrupted
+from ci_agent.session import ENDINGS
+from tests.support.jobs import calculator
+from tests.support.repositories import Repository
+
+_DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _ci_agent(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {"PATH": os.environ["PATH"], "HOME": str(cwd)}
+    return subprocess.run(
+        [sys.executable, "-m", "ci_agent", *words],
+        cwd=cwd,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# --- demo -------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_fixes_its_bug_for_real_and_says_that_the_model_is_a_recording(tmp_path: Path) -> None:
+    done = _ci_agent("demo", str(tmp_path / "demo"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The model is a RECORDING" in done.stdout
+    assert "ci-agent demo --live" in done.stdout
+    assert "1 test fixed, none newly broken" in done.stdout
+    repository = Repository(tmp_path / "demo" / "hourglass")
+    branch = "feat/ai-task-1"
+    assert repository.git("rev-parse", "--abbrev-ref", "HEAD") == "main"
+    assert repository.git("status", "--porcelain") == ""
+    # The proof without any of our code: the tests fail on main and pass on the branch.
+    unittest = [sys.executable, "-m", "unittest", "-q"]
+    assert subprocess.run(unittest, cwd=repository.path, capture_output=True, check=False).returncode == 1
+    repository.git("checkout", "--quiet", branch)
+    assert subprocess.run(unittest, cwd=repository.path, capture_output=True, check=False).returncode == 0
+    report = {path.name for path in (tmp_path / "demo" / "ci-agent-report").iterdir()}
+    assert report >= {"junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"}
+
+
+def test_the_demo_does_not_write_over_anything(tmp_path: Path) -> None:
+    (tmp_path / "hourglass").mkdir()
+    done = _ci_agent("demo", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+
+
+def test_the_live_demo_needs_a_key_and_says_so(tmp_path: Path) -> None:
+    done = _ci_agent("demo", "--live", str(tmp_path / "demo"), cwd=tmp_path)
+    assert done.returncode == 3
+    assert "OPENAI_API_KEY" in done.stdout
+    assert "RECORDING" not in done.stdout
+
+
+# --- config -----------------------------------------------------------------------------------------------
+
+
+def test_config_show_names_the_origin_of_each_value_and_hides_the_key(tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "limits:\n  max_cost: 0.5\n"})
+    done = _ci_agent(
+        *("config", "show", "--repo", str(repository.path), "--state-dir", str(tmp_path / "state")),
+        cwd=tmp_path,
+        OPENAI_API_KEY="sk-very-secret",
+        MAX_ITERATIONS="7",
+        COLUMNS="200",
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+    assert rows["limits.max_cost"] == ["0.5", ".ci-agent.yml:2"]
+    assert rows["limits.max_iterations"][0] == "7"
+    assert "MAX_ITERATIONS" in " ".join(rows["limits.max_iterations"])
+    assert rows["model.api_key"][0] == "***"
+    assert "default" in rows["limits.timeout"]
+    assert "--state-dir" in " ".join(rows["state_dir"])
+    assert "sk-very-secret" not in done.stdout + done.stderr
+
+
+# --- the command line as a whole --------------------------------------------------------------------------
+
+_HEAVY = {
+    "openai",
+    "git",
+    "gitlab",
+    "github",
+    "rich",
+    "yaml",
+    "msgspec",
+    "platformdirs",
+    "junit_xml",
+    "requests",
+}
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"], ["demo", "--help"]])
+def test_nothing_heavy_is_imported_to_answer_at_once(words: list[str]) -> None:
+    code = (
+        "import sys; from ci_agent.cli import cli; cli.main(sys.argv[1:], standalone_mode=False);"
+        "print('\\n', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "click" in imported
+    assert imported & _HEAVY == set()
+
+
+def test_the_page_of_the_command_line_is_what_help_says() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+def test_the_exit_codes_in_the_architecture_are_those_of_the_code() -> None:
+    text = (_DOCS / "architecture.md").read_text(encoding="utf-8")
+    for ending, (status, code) in ENDINGS.items():
+        assert f"| `{ending}` | {status} | {code} |" in text
+
+
+def test_a_command_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
+    done = _ci_agent("rum", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "No such command 'rum'" in done.stderr
+
+
+# --- signals ----------------------------------------------------------------------------------------------
+
+
+def test_a_signal_that_is_told_twice_at_once_counts_once(tmp_path: Path) -> None:
+    """`timeout` signals the process and then its group."""
+    code = f"""
+import os, signal
+from ci_agent.cli.job import interruptible
+from ci_agent.errors import Interrupted
+with interruptible():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except Interrupted as first:
+        os.kill(os.getpid(), signal.SIGTERM)
+        open({str(tmp_path / "end")!r}, "w").write(f"clean end after {{first.signal}}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "end").read_text() == "clean end after 15"
+
+
+def test_handlers_are_put_back(tmp_path: Path) -> None:
+    import signal
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted), interruptible():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
