@@ -6,6 +6,7 @@ anybody sees it, and whatever happens it ends with a true last word and the work
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Final
 from ci_agent import __version__, verification
 from ci_agent.agent import Agent, Allowance, Brief, Quote, Stop, opening
 from ci_agent.config import Config
-from ci_agent.errors import CiAgentError, GitError, Interrupted, JournalError
+from ci_agent.errors import CiAgentError, Interrupted, JournalError, UsageError
 from ci_agent.journal import Event, Journal
 from ci_agent.journal.events import (
     AgentStopped,
@@ -131,14 +132,19 @@ def run(parts: Parts) -> Outcome:
     except Interrupted as signal:
         stop = Stop(Ending.CANCELLED, f"Stopped by signal {signal.signal}.")
         session.exit_code = 128 + signal.signal
-    except JournalError:
+    except JournalError as error:
+        session.say_without_journal(error)
         raise
     except CiAgentError as error:
         stop = Stop(Ending.ENVIRONMENT, str(error))
         session.exit_code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost place: the last word must be said whatever happened
         stop = Stop(Ending.INTERNAL, f"A defect in ci-agent: {type(error).__name__}: {error}")
-    return session.finish(stop)
+    try:
+        return session.finish(stop)
+    except JournalError as error:
+        session.say_without_journal(error)
+        raise
 
 
 class _Session:
@@ -155,6 +161,7 @@ class _Session:
         self._tests: TestsChosen | None = None
         self._before: TestsRan | None = None
         self._rounds = 0
+        self._saved = False  # nothing would be lost with the checkout
 
     # --- begin --------------------------------------------------------------------------------------------
 
@@ -376,18 +383,20 @@ class _Session:
         self.journal.append(AgentStopped(stop.ending, stop.detail))
         try:
             self._deliver(stop)
-            self.workspace.remove()
+            self._saved = True
         except Interrupted as signal:
             stop = Stop(Ending.CANCELLED, f"Stopped by signal {signal.signal}.")
             self.exit_code = 128 + signal.signal
         except JournalError:
             raise
         except CiAgentError as error:
-            stop = Stop(Ending.ENVIRONMENT, f"The work could not be handed over: {error}")
+            stop = Stop(Ending.ENVIRONMENT, f"The work could not be handed over as asked: {error}")
             self.exit_code = error.exit_code
         except Exception as error:  # noqa: BLE001 - see `run`
             stop = Stop(Ending.INTERNAL, f"A defect in ci-agent: {type(error).__name__}: {error}")
-        if self.workspace.root.exists():
+        if self._saved:
+            self.workspace.remove()
+        elif self.workspace.root.exists():
             self._warn(f"The checkout with the work so far is kept in {self.workspace.root}.")
         status, code = ENDINGS[stop.ending]
         outcome = Outcome(status, stop.ending, stop.detail, self.exit_code or code)
@@ -407,11 +416,13 @@ class _Session:
         self._status(Status.COMMITTING)
         sha = self._commit(tree)
         self.workspace.hand_over(sha, self.task.branch)
+        self._saved = True
         self.journal.append(Pushed(self.workspace.source.address, self.task.branch, sha))
-        if self.parts.config.git.push:
-            self._push(sha)
+        problem = self._push(sha) if self.parts.config.git.push else None
         if ENDINGS[stop.ending][0] in (Status.COMPLETED, Status.FAILED):
             self._merge_request(draft=stop.ending is not Ending.SUBMITTED)
+        if problem:
+            raise problem
 
     def _commit(self, tree: str) -> str:
         assert self._head is not None  # noqa: S101 - `_deliver` looked
@@ -427,12 +438,17 @@ class _Session:
         self.journal.append(Committed(sha, tree, self.workspace.title_of(sha), changes))
         return sha
 
-    def _push(self, sha: str) -> None:
+    def _push(self, sha: str) -> CiAgentError | None:
+        """Push to the remote. What goes wrong is given back: the branch is safe, the rest must be said first."""
         remote = self.workspace.source.remote
         if remote is None:
-            raise GitError("there is no remote called origin to push to; leave --push away, or add one")
-        self.workspace.push(sha, self.task.branch, remote)
+            return UsageError("There is no remote called origin to push to; leave --push away, or add one")
+        try:
+            self.workspace.push(sha, self.task.branch, remote)
+        except CiAgentError as error:
+            return error
         self.journal.append(Pushed(remote.url, self.task.branch, sha))
+        return None
 
     def _merge_request(self, *, draft: bool) -> None:
         platform, events = self.parts.platform, self.journal.events
@@ -457,6 +473,13 @@ class _Session:
             MergeRequestWritten(request.number, request.url, request.title, request.draft, written.created)
         )
 
+    def say_without_journal(self, error: JournalError) -> None:
+        """The last word where not even the journal takes one: better an unrecorded word than a false one."""
+        text = f"**Stopped.** {error}. The checkout with the work so far is kept in `{self.workspace.root}`."
+        with contextlib.suppress(CiAgentError, OSError):
+            self.parts.platform.ensure_comment(self.task.issue, self._marker, text)
+            self.parts.platform.change_labels(self.task.issue, [_LABELS[Status.FAILED]], [_RUNNING_LABEL])
+
     # --- saying things ------------------------------------------------------------------------------------
 
     def _status(self, status: Status) -> None:
@@ -475,13 +498,16 @@ class _Session:
             return
         self.journal.append(LabelsChanged((add,), tuple(sorted(ours))))
 
+    @property
+    def _marker(self) -> str:
+        return f"{PURPOSE} {self.parts.folder.name}"
+
     def _progress(self, events: Sequence[Event]) -> str:
         guidance = self.parts.platform.guidance(self.task.issue, self.task.branch)
         return progress_comment(events, next_step=guidance.go_on)
 
     def _publish(self, text: str) -> None:
-        marker = f"{PURPOSE} {self.parts.folder.name}"
-        written = self.parts.platform.ensure_comment(self.task.issue, marker, text)
+        written = self.parts.platform.ensure_comment(self.task.issue, self._marker, text)
         self.journal.append(CommentWritten(written.item.url, PURPOSE, written.created))
 
 

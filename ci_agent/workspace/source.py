@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from ci_agent.errors import AuthenticationError, GitError, UsageError
+from ci_agent.errors import AuthenticationError, CiAgentError, GitError, UsageError
 from ci_agent.workspace.git import git, text
 
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s:]+:)", re.IGNORECASE)
@@ -45,12 +45,12 @@ class Source:
     remote: Remote | None  # where `--push` goes; None: there is no remote
 
     def branch_sha(self, branch: str) -> str | None:
-        """The commit of `branch`, here or, for a clone, at its origin; None: there is no such branch."""
-        for ref in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"):
-            found = resolve(self.git_dir, ref)
-            if found:
-                return found
-        return None
+        """The commit of `branch`, here or at its origin, the newer one; None: there is no such branch."""
+        here = resolve(self.git_dir, f"refs/heads/{branch}")
+        there = resolve(self.git_dir, f"refs/remotes/origin/{branch}")
+        if here is None or there is None:
+            return here or there
+        return there if _is_ancestor(self.git_dir, here, there) else here
 
     def continuing(self, branch: str, reference: str | None) -> Source:
         """The same source, started where `branch` left the base: the base may have moved on since then.
@@ -135,6 +135,14 @@ def resolve(git_dir: Path, name: str) -> str | None:
         return text(git("--git-dir", git_dir, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"))
     except GitError:
         return None
+
+
+def _is_ancestor(git_dir: Path, old: str, new: str) -> bool:
+    try:
+        git("--git-dir", git_dir, "merge-base", "--is-ancestor", old, new)
+    except GitError:
+        return False
+    return True
 
 
 def network_environment() -> dict[str, str]:
@@ -249,7 +257,7 @@ def _open_url(url: str, base: str | None, clones: Path) -> Source:
             environment=environment,
         )
     except GitError as error:
-        raise _remote_error(remote.url, error) from error
+        raise remote_error(remote.url, error) from error
     default = re.search(r"^ref: refs/heads/(\S+)\s+HEAD$", heads, re.MULTILINE)
     if base is None and not default:
         raise UsageError(f"{remote.url} has no default branch with a commit; choose one with --base")
@@ -269,12 +277,13 @@ def _last_part(url: str) -> str:
     return re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
 
 
-def _remote_error(url: str, error: GitError) -> Exception:
+def remote_error(url: str, error: GitError) -> CiAgentError:
+    """What a person is told when a call to a remote failed."""
     if _REFUSED.search(str(error)):
         return AuthenticationError(
             f"{url} does not let us in: {error}. Check the address, and that `git ls-remote {url}` works here"
         )
-    return UsageError(f"{url} can't be fetched: {error}")
+    return UsageError(f"{url} can't be reached: {error}")
 
 
 def _remote(url: str, relative_to: Path | None) -> Remote:

@@ -19,7 +19,7 @@ from pathlib import Path
 from ci_agent.errors import GitError, UsageError
 from ci_agent.journal.events import FileChanged
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.source import Remote, Source, network_environment
+from ci_agent.workspace.source import Remote, Source, network_environment, remote_error
 
 # What builds and tests leave lying around; never part of a commit unless the repository tracks it.
 _DROPPINGS = (
@@ -182,10 +182,16 @@ class Workspace:
             ) from error
 
     def push(self, sha: str, branch: str, remote: Remote) -> None:
-        """Push `sha` to `branch` of `remote`, forward only. Raises `GitError`."""
+        """Push `sha` to `branch` of `remote`, forward only.
+
+        Raises `AuthenticationError` or `UsageError` when the remote does not take it.
+        """
         environment = remote.environment | network_environment()
         spec = f"{sha}:refs/heads/{branch}"
-        self._git("push", "--quiet", "--no-verify", remote.url, spec, environment=environment)
+        try:
+            self._git("push", "--quiet", "--no-verify", remote.url, spec, environment=environment)
+        except GitError as error:
+            raise remote_error(remote.url, error) from error
 
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""

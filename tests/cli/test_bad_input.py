@@ -17,8 +17,10 @@ from ci_agent.journal.events import (
     StatusChanged,
     TestsRan,
     ToolAnswered,
+    Warned,
 )
 from ci_agent.task import Ending, Status
+from tests.support.git_server import git_server
 from tests.support.jobs import BRANCH, FIX, SOLVE, SUBMIT, Runner, calculator, last_results
 from tests.support.model_server import Fault, Hang, ModelServer, Request, Reset, Say, Step
 from tests.support.repositories import Repository, make_repository
@@ -301,6 +303,61 @@ def test_the_limit_of_tokens_holds_where_no_price_is_known(runner: Runner, tmp_p
     assert len(server.requests) == 3
 
 
+# --- handing over -----------------------------------------------------------------------------------------
+
+
+def test_a_branch_that_somebody_moved_meanwhile_is_left_and_the_work_kept(
+    runner: Runner, tmp_path: Path
+) -> None:
+    repository = calculator(tmp_path)
+    theirs = ""
+
+    def meanwhile(request: Request) -> Step:
+        nonlocal theirs
+        if len(request.body["messages"]) == 2:
+            return SOLVE[0]
+        if not theirs:
+            repository.git("checkout", "--quiet", "-b", BRANCH)
+            theirs = repository.commit({"theirs.txt": "mine\n"})
+            repository.git("checkout", "--quiet", "main")
+        return SOLVE[1]
+
+    with ModelServer(meanwhile) as server:
+        job = runner.run(repository.path, server=server)
+    assert (job.exit_code, job.end.ending) == (1, Ending.ENVIRONMENT)
+    assert "somebody else moved it" in job.end.sentence
+    assert repository.git("rev-parse", BRANCH) == theirs
+    assert job.merge_requests() == []
+    assert "+    return a + b" in (job.report / "diff.patch").read_text()
+    [kept] = job.state.glob("sessions/*/work/calculator/calculator.py")
+    assert "a + b" in kept.read_text()
+    assert any("kept in" in warned.text for warned in job.facts(Warned))
+
+
+def test_a_push_that_is_refused_leaves_branch_and_merge_request_and_says_so(
+    runner: Runner, tmp_path: Path
+) -> None:
+    repository = calculator(tmp_path)
+    (tmp_path / "srv").mkdir()
+    with git_server(tmp_path / "srv") as git, ModelServer(SOLVE) as server:
+        repository.git("remote", "add", "origin", git.url("x.git", user="oauth2", password="wr0ng"))
+        job = runner.run(repository.path, "--push", server=server)
+    assert (job.exit_code, job.end.ending) == (3, Ending.ENVIRONMENT)
+    assert "does not let us in" in job.end.sentence
+    assert "wr0ng" not in job.stdout + job.stderr + job.comment()
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+    assert len(job.merge_requests()) == 1
+
+
+def test_a_push_without_a_remote_says_so(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    with ModelServer(SOLVE) as server:
+        job = runner.run(repository.path, "--push", server=server)
+    assert job.exit_code == 2
+    assert "no remote called origin" in job.end.sentence
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+
+
 # --- being stopped ----------------------------------------------------------------------------------------
 
 
@@ -393,4 +450,8 @@ def test_a_full_disk_under_the_journal_stops_with_a_clear_word_and_nothing_lost(
     assert "Traceback" not in job.stderr
     assert repository.fingerprint() == before
     assert job.events  # every line that is there can be read
+    assert "**Stopped.**" in job.comment()
+    assert "is kept in" in job.comment()
+    [kept] = job.state.glob("sessions/*/work/calculator/calculator.py")
+    assert kept.exists()
     assert next(job.state.glob("sessions/*/session.jsonl")).stat().st_size <= 256 * 1024

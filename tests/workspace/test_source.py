@@ -179,10 +179,25 @@ def test_a_second_clone_brings_the_first_up_to_date_and_keeps_our_branches(tmp_p
     assert second.branch_sha("ours") == first.base_sha
 
 
+def test_a_branch_that_went_on_at_its_origin_is_gone_on_with_from_there(tmp_path: Path) -> None:
+    seed = _served(tmp_path)
+    seed.git("checkout", "--quiet", "-b", "work")
+    newer = seed.commit({"a": "2"})
+    seed.git("push", "--quiet", str(tmp_path / "srv" / "acme" / "shop.git"), "work")
+    with git_server(tmp_path / "srv") as server:
+        source = open_source(
+            server.url("acme/shop.git", user="oauth2", password="s3cret"), None, tmp_path / "clones"
+        )
+    assert source.branch_sha("work") == newer
+    subprocess.run(["git", "update-ref", "refs/heads/work", source.base_sha], cwd=source.git_dir, check=True)
+    assert source.branch_sha("work") == newer
+    assert source.branch_sha("nothing") is None
+
+
 def test_a_server_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with git_server(tmp_path) as server:
         gone = server.url("acme/shop.git")
-    with pytest.raises(UsageError, match="can't be fetched"):
+    with pytest.raises(UsageError, match="can't be reached"):
         open_source(gone, None, tmp_path / "clones")
 
 
