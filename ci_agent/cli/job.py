@@ -112,21 +112,19 @@ def work(request: Request) -> Done:
     folder = _session_folder(settings, state, issue.number)
     journal = Journal(folder / "session.jsonl")
     with _shown(journal, as_json=request.as_json), interruptible():
-        workspace = Workspace(source, folder)
-        outcome = session.run(
-            session.Parts(
-                task=task,
-                limits=_limits(settings),
-                config=settings,
-                platform=platform,
-                workspace=workspace,
-                sandbox=open_sandbox(_made(folder / "home"), _made(folder / "tmp"), settings.sandbox.env),
-                model=model,
-                journal=journal,
-                folder=folder,
-            )
+        parts = session.Parts(
+            task=task,
+            limits=_limits(settings),
+            config=settings,
+            platform=platform,
+            workspace=Workspace(source, folder),
+            sandbox=open_sandbox(_made(folder / "home"), _made(folder / "tmp"), settings.sandbox.env),
+            model=model,
+            journal=journal,
+            folder=folder,
         )
-    report = _report(settings, journal, folder)
+        outcome = session.run(parts)
+    report = _report(parts)
     for scratch in ("home", "tmp"):
         shutil.rmtree(folder / scratch, ignore_errors=True)
     if not request.as_json:
@@ -297,15 +295,15 @@ def _shown(journal: Journal, *, as_json: bool) -> Iterator[None]:
         yield
 
 
-def _report(settings: Config, journal: Journal, folder: Path) -> Path:
-    patch, text = folder / "diff.patch", folder / "merge-request.md"
-    report = Path(settings.report.output_dir).expanduser().resolve()
+def _report(parts: session.Parts) -> Path:
+    text = parts.merge_request_text
+    report = Path(parts.config.report.output_dir).expanduser().resolve()
     write_folder(
         report,
-        journal.events,
-        journal=journal.path,
-        logs=folder / "logs",
-        diff=patch.read_bytes() if patch.exists() else None,
+        parts.journal.events,
+        journal=parts.journal.path,
+        logs=parts.logs,
+        diff=parts.patch.read_bytes() if parts.patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
     return report

@@ -54,6 +54,7 @@ class Workspace:
     def __init__(self, source: Source, folder: Path) -> None:
         self.source = source
         self.root = folder / "work" / source.name
+        self.start: str | None = None  # the commit the agent's work began on; None: it has not begun
         self._control = folder / "control.git"
         self._worktree = self._control  # until `lay_out` knows the name git gave the worktree
 
@@ -91,6 +92,7 @@ class Workspace:
         git("--git-dir", own, "update-ref", f"refs/heads/{branch}", sha)
         shutil.copyfile(self._control / "info" / "exclude", _made(own / "info") / "exclude")
         shutil.copyfile(self._worktree / "index", own / "index")
+        self.start = sha
 
     def _copy_refs(self) -> None:
         """Tags (versions are made from them) and the base branch, for `git describe` and `git log`."""

@@ -1,0 +1,87 @@
+"""The way back: one commit, the branch, the remote, the merge request."""
+
+from __future__ import annotations
+
+from ci_agent.agent import Stop
+from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.journal.events import Committed, MergeRequestWritten, Pushed
+from ci_agent.reporting import merge_request
+from ci_agent.reporting.commit_message import commit_message
+from ci_agent.session.endings import END_LABELS, ENDINGS
+from ci_agent.session.parts import Parts
+from ci_agent.session.voice import Voice
+from ci_agent.task import Ending, Status
+from ci_agent.workspace import Author
+
+
+def hand_over(parts: Parts, voice: Voice, stop: Stop) -> None:
+    """Save what there is of the work, and remove the checkout once nothing would be lost with it.
+
+    Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
+    """
+    workspace, task = parts.workspace, parts.task
+    tree = workspace.tree() if workspace.start is not None else None
+    if tree is None or tree == workspace.tree_of(task.base_sha):
+        workspace.remove()
+        return
+    voice.status(Status.COMMITTING)
+    sha = _commit(parts, voice, tree)
+    workspace.hand_over(sha, task.branch)
+    parts.journal.append(Pushed(workspace.source.address, task.branch, sha))
+    problem = _push(parts, sha) if parts.config.git.push else None
+    workspace.remove()
+    if ENDINGS[stop.ending][0] in (Status.COMPLETED, Status.FAILED):
+        _merge_request(parts, voice, draft=stop.ending is not Ending.SUBMITTED)
+    if problem:
+        raise problem
+
+
+def _commit(parts: Parts, voice: Voice, tree: str) -> str:
+    workspace, settings = parts.workspace, parts.config.git
+    head = workspace.start or parts.task.base_sha
+    if tree == workspace.tree_of(head):
+        sha = head
+        voice.warn("Nothing was changed in this run; the branch is as an earlier one left it.")
+    else:
+        message = commit_message(parts.journal.events)
+        sha = workspace.commit(tree, head, message, Author(settings.user_name, settings.user_email))
+    parts.patch.write_bytes(workspace.diff(sha))
+    parts.journal.append(Committed(sha, tree, workspace.title_of(sha), workspace.changes(sha)))
+    return sha
+
+
+def _push(parts: Parts, sha: str) -> CiAgentError | None:
+    """Push to the remote. What goes wrong is given back: the branch is safe, the rest must be said first."""
+    remote = parts.workspace.source.remote
+    if remote is None:
+        return UsageError("There is no remote called origin to push to; leave --push away, or add one")
+    try:
+        parts.workspace.push(sha, parts.task.branch, remote)
+    except CiAgentError as error:
+        return error
+    parts.journal.append(Pushed(remote.url, parts.task.branch, sha))
+    return None
+
+
+def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
+    platform, task, events = parts.platform, parts.task, parts.journal.events
+    earlier = platform.find_merge_request(task.branch)
+    if earlier is not None and not earlier.open:
+        voice.warn(f"The merge request {earlier.number} of this branch was closed; a new one is opened.")
+    guidance = platform.guidance(task.issue, task.branch)
+    text = merge_request.text(events, fetch_hint=guidance.fetch, feedback_hint=guidance.feedback)
+    failed = [END_LABELS[Status.FAILED]]
+    written = platform.ensure_merge_request(
+        task.branch,
+        task.base,
+        title=merge_request.title(events),
+        text=text,
+        draft=draft,
+        add_labels=failed if draft else [],
+        remove_labels=[] if draft else failed,
+    )
+    parts.merge_request_text.write_text(text, encoding="utf-8")
+    request = written.item
+    parts.journal.append(
+        MergeRequestWritten(request.number, request.url, request.title, request.draft, written.created)
+    )

@@ -1,0 +1,53 @@
+"""What a session is made of. Chosen by whoever starts it; the session itself never asks which ones it has."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ci_agent.config import Config
+from ci_agent.journal import Journal
+from ci_agent.models import Model
+from ci_agent.platforms import Platform
+from ci_agent.sandbox import Sandbox
+from ci_agent.task import Limits, Task
+from ci_agent.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a session is made of. `folder` is the session's own, outside the workspace."""
+
+    task: Task
+    limits: Limits
+    config: Config
+    platform: Platform
+    workspace: Workspace
+    sandbox: Sandbox
+    model: Model
+    journal: Journal
+    folder: Path
+    started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def outputs(self) -> Path:
+        return self.folder / "outputs"
+
+    @property
+    def patch(self) -> Path:
+        """Where the change is kept as a patch, once there is one."""
+        return self.folder / "diff.patch"
+
+    @property
+    def merge_request_text(self) -> Path:
+        """Where the merge request's text is kept, once there is one."""
+        return self.folder / "merge-request.md"
+
+    def seconds_left(self) -> float:
+        """Of the session's whole time."""
+        return self.started + self.limits.minutes * 60 - time.monotonic()

@@ -1,0 +1,102 @@
+"""The project's tests in a session: set up once, run before, run for the agent when it asks, run after.
+
+What any of this means for the session is decided by the caller.
+"""
+
+from __future__ import annotations
+
+from ci_agent import verification
+from ci_agent.agent import Stop
+from ci_agent.journal.events import CommandStarted, Moment, TestsChosen, TestsCompared, TestsRan
+from ci_agent.session.parts import Parts
+from ci_agent.task import Ending
+
+_FIRST_SIGNAL = 128  # exit codes above it stand for signals
+
+
+class Proof:
+    """Runs the tests of one session and remembers those before."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._root = parts.workspace.root
+        self._settings = parts.config.verification
+        self._chosen = TestsChosen("", "", "not looked for yet")
+        self.before: TestsRan | None = None  # None: there is nothing to run
+        self.rounds = 0  # verifications so far
+
+    def set_up(self) -> Stop | None:
+        """Run the set-up command, and use the virtual environment it may have made. A stop: it failed."""
+        command = self._settings.setup
+        if command:
+            self._parts.journal.append(CommandStarted("set-up", command))
+            ran = verification.run_setup(
+                command, self._root, self._parts.sandbox, self._parts.logs, self._seconds()
+            )
+            self._parts.journal.append(ran)
+            if ran.exit_code != 0:
+                how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
+                return Stop(Ending.ENVIRONMENT, f"The set-up command `{command}` {how}.")
+        # Now and not later: one that the agent makes must not decide what the tests run with.
+        if (self._root / ".venv" / "bin" / "python").exists():
+            self._parts.sandbox.activate(self._root / ".venv")
+        return None
+
+    def measure_base(self) -> Stop | None:
+        """Run the tests on the base commit, which must be checked out. A stop: they can't be run at all."""
+        self._choose()
+        if not self._chosen.command:
+            return None
+        workspace = self._parts.workspace
+        self.before = self._run(Moment.BEFORE, workspace.tree_of(workspace.source.base_sha))
+        if _can_not_run(self.before):
+            said = f"The tests can't be run with `{self._chosen.command}`: {self.before.problem}."
+            return Stop(Ending.ENVIRONMENT, said)
+        return None
+
+    def for_agent(self, selector: str) -> str:
+        """Run the tests as the checkout stands, all or those selected, and give the facts as text."""
+        if not self._chosen.command:
+            return "There are no tests that the harness could find; run what you need with `bash`."
+        ran = self._run(Moment.ASKED, self._parts.workspace.tree(), selector)
+        unused = "" if verification.takes_selector(self._chosen) else selector
+        return verification.ran_facts(ran, self.before, unused)
+
+    def verify(self, tree: str) -> tuple[TestsCompared, TestsRan]:
+        """Run the tests on the checkout, which is `tree`, and compare them with those before."""
+        self.rounds += 1
+        if not self._chosen.command:  # the work may have brought the first tests
+            self._choose()
+        after = self._run(Moment.AFTER, tree)
+        compared = verification.compare(self.before, after, self.rounds)
+        self._parts.journal.append(compared)
+        return compared, after
+
+    def _choose(self) -> None:
+        self._chosen = verification.choose(self._root, self._settings.test or "", self._parts.sandbox)
+        self._parts.journal.append(self._chosen)
+
+    def _run(self, moment: Moment, tree: str, selector: str = "") -> TestsRan:
+        self._parts.journal.append(CommandStarted(f"tests {moment}", self._chosen.command))
+        ran = verification.run_tests(
+            self._chosen,
+            moment,
+            root=self._root,
+            tree=tree,
+            sandbox=self._parts.sandbox,
+            logs=self._parts.logs,
+            timeout=self._seconds(),
+            selector=selector,
+            junit=self._settings.junit or "",
+        )
+        self._parts.journal.append(ran)
+        return ran
+
+    def _seconds(self) -> float:
+        return max(1.0, min(self._settings.timeout * 60, self._parts.seconds_left()))
+
+
+def _can_not_run(ran: TestsRan) -> bool:
+    """Whether the command itself is the matter. Tests that hang or crash may be what the issue is about."""
+    ended_by_itself = ran.exit_code is not None and ran.exit_code < _FIRST_SIGNAL
+    return bool(ran.problem) and not ran.by_case and ended_by_itself

@@ -1,0 +1,150 @@
+"""The story of one session, from the issue to the merge request, top to bottom.
+
+Every fact is in the journal before anybody sees it, and whatever happens, it ends with a true last word and
+the work so far saved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ci_agent import __version__
+from ci_agent.agent import Stop
+from ci_agent.errors import CiAgentError, Interrupted, JournalError
+from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
+from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING_LABEL
+from ci_agent.session.handover import hand_over
+from ci_agent.session.parts import Parts
+from ci_agent.session.proof import Proof
+from ci_agent.session.voice import Voice
+from ci_agent.session.work import solve
+from ci_agent.task import Ending, Outcome, Status
+
+
+def run(parts: Parts) -> Outcome:
+    """Do the whole job. What can happen to a session is in the outcome, nothing of it is raised.
+
+    Raises only `JournalError`: without a journal there is nothing true to say but that.
+    """
+    voice = Voice(parts)
+    try:
+        end = _guarded(lambda: _work(parts, voice))
+        parts.journal.append(AgentStopped(end.stop.ending, end.stop.detail))
+        end = _guarded(lambda: _handed_over(parts, voice, end))
+        return _last_word(parts, voice, end)
+    except JournalError as error:
+        voice.without_journal(error)
+        raise
+
+
+def _work(parts: Parts, voice: Voice) -> _End:
+    _begin(parts, voice)
+    head = _prepare(parts, voice)
+    voice.status(Status.ANALYZING)
+    proof = Proof(parts)
+    stop = proof.set_up() or proof.measure_base()
+    if stop is None:
+        parts.workspace.exclude_what_is_there()
+        stop = solve(parts, voice, proof, head)
+    return _End(stop)
+
+
+def _handed_over(parts: Parts, voice: Voice, end: _End) -> _End:
+    try:
+        hand_over(parts, voice, end.stop)
+    except JournalError:
+        raise
+    except CiAgentError as error:
+        said = f"The work could not be handed over as asked: {error}"
+        return _End(Stop(Ending.ENVIRONMENT, said), error.exit_code)
+    return end
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a part of the story ended. `exit_code` is set where the ending alone does not say it."""
+
+    stop: Stop
+    exit_code: int | None = None
+
+
+def _guarded(part: Callable[[], _End]) -> _End:
+    """How `part` ended, whatever happened to it; only the journal's failure goes through."""
+    try:
+        return part()
+    except Interrupted as signal:
+        return _End(Stop(Ending.CANCELLED, f"Stopped by signal {signal.signal}."), 128 + signal.signal)
+    except JournalError:
+        raise
+    except CiAgentError as error:
+        return _End(Stop(Ending.ENVIRONMENT, str(error)), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the outermost place: the last word must be said whatever happened
+        return _End(Stop(Ending.INTERNAL, f"A defect in ci-agent: {type(error).__name__}: {error}"))
+
+
+def _begin(parts: Parts, voice: Voice) -> None:
+    """Say what this is, and read the issue."""
+    task, platform = parts.task, parts.platform
+    parts.journal.append(
+        SessionStarted(
+            session=parts.folder.name,
+            version=__version__,
+            platform=platform.name,
+            repository=task.repository,
+            issue=task.issue,
+            reference=task.reference,
+            title=task.title,
+            requester=task.requester,
+            base=task.base,
+            branch=task.branch,
+            model=parts.model.name,
+            sandbox=parts.sandbox.level,
+            limits=parts.limits,
+        )
+    )
+    voice.begin()
+    voice.status(Status.PENDING)
+    issue = platform.issue(task.issue)
+    said = sum(not comment.ours for comment in platform.comments(task.issue))
+    parts.journal.append(IssueRead(issue.number, issue.title, issue.author, issue.url, said))
+    voice.label(RUNNING_LABEL)
+
+
+def _prepare(parts: Parts, voice: Voice) -> str:
+    """Lay the checkout out at the base commit; gives the commit the work goes on from."""
+    voice.status(Status.CLONING)
+    source, task = parts.workspace.source, parts.task
+    if source.uncommitted:
+        voice.warn(
+            f"{source.uncommitted} file(s) with uncommitted changes in {source.address} "
+            "are not part of this work; it starts from the last commit."
+        )
+    earlier = source.branch_sha(task.branch)
+    parts.workspace.lay_out()
+    head = earlier or task.base_sha
+    parts.journal.append(
+        WorkspaceReady(
+            base=task.base,
+            base_sha=task.base_sha,
+            branch=task.branch,
+            head_sha=head,
+            continued=earlier is not None,
+            path=str(parts.workspace.root),
+        )
+    )
+    return head
+
+
+def _last_word(parts: Parts, voice: Voice, end: _End) -> Outcome:
+    if parts.workspace.root.exists():
+        voice.warn(f"The checkout with the work so far is kept in {parts.workspace.root}.")
+    status, code = ENDINGS[end.stop.ending]
+    outcome = Outcome(status, end.stop.ending, end.stop.detail, end.exit_code or code)
+    voice.label(END_LABELS[status])
+    seconds = time.monotonic() - parts.started
+    parts.journal.append(
+        SessionEnded(outcome.status, outcome.ending, outcome.sentence, outcome.exit_code, seconds)
+    )
+    return outcome

@@ -1,0 +1,63 @@
+"""What a session says to people on the platform: the progress comment and the labels. It decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from ci_agent.errors import CiAgentError, JournalError
+from ci_agent.journal import Event
+from ci_agent.journal.events import CommentWritten, LabelsChanged, StatusChanged, Warned
+from ci_agent.reporting.delivery import PURPOSE, CommentObserver
+from ci_agent.reporting.progress import progress_comment
+from ci_agent.session.endings import END_LABELS, RUNNING_LABEL, TASK_LABEL
+from ci_agent.session.parts import Parts
+from ci_agent.task import Status
+
+
+class Voice:
+    """Speaks for one session."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._issue = parts.task.issue
+        self._marker = f"{PURPOSE} {parts.folder.name}"
+
+    def begin(self) -> None:
+        """From now on the progress comment follows the journal."""
+        self._journal.watch(
+            CommentObserver(self._publish, lambda: self._journal.events, render=self._progress)
+        )
+
+    def status(self, status: Status) -> None:
+        self._journal.append(StatusChanged(status))
+
+    def warn(self, text: str) -> None:
+        self._journal.append(Warned(text))
+
+    def label(self, add: str) -> None:
+        """Of our labels the issue has this one and no other. A platform that refuses is no reason to stop."""
+        others = sorted({TASK_LABEL, RUNNING_LABEL, *END_LABELS.values()} - {add})
+        try:
+            self._parts.platform.change_labels(self._issue, [add], others)
+        except CiAgentError as error:
+            self.warn(f"The label {add} could not be set: {error}")
+            return
+        self._journal.append(LabelsChanged((add,), tuple(others)))
+
+    def without_journal(self, error: JournalError) -> None:
+        """The last word where not even the journal takes one: better an unrecorded word than a false one."""
+        place = self._parts.workspace.root
+        kept = f" The checkout with the work so far is kept in `{place}`." if place.exists() else ""
+        with contextlib.suppress(CiAgentError, OSError):
+            self._parts.platform.ensure_comment(self._issue, self._marker, f"**Stopped.** {error}.{kept}")
+            self._parts.platform.change_labels(self._issue, [END_LABELS[Status.FAILED]], [RUNNING_LABEL])
+
+    def _progress(self, events: Sequence[Event]) -> str:
+        guidance = self._parts.platform.guidance(self._issue, self._parts.task.branch)
+        return progress_comment(events, next_step=guidance.go_on)
+
+    def _publish(self, text: str) -> None:
+        written = self._parts.platform.ensure_comment(self._issue, self._marker, text)
+        self._journal.append(CommentWritten(written.item.url, PURPOSE, written.created))

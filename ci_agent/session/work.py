@@ -1,0 +1,118 @@
+"""The agent's part of a session: give it what it needs, and let it work until what it hands in holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ci_agent import verification
+from ci_agent.agent import Agent, Allowance, Brief, Quote, Stop, opening
+from ci_agent.journal.events import Verdict
+from ci_agent.platforms import Permission
+from ci_agent.reporting.wording import count
+from ci_agent.session.parts import Parts
+from ci_agent.session.proof import Proof
+from ci_agent.session.voice import Voice
+from ci_agent.task import Ending, Status
+from ci_agent.tools import World, all_tools
+
+_RULES_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
+
+# The tests after the work need about as long as those before; half as much again for added ones.
+_RESERVE_FACTOR = 1.5
+_RESERVE_MOST = 0.25  # of the session's time
+
+_NOTHING_CHANGED = (
+    "Nothing in the repository differs from before your work, so there is nothing to hand in. Make the change "
+    "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."
+)
+
+
+def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> Stop:
+    """Let the agent work on top of `head` until its hand-in holds, or it may not try again."""
+    workspace = parts.workspace
+    voice.status(Status.CODING)
+    workspace.open_for_agent(head, parts.task.branch)
+    agent = _agent(parts, proof, head)
+    empty_handed = False
+    while True:
+        stop = agent.work()
+        tree = workspace.tree()
+        if stop.ending is not Ending.SUBMITTED:
+            # Whoever reads the draft still wants to know what the tests say.
+            if stop.ending is not Ending.NEEDS_INPUT and tree != workspace.tree_of(parts.task.base_sha):
+                voice.status(Status.TESTING)
+                proof.verify(tree)
+            return stop
+        if tree == workspace.tree_of(head) and not empty_handed:
+            empty_handed = True
+            agent.answer(_NOTHING_CHANGED)
+            continue
+        if tree == workspace.tree_of(parts.task.base_sha):
+            return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file.")
+        voice.status(Status.TESTING)
+        compared, after = proof.verify(tree)
+        if compared.verdict in (Verdict.VERIFIED, Verdict.NO_TESTS):
+            return Stop(Ending.SUBMITTED, compared.reason)
+        if proof.rounds >= parts.limits.verifications:
+            return Stop(Ending.UNVERIFIED, compared.reason)
+        left = count(parts.limits.verifications - proof.rounds, "hand-in")
+        facts = verification.facts(compared, after)
+        voice.status(Status.CODING)
+        agent.answer(
+            f"Not accepted, nothing was committed. {facts}\n\nMend it and call `submit` again; {left} left."
+        )
+
+
+def _agent(parts: Parts, proof: Proof, head: str) -> Agent:
+    reserve = min(
+        (proof.before.seconds if proof.before else 0.0) * _RESERVE_FACTOR,
+        parts.limits.minutes * 60 * _RESERVE_MOST,
+    )
+    allowance = Allowance(parts.limits, started=parts.started, reserve=reserve)
+    parts.outputs.mkdir(parents=True, exist_ok=True)
+    world = World(
+        root=parts.workspace.root,
+        outputs=parts.outputs,
+        sandbox=parts.sandbox,
+        remaining=allowance.remaining,
+        run_tests=proof.for_agent,
+        command_timeout=parts.config.sandbox.command_timeout,
+    )
+    brief = _brief(parts, proof, head)
+    return Agent(parts.model, all_tools(), world, allowance, parts.journal, opening(brief))
+
+
+def _brief(parts: Parts, proof: Proof, head: str) -> Brief:
+    task, workspace = parts.task, parts.workspace
+    earlier = [] if head == task.base_sha else [change.path for change in workspace.changes(head)]
+    if proof.before is None:
+        tests = "There are no tests that the harness could find. Say in your summary how to check the change."
+    else:
+        tests = verification.ran_facts(proof.before, None)
+    return Brief(
+        task=task,
+        files=workspace.files(head),
+        rules=_rules(parts),
+        tests=tests,
+        comments=_comments(parts),
+        earlier=earlier,
+    )
+
+
+def _rules(parts: Parts) -> tuple[str, str] | None:
+    """The project's file for agents, from the base commit: the work must not write its own rules."""
+    for name in _RULES_FILES:
+        content = parts.workspace.source.file(name)
+        if content is not None:
+            return name, content.decode("utf-8", "replace")
+    return None
+
+
+def _comments(parts: Parts) -> Sequence[Quote]:
+    """What people who may write said on the issue."""
+    platform = parts.platform
+    return [
+        Quote(comment.author, comment.text)
+        for comment in platform.comments(parts.task.issue)
+        if not comment.ours and platform.permission(comment.author) >= Permission.WRITE
+    ]
