@@ -25,7 +25,7 @@ def show(*, repository: str, **flags: object) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ci_agent.cli.job import load_settings
+    from ci_agent.cli.settings import load_settings
 
     loaded, _ = load_settings(repository, {name: value for name, value in flags.items() if value is not None})
     table = Table(box=None, pad_edge=False, header_style="bold")

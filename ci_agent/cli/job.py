@@ -6,24 +6,22 @@ The only place that chooses the parts: platform, sandbox, model, observers. It d
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from types import FrameType
 
 import click
 
-from ci_agent import config, session
+from ci_agent import session
+from ci_agent.cli.settings import load_settings, state_folder
+from ci_agent.cli.signals import interruptible
 from ci_agent.config import Config
-from ci_agent.errors import Interrupted, UsageError
+from ci_agent.errors import UsageError
 from ci_agent.journal import Journal
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
@@ -33,27 +31,9 @@ from ci_agent.reporting.folder import write_folder
 from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
 from ci_agent.sandbox import open_sandbox
 from ci_agent.task import Limits, Outcome, Task
-from ci_agent.workspace import Source, Workspace, check_branch_name, identity, open_source
-
-# `timeout` and some CI runners signal the process and then its group: the same wish, told twice at once.
-_SAME_SIGNAL = 2.0  # seconds
+from ci_agent.workspace import Source, Workspace, check_branch_name, identity
 
 _TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
-
-# Which setting each flag of the command line stands for.
-_FLAGS = {
-    "base": "git.base",
-    "branch": "git.branch",
-    "push": "git.push",
-    "model": "model.name",
-    "max_iterations": "limits.max_iterations",
-    "timeout": "limits.timeout",
-    "max_cost": "limits.max_cost",
-    "setup": "verification.setup",
-    "test": "verification.test",
-    "output_dir": "report.output_dir",
-    "state_dir": "state_dir",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,49 +112,6 @@ def work(request: Request) -> Done:
             click.echo(closing(journal.events, places={"report": str(report)}), nl=False)
     journal.close()
     return Done(outcome, report, platform, task)
-
-
-def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.Loaded, Source]:
-    """The configuration with the origin of each value: environment and flags say where to look, the file of
-    the base branch's commit adds the rest."""
-    given = {_FLAGS[name]: value for name, value in flags.items()}
-    first = config.load(file=None, environment=os.environ, flags=given).config
-    source = open_source(repository, first.git.base, state_folder(first) / "clones")
-    content = source.file(config.FILE_NAME)
-    file = (config.FILE_NAME, content) if content is not None else None
-    loaded = config.load(file=file, environment=os.environ, flags=given)
-    if loaded.config.git.base not in (None, source.base):
-        source = open_source(repository, loaded.config.git.base, state_folder(first) / "clones")
-    return loaded, source
-
-
-def state_folder(settings: Config) -> Path:
-    """Where issues, clones and sessions are kept."""
-    if settings.state_dir:
-        return Path(settings.state_dir).expanduser().resolve()
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("ci-agent"))
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`, once; one more, after a while, ends the process on the spot."""
-    since: list[float] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        since.append(time.monotonic())
-        if len(since) == 1:
-            raise Interrupted(number)
-        if since[-1] - since[0] > _SAME_SIGNAL:
-            os._exit(128 + number)  # the journal is on the disk already
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _again(flags: Mapping[str, object]) -> list[str]:

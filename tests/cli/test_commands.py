@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ci_agent.cli.document import PAGE, page
-from ci_agent.cli.job import interruptible
+from ci_agent.cli.signals import interruptible
 from ci_agent.errors import Interrupted
 from ci_agent.session import ENDINGS
 from tests.support.jobs import calculator
@@ -141,7 +141,7 @@ def test_a_signal_that_is_told_twice_at_once_counts_once(tmp_path: Path) -> None
     """`timeout` signals the process and then its group."""
     code = f"""
 import os, signal
-from ci_agent.cli.job import interruptible
+from ci_agent.cli.signals import interruptible
 from ci_agent.errors import Interrupted
 with interruptible():
     try:

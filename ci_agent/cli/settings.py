@@ -1,0 +1,49 @@
+"""From the flags of a command to the effective configuration, and the repository whose file has a say in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ci_agent import config
+from ci_agent.config import Config
+from ci_agent.workspace import Source, open_source
+
+# Which setting each flag of the command line stands for.
+_FLAGS = {
+    "base": "git.base",
+    "branch": "git.branch",
+    "push": "git.push",
+    "model": "model.name",
+    "max_iterations": "limits.max_iterations",
+    "timeout": "limits.timeout",
+    "max_cost": "limits.max_cost",
+    "setup": "verification.setup",
+    "test": "verification.test",
+    "output_dir": "report.output_dir",
+    "state_dir": "state_dir",
+}
+
+
+def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.Loaded, Source]:
+    """The configuration with the origin of each value: environment and flags say where to look, the file of
+    the base branch's commit adds the rest."""
+    given = {_FLAGS[name]: value for name, value in flags.items()}
+    first = config.load(file=None, environment=os.environ, flags=given).config
+    source = open_source(repository, first.git.base, state_folder(first) / "clones")
+    content = source.file(config.FILE_NAME)
+    file = (config.FILE_NAME, content) if content is not None else None
+    loaded = config.load(file=file, environment=os.environ, flags=given)
+    if loaded.config.git.base not in (None, source.base):
+        source = open_source(repository, loaded.config.git.base, state_folder(first) / "clones")
+    return loaded, source
+
+
+def state_folder(settings: Config) -> Path:
+    """Where issues, clones and sessions are kept."""
+    if settings.state_dir:
+        return Path(settings.state_dir).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("ci-agent"))
