@@ -284,6 +284,7 @@ class Committed:
     tree: str
     title: str
     files: tuple[FileChanged, ...]  # of the whole branch against the base
+    made: bool = True  # False: this run changed nothing, the commit is where an earlier one left the branch
 
 
 @dataclass(frozen=True, slots=True)

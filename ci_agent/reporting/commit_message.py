@@ -30,6 +30,7 @@ _ORDER = re.compile(
     r"^(?:[\[(](?:draft|wip)[\])]:?\s*|(?:draft|wip)\s*:\s*|wip\s+|(?:fixup|squash|amend)!\s*)+",
     re.IGNORECASE,
 )
+_MARK = re.compile(r"^(?:[#>*/-]+\s+|---+)+")  # of Markdown, and what starts a patch
 _PERSON = re.compile(r"[^<>@\s][^<>]* <[^<>@\s]+@[^<>@\s]+>")
 
 
@@ -43,21 +44,24 @@ def commit_message(events: Sequence[Event]) -> str:
 
 def change_title(summary: Summary) -> str:
     """What the change does, on one line of at most `TITLE` characters: from the model's title, else the issue's."""
-    said = _title(summary.submitted.title) if summary.submitted else ""
+    said = tidied(summary.submitted.title) if summary.submitted else ""
     if said:
         return said
     if summary.started is None:
         return "Change what was asked for"
     number = one_line(summary.started.issue, 20)
-    return _title(f"Address issue {number}: {summary.started.title}") or f"Address issue {number}"
+    return tidied(f"Address issue {number}: {summary.started.title}") or f"Address issue {number}"
 
 
-def _title(text: str) -> str:
-    line = one_line(plain(one_line(text, 500)), 500).lstrip("#/-*> ")
-    line = _ORDER.sub("", line)
-    line = _TRAILER.sub(r"\1 -", line)
-    line = cut(line.rstrip(" .…"), TITLE)
-    return line[:1].upper() + line[1:] if any(letter.isalnum() for letter in line) else ""
+def tidied(text: str) -> str:
+    """`text` as a title: one line, without marks and orders to platforms. Empty where nothing readable is left."""
+    line = _ORDER.sub("", _MARK.sub("", one_line(text, 500)))
+    line = re.sub(r"^#\S+", r'"\g<0>"', line)  # git drops a line with this sign when it is edited
+    line = cut(plain(line).rstrip(" .…"), TITLE)
+    if not any(letter.isalnum() for letter in line):
+        return ""
+    # `slug() …` and `fix: …` are no words to write with a capital.
+    return line[:1].upper() + line[1:] if re.match(r"[a-z]+(?: |$)", line) else line
 
 
 def _body(summary: Summary) -> Iterator[str]:

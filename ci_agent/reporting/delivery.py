@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 
 from ci_agent.errors import CiAgentError
 from ci_agent.journal import Event
-from ci_agent.journal.events import CommentWritten, QuestionAsked, SessionEnded, StatusChanged
+from ci_agent.journal.events import (
+    CommandStarted,
+    CommentWritten,
+    Moment,
+    QuestionAsked,
+    SessionEnded,
+    StatusChanged,
+)
 from ci_agent.reporting.progress import progress_comment
 
 GAP = 10.0  # seconds between two edits: GitHub allows 80 writes a minute for everything, people read slower
@@ -20,12 +27,13 @@ PATIENCE = 3  # failures in a row; one 502 must not cost the final word
 
 
 class CommentObserver:
-    """Publishes the comment: at once when the status changes, else at most every `GAP` seconds.
+    """Publishes the comment: at once when the status changes or something long begins, else at most every
+    `GAP` seconds.
 
     `publish` writes the text and raises of the family `CiAgentError`, `events` gives the journal so far,
-    `render` makes the text of it, `now` is a clock in seconds that never goes back. After `EDITS` edits only the final word is published.
-    A failure is tried again with the next event; the `PATIENCE`th in a row, and one of the final word, is
-    raised, so that the journal records it.
+    `render` makes the text of it, `now` is a clock in seconds that never goes back. After `EDITS` edits only
+    the final word is published. A failure is tried again with the next event; the `PATIENCE`th in a row, and
+    one of the final word, is raised, so that the journal records it.
     """
 
     name = "progress comment"
@@ -67,8 +75,7 @@ class CommentObserver:
             return True
         if self._edits >= EDITS:
             return False
-        at_once = isinstance(event.fact, StatusChanged | QuestionAsked)
-        return at_once or self._now() - self._last >= GAP
+        return _is_pressing(event) or self._now() - self._last >= GAP
 
     def _edit(self) -> None:
         text = self._render(self._events())
@@ -85,6 +92,15 @@ class CommentObserver:
         else:
             self._failures = 0
             self._text = text
+
+
+def _is_pressing(event: Event) -> bool:
+    """Whether people should know at once. While a set-up or all the tests run, no other event comes for long;
+    tests that the model asks for are too many for that."""
+    fact = event.fact
+    if isinstance(fact, CommandStarted):
+        return fact.purpose != f"tests {Moment.ASKED}"
+    return isinstance(fact, StatusChanged | QuestionAsked)
 
 
 def _is_edit(event: Event) -> bool:

@@ -1,17 +1,23 @@
-"""The live view on a terminal: where the session is, redrawn in place a few times a second."""
+"""The live view on a terminal: where the session is, redrawn in place a few times a second.
+
+What must be seen comes first; the plan and the last actions get the rows that are free.
+"""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import TestsRan
+from ci_agent.journal.events import ModelReplied, Moment, TestsRan, ToolAnswered
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
-from ci_agent.reporting.wording import call, count, counts, duration, spent, tokens
+from ci_agent.reporting.wording import accepted, call, count, counts, duration, purpose, result, spent, tokens
 from ci_agent.task import Status
 
 if TYPE_CHECKING:
@@ -19,7 +25,13 @@ if TYPE_CHECKING:
 
 REDRAWS = 4  # a second: the clock ticks evenly, and a slow terminal keeps up
 PLAN = 8  # items; a view that scrolls is none
-NARROW = 50  # columns; below, one column has to do
+ACTIONS = 5
+LABEL = 14  # columns, whatever the labels of the moment: values that move sideways can't be read
+NARROW = 50  # columns; below, labels and values don't stand in columns
+
+_EXIT = re.compile(r"^\[exit (\d+), ", re.MULTILINE)  # how `bash` says that a command came to its end
+
+_Row = tuple[str, str]
 
 
 class LiveView:
@@ -36,7 +48,10 @@ class LiveView:
         self._console = console
         self._now = now
         self._summary = Summary()
-        self._tests = ""
+        self._tests = ""  # before
+        self._asked: TestsRan | None = None  # the tests that the model's call has run
+        self._words = ""  # the last that the model said
+        self._actions: deque[str] = deque(maxlen=ACTIONS)
         self._heard = now()  # when the last event came, to let the clock tick between events
         self._live = Live(
             get_renderable=self.render, console=console, refresh_per_second=REDRAWS, transient=True
@@ -53,53 +68,98 @@ class LiveView:
         self._console.print(self._rest(), highlight=False, markup=False, soft_wrap=True)
 
     def observe(self, event: Event) -> None:
+        match event.fact:
+            case TestsRan(moment=Moment.BEFORE):
+                self._tests = counts(event.fact)
+            case TestsRan(moment=Moment.ASKED):
+                self._asked = event.fact
+            case ModelReplied():
+                self._words = _words(event.fact) or self._words
+            case ToolAnswered():
+                self._take_answer(event.fact)
         self._summary.apply(event)
         self._heard = self._now()
-        if isinstance(event.fact, TestsRan):
-            self._tests = counts(self._summary.before)
+
+    def _take_answer(self, answer: ToolAnswered) -> None:
+        called = self._summary.tool
+        if called is None or answer.name in {"update_plan", "submit"}:
+            return  # these have rows of their own
+        good, note = answer.ok, ""
+        if self._asked:
+            good, note = self._asked.exit_code == 0, counts(self._asked)
+        elif (ended := _EXIT.findall(answer.text)) and ended[-1] != "0":
+            good, note = False, f"exit {ended[-1]}"
+        self._actions.append(f"{'✓' if good else '✗'} {call(called, note=note)}")
+        self._asked = None
 
     def render(self) -> RenderableType:
         """The view as it is now."""
-        from rich.table import Table
+        from rich.console import Group
         from rich.text import Text
 
-        rows = [(label, self._shown(value)) for label, value in self._rows() if value]
-        grid = Table.grid(padding=(0, 2), expand=False)
-        if self._console.width < NARROW:
-            grid.add_column(no_wrap=True, overflow="ellipsis")
-            for label, value in rows:
-                grid.add_row(Text(f"{label}: {value}" if label else value))
-            return grid
-        grid.add_column(no_wrap=True)
-        grid.add_column(no_wrap=True, overflow="ellipsis")
-        for number, (label, value) in enumerate(rows):
-            grid.add_row(Text(label, style="dim"), Text(value, style="bold" if number == 0 else ""))
-        return grid
+        narrow = self._console.width < NARROW
+        lines = []
+        for number, (label, value) in enumerate(self._rows()):
+            head = (f"{label}: " if label else "  ") if narrow else label.ljust(LABEL)
+            line = Text(no_wrap=True, overflow="ellipsis")
+            line.append(head, style="dim").append(self._shown(value), style="bold" if number == 0 else "")
+            lines.append(line)
+        return Group(*lines)
 
-    def _rows(self) -> list[tuple[str, str]]:
+    def _rows(self) -> list[_Row]:
+        rows = [row for row in self._first() if row[1]]
+        free = self._console.height - 1 - len(rows)  # the last row stays empty, or the terminal scrolls
+        plan = list(self._plan(min(PLAN, free - 1)))
+        actions = list(self._lately(min(ACTIONS, free - len(plan))))
+        return [*rows, *plan, *actions]
+
+    def _first(self) -> Iterator[_Row]:
         summary = self._summary
         started = summary.started
         seconds = summary.seconds + (0.0 if summary.ended else self._now() - self._heard)
         steps = f"step {summary.step} of {started.limits.iterations}" if started and summary.step else ""
-        rows = [
-            ("ci-agent", f"issue {started.issue}: {started.title}" if started else "starting"),
-            ("phase", _dots([str(summary.status), steps, duration(float(int(seconds)))])),
-            ("now", self._doing()),
-            ("tests before", self._tests),
-            ("model", _dots([started.model if started else "", tokens(summary), spent(summary)])),
-        ]
-        done = sum(item.done for item in summary.plan)
-        if summary.plan:
-            rows.append(("its plan", f"{done} of {count(len(summary.plan), 'step')} done"))
+        yield "ci-agent", f"issue {started.issue}: {started.title}" if started else "starting"
+        yield "phase", _dots([str(summary.status), steps, duration(float(int(seconds)))])
+        yield "now", self._doing()
+        yield "tests before", self._tests
+        yield from self._hand_in()
+        yield "model", _dots([started.model if started else "", tokens(summary), spent(summary)])
+        yield "its words", self._words
+
+    def _hand_in(self) -> Iterator[_Row]:
+        """What the last hand-in came to. How many tries are left matters after a bad one only."""
+        summary = self._summary
+        last = summary.rounds[-1] if summary.rounds else None
+        if last is None or not last.handed_in:
+            return
+        said = result(last.compared)
+        if summary.started and not accepted(last.compared):
+            left = summary.started.limits.verifications - last.compared.round
+            said += ", " + {0: "no try left", 1: "1 try left"}.get(left, f"{left} tries left")
+        yield f"hand-in {last.compared.round}", said
+
+    def _plan(self, room: int) -> Iterator[_Row]:
+        items = self._summary.plan
+        if not items or room < 1:
+            return
+        done = sum(item.done for item in items)
+        yield "its plan", f"{done} of {count(len(items), 'step')} done"
         # The next things to do matter more than the first that were done.
-        first = max(0, min(done - PLAN // 2, len(summary.plan) - PLAN))
-        shown = summary.plan[first : first + PLAN]
-        return rows + [("", f"{'✓' if item.done else '·'} {item.text}") for item in shown]
+        first = max(0, min(done - room // 2, len(items) - room))
+        for item in items[first : first + room]:
+            yield "", f"{'✓' if item.done else '·'} {item.text}"
+
+    def _lately(self, room: int) -> Iterator[_Row]:
+        if room > 0:
+            shown = list(self._actions)[-room:]
+            yield from zip(chain(["last actions"], [""] * len(shown)), shown, strict=False)
 
     def _doing(self) -> str:
         summary = self._summary
         if summary.waiting:
             return f"waiting for the model: {summary.waiting.reason}"
+        if summary.running:
+            return f"{purpose(summary.running.purpose)}: {summary.running.command}"
         if summary.tool:
             return call(summary.tool)
         return "the model thinks" if summary.status is Status.CODING else ""
@@ -114,6 +174,12 @@ class LiveView:
     def _shown(self, text: str) -> str:
         encoding = self._console.encoding
         return one_line(text).encode(encoding, "replace").decode(encoding)
+
+
+def _words(reply: ModelReplied) -> str:
+    """The last line of what the model said beside its calls."""
+    content = reply.message.get("content")
+    return content.strip().rpartition("\n")[2] if isinstance(content, str) else ""
 
 
 def _dots(parts: list[str]) -> str:

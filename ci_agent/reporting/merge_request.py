@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ci_agent.journal import Event
+from ci_agent.journal.events import Result, TestsRan
 from ci_agent.reporting import tables
-from ci_agent.reporting.commit_message import change_title
+from ci_agent.reporting.commit_message import change_title, tidied
 from ci_agent.reporting.diffstat import file_table
-from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import code, one_line, prose, quote, shell_block
-from ci_agent.reporting.wording import comparison, count, counts, duration, spent, tokens, wrong
+from ci_agent.reporting.wording import (
+    comparison,
+    count,
+    counts,
+    duration,
+    others,
+    result,
+    spent,
+    tokens,
+    verified,
+    wrong,
+)
 
 LIMIT = 60_000  # characters; GitHub takes 65,536 and the platform adds its marker
 _NUMBER = re.compile(r"#\d+")
@@ -21,8 +33,13 @@ WARNINGS = 5
 
 
 def title(events: Sequence[Event]) -> str:
-    """The merge request's title, at most 72 characters: the model's words if they are usable."""
-    return change_title(Summary.of(events))
+    """The merge request's title, at most 72 characters: the model's words if they are usable.
+
+    A run that made no commit of its own does not rename the work of an earlier one.
+    """
+    summary = Summary.of(events)
+    committed = summary.committed
+    return (committed and not committed.made and tidied(committed.title)) or change_title(summary)
 
 
 def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str:
@@ -76,24 +93,56 @@ def _header(summary: Summary) -> str:
         return ""
     named = one_line(summary.started.reference, 80)
     issue = named if _NUMBER.fullmatch(named) else code(named)
-    person = one_line(summary.started.requester.split("<")[0], 80)
-    asked = f" · asked for by {prose(person)}" if person else ""
-    return f"{'Closes' if summary.solved else 'Refs'} {issue}{asked}"
+    return f"{'Closes' if summary.solved else 'Refs'} {issue}{_people(summary)}"
+
+
+def _people(summary: Summary) -> str:
+    """Whose issue it is and who set the work going, who need not be the same."""
+    full = (
+        summary.issue.author if summary.issue else "",
+        summary.started.requester if summary.started else "",
+    )
+    author, starter = (one_line(name.split("<")[0], 80) for name in full)
+    if not (author and starter) or author.casefold() == starter.casefold():
+        return f" · asked for by {prose(starter or author)}" if starter or author else ""
+    return f" · reported by {prose(author)} · started by {prose(starter)}"
 
 
 def _verdict(summary: Summary) -> str:
-    said = comparison(summary)
-    figures = f"{said[:1].upper()}{said[1:]}." if said else ""
     if summary.solved and summary.no_tests:
         return "**Not verified: no tests were found.** Read the change with care."
+    said = comparison(summary)
+    figures = f"{said[:1].upper()}{said[1:]}." if said else ""
     if summary.solved:
-        return f"**Verified.** {figures}"
+        return f"**Verified.** {figures}" if verified(summary) else _nothing_broken(summary)
     sentences = " ".join(prose(sentence) for sentence in wrong(summary))
     if summary.no_tests:
         return f"**Needs human.** {sentences} Not verified: no tests were found."
     broken = tables.newly_broken(summary.compared) if summary.compared else ""
     proven = "" if broken else figures and f" Tests of what is here: {figures[:1].lower()}{figures[1:]}"
     return f"**Needs human.** {sentences}{proven}" + (f"\n\n{broken}" if broken else "")
+
+
+def _nothing_broken(summary: Summary) -> str:
+    """The verdict where the tests that were there show no fix; what they do show must not sound like one."""
+    before, after, compared = summary.before, summary.after, summary.compared
+    if compared is None or (before and before.problem):
+        return f"**Not compared.** {prose(compared.reason if compared else '')}"
+    if after and not after.by_case:
+        return (
+            "**Nothing newly broken.** The test command passes before and after, "
+            "so it does not show what this change does."
+        )
+    differs = ", ".join(others(compared, "test"))
+    head = f"**Nothing newly broken**; {differs}." if differs else "**Nothing newly broken.**"
+    failed = before is not None and any(case.result.bad for case in before.cases)
+    fixed = "No test that failed before passes now" if failed else "No test failed before"
+    passing = sum(change.after is Result.PASSED for change in compared.added)
+    if not passing:
+        return f"{head} {fixed}, and none was added that passes: the tests do not show what this change does."
+    return (
+        f"{head} {fixed}, so only the added {'one speaks' if passing == 1 else 'ones speak'} for this change."
+    )
 
 
 def _lists(summary: Summary) -> list[Section]:
@@ -111,7 +160,9 @@ def _changes(summary: Summary) -> str:
 def _why(summary: Summary) -> str:
     if not (summary.submitted and summary.submitted.summary.strip()):
         return ""
-    return "### Why\n" + quote(summary.submitted.summary, lead="*In the model's words:*")
+    own = summary.committed is None or summary.committed.made
+    lead = "*In the model's words:*" if own else "*In the model's words, from a run that changed nothing:*"
+    return "### Why\n" + quote(summary.submitted.summary, lead=lead)
 
 
 def _check(summary: Summary, fetch_hint: str) -> str:
@@ -119,7 +170,9 @@ def _check(summary: Summary, fetch_hint: str) -> str:
     if summary.setup:
         commands.append(summary.setup.command)
     if summary.chosen and summary.chosen.command:
-        commands.append(summary.chosen.command)
+        command = summary.chosen.command
+        expected = f"   # {counts(summary.after)}" if summary.after and "\n" not in command else ""
+        commands.append(command + expected)
     return "### Check it yourself\n" + shell_block(commands) if commands else ""
 
 
@@ -133,14 +186,16 @@ def _warnings(summary: Summary) -> str:
 
 
 def _commands(summary: Summary) -> str:
-    """What was run: by the harness, then by the agent."""
+    """What was run: by the harness, every hand-in of its own, then by the agent."""
     lines = []
     if summary.setup:
         how = "timed out" if summary.setup.timed_out else f"exit code {summary.setup.exit_code}"
-        lines.append(f"- setup: {code(summary.setup.command)}: {how}, {duration(summary.setup.seconds)}")
-    for name, run in (("tests before", summary.before), ("tests after", summary.after)):
-        if run:
-            lines.append(f"- {name}: {code(run.command)}: {prose(counts(run))}, {duration(run.seconds)}")
+        lines.append(f"- set-up: {code(summary.setup.command)}: {how}, {duration(summary.setup.seconds)}")
+    known = ""
+    if summary.before:
+        known = summary.before.command
+        lines.append(f"- tests before: {code(known)}: {_outcome(summary.before)}")
+    lines += [f"- tests after, {_round(each, known)}" for each in summary.rounds]
     own = summary.commands
     if own:
         lines.append(f"- by the model, {count(len(own), 'command')}:")
@@ -148,7 +203,22 @@ def _commands(summary: Summary) -> str:
         lines += [f"  - … and {len(own) - COMMANDS:,} more"] if len(own) > COMMANDS else []
     if not lines:
         return ""
-    return "\n".join(["<details><summary>Commands that were run</summary>", "", *lines, "</details>"])
+    handed_in = sum(each.handed_in for each in summary.rounds)
+    title = "Commands that were run" + (f", {handed_in} hand-ins" if handed_in > 1 else "")
+    return "\n".join([f"<details><summary>{title}</summary>", "", *lines, "</details>"])
+
+
+def _round(each: Round, known: str) -> str:
+    """What one verification came to; its command, where it is not the `known` one."""
+    what = f"hand-in {each.compared.round}" if each.handed_in else "of what was there at the end"
+    if each.after is None:
+        return f"{what}: {result(each.compared)}"
+    command = f"{code(each.after.command)}: " if each.after.command != known else ""
+    return f"{what}: {result(each.compared)} ({command}{_outcome(each.after)})"
+
+
+def _outcome(run: TestsRan) -> str:
+    return f"{prose(counts(run))}, {duration(run.seconds)}"
 
 
 def _fine_print(summary: Summary) -> str:

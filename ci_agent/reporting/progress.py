@@ -17,8 +17,10 @@ from ci_agent.reporting.wording import (
     duration,
     headline,
     paid,
+    purpose,
     sentence,
     spent,
+    verified,
 )
 from ci_agent.task import Status
 
@@ -89,6 +91,8 @@ def _waiting(summary: Summary) -> str:
             f"Waiting for the model: {prose(summary.waiting.reason)} "
             f"(attempt {summary.waiting.attempt}, next in {duration(summary.waiting.wait_seconds)})."
         )
+    if summary.running:
+        return f"Now: {purpose(summary.running.purpose)}, {code(summary.running.command)}"
     return f"Now: {code(call(summary.tool))}" if summary.tool else ""
 
 
@@ -130,8 +134,10 @@ def _question(summary: Summary, next_step: str) -> list[str]:
 
 def _done(summary: Summary) -> list[str]:
     what = _where(summary)
-    head = f"**Done{': ' + what if what else ''}**"
-    proof = "not verified: no tests were found" if summary.no_tests else "verified"
+    head = f"**Done{': ' + what if what else ''}**{_on_branch(summary)}"
+    proof = "verified" if verified(summary) else ""
+    if summary.no_tests:
+        proof = "not verified: no tests were found"
     said = _line([head, proof, comparison(summary), duration(summary.seconds), paid(summary)])
     return [said, _words_without_change(summary)]
 
@@ -159,7 +165,7 @@ def _words_without_change(summary: Summary) -> str:
 
 
 def _kept(summary: Summary) -> str:
-    where = _where(summary)
+    where = _where(summary) + _on_branch(summary)
     tests = comparison(summary)
     return f"The work so far is kept: {where}{'; ' + tests if tests else ''}." if where else ""
 
@@ -171,9 +177,16 @@ def _where(summary: Summary) -> str:
         draft = " (a draft)" if summary.merge_request.draft else ""
         url = summary.merge_request.url
         return (f"[{prose(name)}]({url})" if _WEB.fullmatch(url) else prose(name)) + draft
-    if summary.committed and summary.started:
-        return f"branch {code(summary.started.branch)}"
-    return ""
+    return _branch(summary)
+
+
+def _on_branch(summary: Summary) -> str:
+    """The branch, where `_where` names something else."""
+    return f", {_branch(summary)}" if summary.merge_request and summary.committed else ""
+
+
+def _branch(summary: Summary) -> str:
+    return f"branch {code(summary.started.branch)}" if summary.committed and summary.started else ""
 
 
 def _figures(summary: Summary) -> str:

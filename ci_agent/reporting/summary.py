@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     AgentStopped,
+    CommandStarted,
     Committed,
     IssueRead,
     MergeRequestWritten,
@@ -41,6 +42,15 @@ from ci_agent.journal.events import (
 from ci_agent.task import Ending, Status, Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One verification of the work, in the order they were."""
+
+    compared: TestsCompared
+    after: TestsRan | None  # the run that was compared
+    handed_in: bool  # False: the end came first, and this is what was there
+
+
 @dataclass(slots=True)
 class Summary:
     """The facts so far. `None` means: that has not happened."""
@@ -54,6 +64,8 @@ class Summary:
     before: TestsRan | None = None
     after: TestsRan | None = None  # the last one
     compared: TestsCompared | None = None  # the last one
+    rounds: list[Round] = field(default_factory=list)
+    running: CommandStarted | None = None  # the harness's own command that runs now
     plan: tuple[PlanItem, ...] = ()
     usage: Usage = field(default_factory=Usage)
     cost: float = 0.0  # US dollars, of the replies whose price is known
@@ -67,6 +79,7 @@ class Summary:
     files_read: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     submitted: Submitted | None = None
+    unchecked: bool = False  # handed in, and neither checked nor sent back yet
     question: QuestionAsked | None = None
     stopped: AgentStopped | None = None
     committed: Committed | None = None
@@ -121,16 +134,17 @@ class Summary:
                 self.issue = fact
             case WorkspaceReady():
                 self.workspace = fact
+            case CommandStarted():
+                self.running = fact
             case SetupRan():
-                self.setup = fact
+                self.setup, self.running = fact, None
             case TestsChosen():
                 self.chosen = fact
-            case TestsRan(moment=Moment.BEFORE):
-                self.before = fact
-            case TestsRan(moment=Moment.AFTER):
-                self.after = fact
+            case TestsRan():
+                self._take_run(fact)
             case TestsCompared():
-                self.compared = fact
+                self.rounds.append(Round(fact, self.after, self.unchecked))
+                self.compared, self.unchecked = fact, False
             case ModelReplied():
                 self._take_reply(fact)
             case ModelRetried():
@@ -142,11 +156,11 @@ class Summary:
             case PlanUpdated():
                 self.plan = fact.items
             case QuestionAsked():
-                self.question = fact
+                self.question, self.tool = fact, None
             case Submitted():
-                self.submitted = fact
+                self.submitted, self.tool, self.unchecked = fact, None, True
             case AgentStopped():
-                self.stopped, self.tool, self.waiting = fact, None, None
+                self.stopped, self.tool, self.waiting, self.running = fact, None, None, None
             case Warned():
                 self.warnings.append(fact.text)
             case Committed():
@@ -158,8 +172,15 @@ class Summary:
             case SessionEnded():
                 self.ended, self.status, self.tool, self.waiting = fact, fact.status, None, None
 
+    def _take_run(self, run: TestsRan) -> None:
+        self.running = None
+        if run.moment is Moment.BEFORE:
+            self.before = run
+        elif run.moment is Moment.AFTER:
+            self.after = run
+
     def _take_reply(self, reply: ModelReplied) -> None:
-        self.step, self.waiting = reply.step, None
+        self.step, self.waiting, self.unchecked = reply.step, None, False
         self.replies += 1
         self.usage += reply.usage
         if reply.cost is None:
@@ -175,10 +196,16 @@ class Summary:
             self.files_read.add(argument(call, "path"))
 
 
+def arguments(call: ToolCalled) -> dict[str, Any]:
+    """The arguments of a call by name; none, where the model wrote no JSON object."""
+    try:
+        given = json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
 def argument(call: ToolCalled, name: str) -> str:
     """The text argument `name` of a call; the arguments as the model wrote them, where there is none."""
-    try:
-        value = json.loads(call.arguments).get(name)
-    except (ValueError, AttributeError, RecursionError):
-        return call.arguments
+    value = arguments(call).get(name)
     return value if isinstance(value, str) else call.arguments

@@ -11,6 +11,7 @@ from typing import TextIO
 from ci_agent.journal import Event, Fact, encode
 from ci_agent.journal.events import (
     AgentStopped,
+    CommandStarted,
     Committed,
     IssueRead,
     MergeRequestWritten,
@@ -35,6 +36,7 @@ from ci_agent.journal.events import (
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
+    accepted,
     call,
     commit,
     comparison,
@@ -42,9 +44,12 @@ from ci_agent.reporting.wording import (
     counts,
     duration,
     headline,
+    purpose,
     sentence,
     spent,
     tokens,
+    unpriced,
+    verified,
 )
 from ci_agent.task import Status
 
@@ -52,15 +57,27 @@ WIDTH = 200  # characters of a line; longer ones help nobody in a log
 
 
 class PlainLog:
-    """Writes one line per noteworthy event to `stream`: the time in UTC and what happened."""
+    """Writes one line per noteworthy event to `stream`: the time in UTC and what happened.
+
+    How the agent stopped is only said where the session then ends for another reason.
+    """
 
     name = "log"
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._stopped: AgentStopped | None = None
 
     def observe(self, event: Event) -> None:
-        said = line(event.fact)
+        fact = event.fact
+        if isinstance(fact, AgentStopped):
+            self._stopped = fact
+            return
+        if isinstance(fact, SessionEnded) and self._stopped and self._stopped.ending is not fact.ending:
+            self._say(event, line(self._stopped))
+        self._say(event, line(fact))
+
+    def _say(self, event: Event, said: str) -> None:
         if said:
             _write(self._stream, f"{event.at:%H:%M:%S} {one_line(said, WIDTH)}")
 
@@ -95,23 +112,28 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
         case WorkspaceReady():
             how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
+        case CommandStarted(purpose="set-up"):
+            return f"set-up: {fact.command}"  # what the tests run is said once, when they are chosen
         case SetupRan():
             how = "timed out" if fact.timed_out else f"exit code {fact.exit_code}"
-            return f"setup, {how}, {duration(fact.seconds)}: {fact.command}"
+            return f"set-up: {how} in {duration(fact.seconds)}"
         case TestsChosen():
             return f"tests: {fact.command} ({fact.why})" if fact.command else f"tests: none ({fact.why})"
         case TestsRan():
-            return f"tests {fact.moment}: {counts(fact)} in {duration(fact.seconds)}"
+            return f"{purpose(f'tests {fact.moment}')}: {counts(fact)} in {duration(fact.seconds)}"
         case TestsCompared():
-            return f"round {fact.round}: {fact.verdict}: {fact.reason}"
+            return f"round {fact.round}: {'' if accepted(fact) else 'not accepted: '}{fact.reason}"
         case ModelRetried():
             return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
         case ToolCalled(name="update_plan" | "submit" | "ask_user"):
             return ""  # what came of them has a line of its own
         case ToolCalled():
             return f"step {fact.step}: {call(fact, WIDTH)}"
+        case ToolAnswered(name="submit"):
+            return ""  # the round's line says why it was sent back
         case ToolAnswered(ok=False):
-            return f"step {fact.step}: {fact.name} failed: {fact.text}"
+            named = fact.text.startswith(f"{fact.name} ")
+            return f"step {fact.step}: {fact.text if named else f'{fact.name} failed: {fact.text}'}"
         case PlanUpdated():
             return f"the model's plan: {sum(item.done for item in fact.items)} of {len(fact.items)} done"
         case QuestionAsked():
@@ -124,14 +146,16 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             return f"warning: {fact.text}"
         case ObserverFailed():
             return f"warning: the {fact.observer} failed and is left out from here on: {fact.error}"
+        case Committed(made=False):
+            return f"no new commit: the branch stays at {commit(fact.sha)}"
         case Committed():
             return f"commit {commit(fact.sha)}, {count(len(fact.files), 'file')}: {fact.title}"
         case Pushed():
-            return f"pushed {fact.branch} to {fact.remote}"
+            return f"branch {fact.branch} is in {fact.remote}"
         case MergeRequestWritten():
             return f"{'draft ' * fact.draft}merge request {fact.number}: {fact.url}"
         case SessionEnded():
-            return f"== {fact.status} after {duration(fact.seconds)}: {fact.sentence}"
+            return f"== {fact.status} after {duration(fact.seconds)}"  # `closing` has the sentence
     return ""
 
 
@@ -150,13 +174,15 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     elif summary.no_tests:
         rows["tests"] = "none were found"
     if summary.committed and summary.started:
-        rows["branch"] = f"{summary.started.branch} ({commit(summary.committed.sha)})"
+        stays = "" if summary.committed.made else ", as an earlier run left it"
+        rows["branch"] = f"{summary.started.branch} ({commit(summary.committed.sha)}{stays})"
     if summary.merge_request:
         draft = " (draft)" if summary.merge_request.draft else ""
         rows["merge request"] = f"{summary.merge_request.number}{draft}  {summary.merge_request.url}"
     rows |= places
     if summary.started:
-        used = [duration(summary.seconds), spent(summary), tokens(summary)]
+        price = f"{spent(summary)}: no price known for {summary.started.model}"
+        used = [duration(summary.seconds), price if unpriced(summary) else spent(summary), tokens(summary)]
         rows["used"] = ", ".join(part for part in used if part)
     width = max(map(len, rows), default=0)
     lines = [f"  {name:<{width}}  {one_line(value, 500)}" for name, value in rows.items() if value]
@@ -167,6 +193,7 @@ def _outcome(summary: Summary) -> str:
     if summary.question and summary.status is Status.SUSPENDED:
         return f"Waiting for an answer. The model asks: {summary.question.question}"
     if summary.status is Status.COMPLETED and summary.solved:
-        said = "not verified: no tests were found" if summary.no_tests else f"verified: {comparison(summary)}"
-        return f"Done, {said}."
+        if summary.no_tests:
+            return "Done, not verified: no tests were found."
+        return f"Done{', verified' if verified(summary) else ''}: {comparison(summary)}."
     return f"{headline(summary)} {sentence(summary)}"

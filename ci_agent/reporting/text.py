@@ -1,9 +1,10 @@
 """Makes text from strangers and models harmless where it is shown: in Markdown, in plain text, on terminals.
 
-The one place for it. Rules that hold for every result: no control or invisible character, no HTML, no link,
-no mention, no reference to or closing of an issue, no line that GitLab would take for a quick action.
-Platforms read some of these from the raw text, before or beside Markdown, so escaping for Markdown alone
-would not do: GitLab looks for `/command` at line starts and for `Closes #12` even inside code.
+The one place for it. No result holds a control or invisible character, or words that close an issue. What is
+made as Markdown holds no HTML, no link, no mention, no reference to an issue and no line that GitLab would
+take for a quick action either; `plain` says what it leaves standing. Platforms read some of these from the
+raw text, before or beside Markdown, so escaping for Markdown alone would not do: GitLab looks for `/command`
+at line starts and for `Closes #12` even inside code.
 """
 
 from __future__ import annotations
@@ -28,24 +29,31 @@ _UNSEEN = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# "Closes #12", "fixed: group/project!3", "Resolving issue ABC-12": a word that closes issues, up to the thing
-# closed. The words are those of GitHub's documentation and GitLab's default `issue_closing_pattern`.
-_CLOSING = re.compile(
-    r"\b((?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)"
-    r"\s*:?\s*(?:issues?\s*:?\s*)?)(?=[^\s`]*(?:[#!&]\d|://|[A-Z0-9_]-\d))",
-    re.IGNORECASE,
+# "Closes", "fixed:", "Resolving issue": words that close the issue named behind them. They are those of
+# GitHub's documentation and GitLab's default `issue_closing_pattern`.
+_CLOSES = (
+    r"\b(?i:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)"
+    r"\s*+:?\s*+(?i:issues?\s*+:?\s*+)?+"
 )
 
-# The same for the key of an issue in another tracker; these names look like one and are none.
-_CLOSING_KEY = re.compile(
-    r"\b((?i:clos|fix|resolv|implement)\w*\s*:?\s+(?:(?i:issues?)\s+)?)"
-    r"(?!(?:UTF|SHA|ISO|RFC|PEP|CVE)-)([A-Z][A-Z0-9_]+-\d+)"
+# The words with what is closed, generously: for text that can be cut in two there without any loss.
+_CLOSING = re.compile(rf"({_CLOSES})(?=[^\s`]*(?:[#!&]\d|://|[A-Za-z0-9_]-\d|\[[A-Za-z_]+:))")
+
+# The same, exactly: `#12`, `group/project#3`, an address, `GH-12`, `[issue:12]`, or the key of an issue in
+# another tracker, as far as it is not one of the names that only look like a key.
+_CLOSED = re.compile(
+    rf"({_CLOSES}[(\[{{<]*)"
+    r"((?:[\w./-]*+[#!&]|(?i:(?:epic|issue|work_item):)[\w./-]*|(?i:g[hl])-"
+    r"|(?!(?:UTF|SHA|ISO|RFC|PEP|CVE)-)[A-Z][A-Z0-9_]+-)\d\w*|(?i:https?)://[^\s<>]*[^\s<>.,;:!?)\]}])"
 )
+
+# `@dana` as a word, but not the middle of `dana@example.org`, `checkout@v4` or `//a[1]/@href`.
+_MENTION = re.compile(r"(?<![^\s(\[{<,;:])@(?=\w)")
 
 # Words that platforms turn into something: mentions and addresses, references, trackers' keys, links.
 _LIVE = re.compile(r"@\w|[#!&]\d|://|\bwww\.|\b[A-Z][A-Z0-9_]+-\d")
 _BEFORE, _AFTER = "([{<\"'\u201c\u2018", ")]}>\"'\u201d\u2019.,;:!?"  # punctuation around a word
-_CODE_SPAN = re.compile(r"(`[^`]+`)")
+_CODE_SPAN = re.compile(r"(`[^`\n]+`)")
 _SPECIAL = re.compile(r"[\\`*\[\]$|~]|(?<![^\W_])_|_(?![^\W_])")
 _LIST_ITEM = re.compile(r"([-*+•]|\d{1,3}[.)])\s+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
@@ -115,12 +123,18 @@ def shell_block(lines: list[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """`text`, cleaned, for places without Markdown that still have mentions and references: commit messages,
-    titles. A blank after the sign stops both; links stand in angle brackets, which stops `Closes https://…`.
+    """`text`, cleaned, for places without Markdown: commit messages and titles. Changed is only what a platform
+    would act on; code must read there as it was written.
+
+    What a closing word would close stands in quotes: `Closes "#12"`. A reference without such a word stays:
+    at most a platform notes it at the issue. A mention that stands as a word of its own, so behind a blank,
+    an opening bracket, a comma or a colon, gets a blank after its sign. In backticks it stays, because there
+    it is code, `@property`, though the platforms know no code in these places: GitLab tells people who are
+    mentioned in a title, and GitHub, until November 2025, those in a commit message.
     """
-    text = re.sub(r"@(?=\w)|[#!&](?=\d)", r"\g<0> ", clean(text))
-    text = re.sub(r"[^\s<>]+://[^\s<>]+", r"<\g<0>>", text)
-    return _CLOSING_KEY.sub(r'\1"\2"', text)
+    text = _CLOSED.sub(r'\1"\2"', clean(text))
+    parts = _CODE_SPAN.split(text)
+    return "".join(part if number % 2 else _MENTION.sub("@ ", part) for number, part in enumerate(parts))
 
 
 def _inline(line: str) -> str:

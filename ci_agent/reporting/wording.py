@@ -7,9 +7,10 @@ whoever shows them makes them inert first.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
-from ci_agent.journal.events import Result, TestsCompared, TestsRan, ToolCalled, Verdict
-from ci_agent.reporting.summary import Summary, argument
+from ci_agent.journal.events import Moment, Result, TestsCompared, TestsRan, ToolCalled, Verdict
+from ci_agent.reporting.summary import Summary, arguments
 from ci_agent.reporting.text import one_line
 from ci_agent.task import Ending, Limits, Status
 
@@ -42,11 +43,16 @@ def money(dollars: float) -> str:
     return "under $0.01" if 0 < dollars < _CENT else f"${dollars:,.2f}"
 
 
+def unpriced(summary: Summary) -> bool:
+    """Whether of all replies no price is known."""
+    return 0 < summary.replies == summary.unpriced
+
+
 def paid(summary: Summary) -> str:
     """`$0.08`, or how much of it is known. Empty before the first reply."""
     if not summary.replies:
         return ""
-    if summary.unpriced == summary.replies:
+    if unpriced(summary):
         return "cost unknown"
     return f"at least {money(summary.cost)}" if summary.unpriced else money(summary.cost)
 
@@ -97,19 +103,58 @@ def comparison(summary: Summary) -> str:
     compared = summary.compared
     if compared is None or compared.verdict in {Verdict.NO_TESTS, Verdict.INCOMPLETE}:
         return ""
+    if summary.before and summary.before.problem:  # then the lists hold what nobody knows the before of
+        return compared.reason[:1].lower() + compared.reason[1:].rstrip(".")
     if summary.after and not summary.after.by_case:
         return _whole_command(compared)
-    parts = [f"{count(len(compared.fixed), 'test')} fixed" if compared.fixed else "no test fixed"]
-    parts.append(
-        f"{len(compared.newly_broken):,} newly broken" if compared.newly_broken else "none newly broken"
-    )
-    others = {
-        "still failing": compared.still_failing,
-        "newly skipped": compared.newly_skipped,
+    fixed, broken = len(compared.fixed), len(compared.newly_broken)
+    if fixed:
+        said = f"{count(fixed, 'test')} fixed, {f'{broken:,}' if broken else 'none'} newly broken"
+    else:
+        said = f"{count(broken, 'test') if broken else 'no test'} newly broken"
+    return ", ".join([said, *others(compared)])
+
+
+def others(compared: TestsCompared, noun: str = "") -> list[str]:
+    """What differs beside the fixed and the broken: `2 added`, with a noun the first as `2 tests added`."""
+    lists = {
         "added": compared.added,
         "removed": compared.removed,
+        "newly skipped": compared.newly_skipped,
+        "still failing": compared.still_failing,
     }
-    return ", ".join(parts + [f"{len(changes):,} {name}" for name, changes in others.items() if changes])
+    known = [(len(changes), name) for name, changes in lists.items() if changes]
+    said = [f"{number:,} {name}" for number, name in known]
+    return [f"{count(known[0][0], noun)} {known[0][1]}", *said[1:]] if noun and known else said
+
+
+def result(compared: TestsCompared) -> str:
+    """What one verification came to, in a few words."""
+    match compared.verdict:
+        case Verdict.BROKEN:
+            return f"{len(compared.newly_broken):,} newly broken"
+        case Verdict.INCOMPLETE:
+            return "the tests prove nothing"
+        case Verdict.NO_TESTS:
+            return "no tests were found"
+    return "verified" if compared.fixed else "nothing newly broken"
+
+
+def verified(summary: Summary) -> bool:
+    """Whether the tests themselves speak for the work: some failed before and pass now, and nothing broke."""
+    compared, before = summary.compared, summary.before
+    known = before is None or not before.problem
+    return compared is not None and compared.verdict is Verdict.VERIFIED and bool(compared.fixed) and known
+
+
+def accepted(compared: TestsCompared) -> bool:
+    """Whether a hand-in with this comparison is taken."""
+    return compared.verdict in {Verdict.VERIFIED, Verdict.NO_TESTS}
+
+
+def purpose(said: str) -> str:
+    """What the harness runs a command for, in words for people: `tests before`, `tests run for the model`."""
+    return "tests run for the model" if said == f"tests {Moment.ASKED}" else said
 
 
 def _whole_command(compared: TestsCompared) -> str:
@@ -205,12 +250,41 @@ _ENDINGS = {
 }
 
 
-def call(called: ToolCalled, limit: int = 100) -> str:
-    """A tool call on one line: the tool and the argument that says most."""
+def call(called: ToolCalled, limit: int = 100, note: str = "") -> str:
+    """A tool call on one line: the tool, `note` about it, and what says most of its arguments."""
+    said = _said(called)
+    name = f"{called.name} ({note})" if note else called.name
+    return one_line(f"{name}: {said}" if said else name, limit)
+
+
+def _said(called: ToolCalled) -> str:
+    given = arguments(called)
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    path = texts.get("path", "")
+    match called.name:
+        case "submit":
+            return texts.get("title", "")
+        case "ask_user":
+            return texts.get("question", "")
+        case "update_plan":
+            steps = given.get("steps")
+            return count(len(steps), "step") if isinstance(steps, list) else ""
+        case "read_file" if path:
+            return f"{path} {_lines(given)}".rstrip()
+        case "search" if "pattern" in texts:
+            places = [place for place in (path, texts.get("glob", "")) if place not in {"", "."}]
+            return " in ".join(filter(None, [texts["pattern"], " ".join(places)]))
     for name in ("command", "path", "pattern", "query", "selector"):
-        said = argument(called, name)
-        if said != called.arguments:
-            return one_line(f"{called.name}: {said}", limit)
-    return one_line(
-        f"{called.name} {called.arguments}" if called.arguments not in {"", "{}"} else called.name, limit
-    )
+        if name in texts:
+            return texts[name]
+    return "" if called.arguments.strip() in {"", "{}"} else called.arguments
+
+
+def _lines(given: dict[str, Any]) -> str:
+    """The lines that are wanted: a range, `from 95`, `up to 300`; empty for all."""
+    first, last = (given.get(name) if isinstance(given.get(name), int) else None for name in ("start", "end"))
+    if first and last:
+        return f"{first}\N{EN DASH}{last}"
+    if first and first > 1:
+        return f"from {first}"
+    return f"up to {last}" if last else ""

@@ -46,7 +46,7 @@ def _commit(parts: Parts, voice: Voice, tree: str) -> str:
         message = commit_message(parts.journal.events)
         sha = workspace.commit(tree, head, message, Author(settings.user_name, settings.user_email))
     parts.patch.write_bytes(workspace.diff(sha))
-    parts.journal.append(Committed(sha, tree, workspace.title_of(sha), workspace.changes(sha)))
+    parts.journal.append(Committed(sha, tree, workspace.title_of(sha), workspace.changes(sha), sha != head))
     return sha
 
 

@@ -89,8 +89,8 @@ def _unknown_tool(name: str, tools: Sequence[Tool]) -> str:
     names = [tool.name for tool in tools]
     near = difflib.get_close_matches(name.lower(), [*names, *_ELSEWHERE], 1)
     meant = next((tool for tool in tools if near and tool.name == _ELSEWHERE.get(near[0], near[0])), None)
-    hint = f" Did you mean {meant.name}? {_right_call(meant)}" if meant else ""
-    return f"There is no tool {_brief(name)}.{hint} The tools are: {', '.join(names)}."
+    hint = f" Did you mean {meant.name}?\n{_right_call(meant)}" if meant else ""
+    return f"There is no tool {_brief(name)}.{hint}\nThe tools are: {', '.join(names)}."
 
 
 def _right_call(tool: Tool) -> str:
@@ -173,9 +173,7 @@ def _checked(given: Mapping[str, Any], tool: Tool) -> tuple[dict[str, Any], list
         if arguments[parameter.name] != value:
             notes.append(f"`{parameter.name}` was set to {arguments[parameter.name]}, the nearest it can be")
     known = {parameter.name for parameter in tool.parameters}
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        notes.append(f"not known and left out: {', '.join(_brief(name) for name in unknown[:10])}")
+    notes += _left_out([name for name in given if name not in known], tool)
     if faults:
         raise ToolError(" ".join([*faults, *(f"[{note}]" for note in notes)]))
     return arguments, notes
@@ -261,6 +259,15 @@ def _clamped(value: Any, parameter: Parameter) -> Any:
 
 
 # --- wording -----------------------------------------------------------------------------------------------
+
+
+def _left_out(names: Sequence[str], tool: Tool) -> list[str]:
+    if not names:
+        return []
+    quoted = ", ".join("`" + _brief(name).strip('"') + "`" for name in names[:10])
+    is_no = "is not an argument" if len(names) == 1 else "are not arguments"
+    was = "was" if len(names) == 1 else "were"
+    return [f"{quoted} {is_no} of {tool.name} and {was} left out"]
 
 
 def _wanted(parameter: Parameter) -> str:

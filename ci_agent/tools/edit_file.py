@@ -18,7 +18,8 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _LARGEST = 20_000_000  # bytes of a file that is edited
 _AROUND = 4  # lines shown before and after a change
-_CHANGED = 40  # lines of the change itself that are shown
+_CHANGED = 12  # lines of the change itself that are all shown
+_ENDS = 3  # of a longer one, lines shown of its beginning and of its end
 
 
 class EditFile:
@@ -100,10 +101,9 @@ def _said(shown: str, found: Found, text: str, result: str) -> list[str]:
     after = first + found.new.removesuffix("\n").count("\n")
     end = min(len(lines), after + _AROUND)
     said = [f"edited {shown}{times} at line {first}{how}"]
-    if after - first > _CHANGED:
-        said.append(numbered(lines[start : first + _CHANGED], start + 1))
-        start = after - 1
-        said.append("…")
+    if after - first >= _CHANGED:
+        said += [numbered(lines[start : first - 1 + _ENDS], start + 1), "…"]
+        start = after - _ENDS
     return [*said, numbered(lines[start:end], start + 1)]
 
 

@@ -40,5 +40,6 @@ def excerpt(path: Path, limit: int) -> tuple[str, bool]:
             last = clean(file.read().decode(errors="replace"))
     first, last = head(first, limit // 2), tail(last, limit // 2)
     missing = max(0, size - len(first.encode()) - len(last.encode()))
-    gap = f"[… {missing:,} bytes left out; whole output: ${VARIABLE}/{path.name} …]"
+    where = f"whole output: ${VARIABLE}/{path.name} (look at parts with read_file)"
+    gap = f"[… {missing:,} bytes left out; {where} …]"
     return f"{first.rstrip(chr(10))}\n{gap}\n{last}", True

@@ -21,7 +21,10 @@ _LOOKED_AT = 8_192  # bytes, to tell text from binary as git does
 
 class ReadFile:
     name = "read_file"
-    description = "Show lines of a text file with their numbers, at most 400 at once, or list a folder."
+    description = (
+        "Show lines of a text file with their numbers, at most 400 lines or 16,000 characters at once, or list "
+        "a folder."
+    )
     parameters: tuple[Parameter, ...] = (
         Parameter("path", "string", "relative to the root, or $AGENT_OUTPUTS/N.txt", example="src/app.py"),
         Parameter("start", "integer", "first line", required=False, default=1, minimum=1),
@@ -55,7 +58,8 @@ def _window(file: BinaryIO, place: places.Place, start: int, end: int | None) ->
     file.seek(0)
     total = _count_lines(file)
     start = min(start, total)
-    last = min(total if end is None else max(end, start), start + _LINES - 1, total)
+    wanted = total if end is None else min(max(end, start), total)
+    last = min(wanted, start + _LINES - 1)
     file.seek(0)
     _skip_lines(file, start - 1)
     raw = [_line(file) for _ in range(start, last + 1)]
@@ -72,8 +76,9 @@ def _window(file: BinaryIO, place: places.Place, start: int, end: int | None) ->
         shown.append(text)
     reached = start + len(shown) - 1
     if reached < total or start > 1:
-        rest = f"; go on with start={reached + 1}" if reached < total else ""
-        notes.append(f"[lines {start:,} to {reached:,} of {total:,}{rest}]")
+        why = f"cut at {_CHARACTERS:,} characters: " if reached < last else ""
+        rest = f"; go on with start={reached + 1}" if reached < wanted else ""
+        notes.append(f"[{why}lines {start:,} to {reached:,} of {total:,}{rest}]")
     return "\n".join([*shown, *notes])
 
 

@@ -12,7 +12,9 @@ class RunTests:
     name = "run_tests"
     description = "Run the project's tests as they will be run after submit."
     parameters: tuple[Parameter, ...] = (
-        Parameter("selector", "string", "e.g. tests/test_core.py; empty: all", required=False, default=""),
+        Parameter(
+            "selector", "string", "e.g. tests/test_core.py -k slug; empty: all", required=False, default=""
+        ),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:

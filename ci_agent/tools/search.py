@@ -6,7 +6,7 @@ Both run in the sandbox, since the workspace's `.git` may say what commands wrot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ _CHARACTERS = 16_000  # of an answer
 _SECONDS = 60
 _BYTES = 20_000_000  # of matches that are looked at
 _NO_MATCH, _FATAL, _NOT_FOUND = 1, 128, 127  # exit codes: of both, of git, of the sandbox
+_MATCH = re.compile(r"(.+?):(\d{1,9}):")  # path and line of a match, as all print them
 
 
 class Search:
@@ -55,10 +56,33 @@ class _Found:
 
 
 def _searched(pattern: str, folder: Path, name: str, glob: str, world: World) -> _Found:
-    """The matching lines, by the first program that can. Raises `ToolError` with its words when it can't."""
+    """The matching lines by path and number, each once. Raises `ToolError` when nothing here can search.
+
+    Programs that walk the folder leave out what an ignore rule matches, a file that git tracks too. Those come
+    from a second search, of what git tracks, which is no fault where there is no git.
+    """
+    walked = _by_first_able(_walking(pattern, name, glob), folder, world)
+    if walked is None:
+        raise ToolError("There is neither ripgrep nor git here. Use bash with grep -rnE.")
+    try:
+        tracked = _by_first_able(_tracked(pattern, name, glob), folder, world)
+    except ToolError:  # git's expressions are not quite ripgrep's
+        tracked = None
+    if tracked is None:
+        return walked
+    return _Found(sorted({*walked.lines, *tracked.lines}, key=_place), all=walked.all and tracked.all)
+
+
+def _place(line: str) -> tuple[str, int]:
+    match = _MATCH.match(line)
+    return (match[1], int(match[2])) if match else (line, 0)
+
+
+def _by_first_able(programs: Iterable[Sequence[str]], folder: Path, world: World) -> _Found | None:
+    """What the first program finds that is able to search here. Raises `ToolError` with its words when it fails."""
     output = fresh(world.outputs)
     try:
-        for words in _programs(pattern, name, glob):
+        for words in programs:
             completed = world.sandbox.run(
                 Command(
                     words=words,
@@ -74,7 +98,7 @@ def _searched(pattern: str, folder: Path, name: str, glob: str, world: World) ->
                 completed.exit_code == _FATAL and any(reason in text for reason in _UNABLE)
             ):
                 continue
-            lines = [line for line in text.split("\n") if re.match(r".+?:\d+:", line)]
+            lines = [line.removeprefix("./") for line in text.split("\n") if _MATCH.match(line)]
             if lines or completed.exit_code == _NO_MATCH:
                 return _Found(lines, all=completed.exit_code is not None)
             if completed.timed_out:
@@ -86,23 +110,35 @@ def _searched(pattern: str, folder: Path, name: str, glob: str, world: World) ->
             )
     finally:
         output.unlink(missing_ok=True)
-    raise ToolError("There is neither ripgrep nor git here. Use bash with grep -rnE.")
+    return None
 
 
 # What git says when this way of calling it is not possible here, and the next may be.
 _UNABLE = ("fatal: not a git repository", "fatal: cannot use Perl-compatible regexes")
 
 
-def _programs(pattern: str, name: str, glob: str) -> Iterator[list[str]]:
-    """The command lines to try, best first."""
+def _walking(pattern: str, name: str, glob: str) -> Iterator[Sequence[str]]:
+    """The command lines that search the files of the folder, best first."""
     ripgrep = ["rg", "--no-config", "--no-messages", "--hidden", "--glob=!.git", "--sort=path"]
     shape = ["--line-number", "--no-heading", "--with-filename", "--color=never"]
     globs = [f"--glob={glob}"] if glob and not name else []
     yield [*ripgrep, *shape, *globs, f"--regexp={pattern}", "--", name or "."]
-    for dialect in ("-P", "-E"):
+    for dialect in _DIALECTS:
         for where in (["--untracked"], ["--no-index", "--exclude-standard"]):
-            git = ["git", "-c", "core.quotePath=false", "grep", "-nI", "--no-color", dialect, *where]
-            yield [*git, "-e", pattern, "--", *_pathspecs(name, glob)]
+            yield _git_grep(dialect, where, pattern, name, glob)
+
+
+def _tracked(pattern: str, name: str, glob: str) -> Iterator[Sequence[str]]:
+    """The command lines that search the files git tracks, best first."""
+    return (_git_grep(dialect, [], pattern, name, glob) for dialect in _DIALECTS)
+
+
+_DIALECTS = ("-P", "-E")
+
+
+def _git_grep(dialect: str, where: Sequence[str], pattern: str, name: str, glob: str) -> Sequence[str]:
+    git = ["git", "-c", "core.quotePath=false", "grep", "-nI", "--no-color", dialect, *where]
+    return [*git, "-e", pattern, "--", *_pathspecs(name, glob)]
 
 
 def _pathspecs(name: str, glob: str) -> list[str]:
@@ -123,7 +159,7 @@ def _said(found: _Found, prefix: str, limit: int) -> str:
         return "[no matches]"
     shown, room = [], _CHARACTERS
     for line in found.lines[:limit]:
-        text = _short(prefix + clean(line).removeprefix("./"))
+        text = _short(prefix + clean(line))
         room -= len(text) + 1
         if room < 0:
             break

@@ -29,8 +29,7 @@ class UpdatePlan:
         plan = tuple(_item(step) for step in arguments["steps"])
         if not plan or len(plan) > _STEPS:
             raise ToolError(f"A plan has 1 to {_STEPS} steps, this one has {len(plan)}.")
-        lines = [f"[{'x' if item.done else ' '}] {item.text}" for item in plan]
-        return Answer("\n".join(lines), plan=plan)
+        return Answer("Plan shown.", plan=plan)
 
 
 def _item(step: Any) -> PlanItem:

@@ -4,67 +4,91 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from ci_agent.journal.events import Case, Change, Moment, Result, TestsCompared, TestsRan
-from ci_agent.verification.text import counted, cut, plain, short, whole
+from ci_agent.verification.compare import compare
+from ci_agent.verification.excerpt import excerpt
+from ci_agent.verification.text import by_exit_code, counted, plain, short, whole
 
 LONGEST = 6_000  # characters
 SHOWN = 5  # cases told with their details
 DETAIL_LINES = 30
-LEAST_ROOM = 300  # characters of a case with its details
-LIST_ROOM = 700  # characters of a list of names
+FEW = 2  # failing cases on the base that are told with their details
+BASE_LINES = 15  # lines for the failing cases on the base
+BASE_ROOM = 3_000  # characters of these lines
+NAMES_ROOM = 400  # characters of the names in one of them
+LISTS_ROOM = 1_500  # characters of all lists of names
+LIST_ROOM = 700  # characters of one of them
 LONGEST_NAME = 200
+LONGEST_REASON = 700
+LONGEST_COMMAND = 500
+LONGEST_HEADLINE = 150
 
 
 def facts(comparison: TestsCompared, after: TestsRan) -> str:
     """What is wrong after a hand-in: verdict, newly broken cases with details, and what failed anyway."""
-    broken = {change.id: change for change in comparison.newly_broken}
-    cases = [case for case in after.cases if case.id in broken and after.by_case]
+    labels = {change.id: _on_base(change) for change in comparison.newly_broken}
+    cases = [(case, labels[case.id]) for case in after.cases if case.id in labels and after.by_case]
     failing = comparison.still_failing
+    unfinished = "" if after.problem in comparison.reason else _unfinished(after)
     return _joined(
-        [comparison.reason, f"{_command(after)}{_counts(after)}", _ending(after)],
-        [(case, _was(broken[case.id])) for case in cases[:SHOWN]],
-        [
-            _list("Newly broken as well", [case.id for case in cases[SHOWN:]]),
-            _list("Failing before the change as well", [change.id for change in failing if change.before]),
-            _list(
-                "Failing, not known before the change", [change.id for change in failing if not change.before]
-            ),
-            _list("Skipped now, but not before", [change.id for change in comparison.newly_skipped]),
-            _list("There before the change, and gone now", [change.id for change in comparison.removed]),
-        ],
+        [short(comparison.reason, LONGEST_REASON), f"{_command(after)}{_counts(after)}", unfinished],
+        cases[:SHOWN],
+        {
+            _NEW: [case.id for case, _ in cases[SHOWN:]],
+            _OLD: [change.id for change in failing if change.before],
+            _UNKNOWN: [change.id for change in failing if not change.before],
+            "Skipped now, but not on the base": [change.id for change in comparison.newly_skipped],
+            "There on the base, and gone now": [change.id for change in comparison.removed],
+        },
+        _output(after),
     )
 
 
 def ran_facts(ran: TestsRan, before: TestsRan | None, unused_selector: str = "") -> str:
-    """What a run showed; each failing case is labelled with its result on the base, unless `ran` is that run.
+    """What a run showed, measured against the one on the base.
 
+    `ran` is the run on the base itself: one line for each failing case, details only of very few. Any other
+    run: a verdict first, then the failing cases with details; those that fail on the base as well are only
+    named, unless a narrowed command chose them. Without `before` there were no tests on the base.
     `unused_selector` is what the model asked for and the command could not be narrowed to.
     """
-    bad = [case for case in ran.cases if case.result.bad] if ran.by_case else []
-    base = _Base(before, itself=ran.moment is Moment.BEFORE)
+    run = f"{_command(ran)}{_counts(ran)}"
+    if ran.moment is Moment.BEFORE:
+        bad = [case for case in ran.cases if case.result.bad and ran.by_case]
+        few = [(case, "") for case in bad if len(bad) <= FEW]
+        head = [run, _unfinished(ran), "" if few else _base_lines(bad)]
+        return _joined(head, few, {}, _output(ran))
+    failing = _failing(ran, before)
+    chosen = failing.old if before and ran.command != before.command else []
+    told = [*failing.new, *failing.unknown, *chosen][:SHOWN] if ran.by_case else []
+    shown = {case.id for case, _ in told}
+
+    def others(cases: Sequence[Labelled]) -> list[str]:
+        return [case.id for case, _ in cases if case.id not in shown and ran.by_case]
+
     unused = f"The selector {short(plain(unused_selector), LONGEST_NAME)!r} had no effect: this command takes none."
     return _joined(
-        [
-            f"{_command(ran)}{_counts(ran)}",
-            unused if unused_selector.strip() else "",
-            _ending(ran, _said("On the base: {}", base.label(whole(ran.command)))),
-        ],
-        [(case, base.label(case.id)) for case in bad[:SHOWN]],
-        [_list("Failing as well", [case.id + _said(": {}", base.label(case.id)) for case in bad[SHOWN:]])],
+        [_verdict(ran, before, failing), run, unused if unused_selector.strip() else ""],
+        told,
+        {_NEW: others(failing.new), _UNKNOWN: others(failing.unknown), _OLD: others(failing.old)},
+        _output(ran),
     )
 
 
-def _joined(head: list[str], told: Sequence[tuple[Case, str]], lists: list[str]) -> str:
-    """Head, cases with their labels and details, lists: the details get the room that the others leave."""
-    room = LONGEST - sum(len(part) + 2 for part in (*head, *lists))
-    each = max(LEAST_ROOM, room // max(1, len(told)) - 2)
-    parts = [*head, *(cut(_case(case, label), each) for case, label in told), *lists]
-    return cut("\n\n".join(filter(None, parts)), LONGEST)
+_NEW = "Newly broken as well"
+_UNKNOWN = "Failing, not known on the base"
+_OLD = "Failing on the base as well"
+
+Labelled = tuple[Case, str]  # a failing case, and what is known of it on the base
+
+
+# --- the run and its verdict ------------------------------------------------------------------------------
 
 
 def _command(ran: TestsRan) -> str:
-    return f"$ {short(plain(ran.command), 500)}\n" if ran.command else ""
+    return f"$ {short(plain(ran.command), LONGEST_COMMAND)}\n" if ran.command else ""
 
 
 def _counts(ran: TestsRan) -> str:
@@ -79,70 +103,172 @@ def _counts(ran: TestsRan) -> str:
     return f"It {ended} after {ran.seconds:.1f} s. There are no results by test case."
 
 
-def _ending(ran: TestsRan, on_base: str = "") -> str:
-    """Why the run is no complete result, and its last lines where no case tells more than they do."""
-    said = f"This is no complete result: {ran.problem}." if ran.problem else ""
+def _unfinished(ran: TestsRan) -> str:
+    return f"This is no complete result: {short(ran.problem, LONGEST_REASON)}." if ran.problem else ""
+
+
+def _output(ran: TestsRan) -> str:
+    """The end of the output, where no case tells more than it does."""
     if ran.by_case or not ran.command or (ran.exit_code == 0 and not ran.problem):
-        return said
-    return "\n".join(filter(None, [said, on_base, "The end of its output:", _lines(ran.tail)]))
-
-
-def _case(case: Case, label: str) -> str:
-    head = f"{case.result.upper()} {short(case.id, LONGEST_NAME)}" + _said(" ({})", label)
-    message = "" if case.message and case.message in case.details else case.message
-    return "\n".join(filter(None, [head, message, _lines(case.details)]))
-
-
-def _said(form: str, label: str) -> str:
-    return form.format(label) if label else ""
-
-
-def _was(change: Change) -> str:
-    return "not there before" if change.before is None else f"{change.before} before"
-
-
-class _Base:
-    """The run on the base, asked case by case. `itself`: there is nothing to compare with, labels are empty."""
-
-    def __init__(self, run: TestsRan | None, *, itself: bool) -> None:
-        self._run = run
-        self._itself = itself
-        told = run is not None and (run.by_case or not run.problem)
-        self._results = {case.id: case.result for case in run.cases} if run and told else {}
-
-    def label(self, name: str) -> str:
-        if self._itself:
-            return ""
-        if self._run is None:
-            return "not known on the base: no tests were run there"
-        result = self._results.get(name)
-        if result is None and self._run.problem:
-            return "not known on the base: the run there did not reach its end"
-        if result is None:
-            return "not on the base"
-        if result.bad:
-            return "fails on the base as well"
-        return "passes on the base" if result is Result.PASSED else "skipped on the base"
-
-
-def _lines(text: str) -> str:
-    """At most `DETAIL_LINES` lines: a few of the head, more of the tail, where the reason mostly is."""
-    lines = text.splitlines()
-    if len(lines) <= DETAIL_LINES:
-        return text
-    head = DETAIL_LINES // 3
-    tail = DETAIL_LINES - head - 1
-    return "\n".join([*lines[:head], f"… {len(lines) - head - tail} lines left out …", *lines[-tail:]])
-
-
-def _list(title: str, names: Sequence[str]) -> str:
-    if not names:
         return ""
-    shown, room = [], LIST_ROOM
+    return ran.tail
+
+
+def _verdict(ran: TestsRan, before: TestsRan | None, failing: _Failing) -> str:
+    """E.g. `No test newly broken; 1 fixed; 7 fail on the base as well.`"""
+    if not ran.command:
+        return ""
+    unfinished = [_unfinished(ran)] if ran.problem else []
+    if unfinished and before and before.problem:
+        unfinished += ["The run on the base did not reach its end either."]
+    if unfinished and not ran.by_case:
+        return " ".join(unfinished)
+    if not ran.cases:
+        return " ".join([*unfinished, "No test was run."])
+    noun = "test" if ran.by_case else "command"
+    new, unknown, old = failing.new, failing.unknown, failing.old
+    parts = [f"No {noun} newly broken"]
+    if new:
+        names = ", ".join(short(case.id, LONGEST_NAME) for case, _ in new[:3])
+        more = f" and {len(new) - 3:,} more" if len(new) > 3 else ""  # noqa: PLR2004 - the three before
+        parts = [f"{counted(len(new), noun)} newly broken: {names}{more}"]
+    elif unknown:
+        parts = []
+    if failing.fixed:
+        parts += [f"{failing.fixed:,} fixed"]
+    if unknown:
+        parts += [f"{counted(len(unknown), noun)} failing, {unknown[0][1]}"]
+    if old:
+        parts += [f"{_fail(len(old))} on the base as well"]
+    return " ".join([*unfinished, "; ".join(parts) + "."])
+
+
+def _fail(number: int) -> str:
+    return f"{number:,} fails" if number == 1 else f"{number:,} fail"
+
+
+# --- what is known on the base ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """The failing cases of a run by what the base says of them, and how many that failed there pass now."""
+
+    new: list[Labelled] = field(default_factory=list)
+    unknown: list[Labelled] = field(default_factory=list)
+    old: list[Labelled] = field(default_factory=list)
+    fixed: int = 0
+
+
+def _failing(ran: TestsRan, before: TestsRan | None) -> _Failing:
+    """As `compare` sorts them, so that this says the same as the verdict after a hand-in will."""
+    compared = compare(before, ran, 1)
+    changes = {change.id: change for change in (*compared.newly_broken, *compared.still_failing)}
+    found = _Failing(fixed=len(compared.fixed))
+    for case in ran.cases:
+        if not case.result.bad:
+            continue
+        change = changes.get(case.id)
+        if why := _not_known(case, change, ran, before):
+            found.unknown.append((case, f"not known on the base: {why}"))
+        elif change:
+            was_bad = change.before is not None and change.before.bad
+            (found.old if was_bad else found.new).append((case, _on_base(change)))
+    return found
+
+
+def _not_known(case: Case, change: Change | None, ran: TestsRan, before: TestsRan | None) -> str:
+    """Why the run on the base says nothing of this case, "" where it does."""
+    of_command = case.id in (whole(ran.command), by_exit_code(ran.command))
+    if before and before.command != ran.command and of_command:
+        return "this command was not run there"
+    if change is None:
+        return "the results there are of another kind"
+    if before and before.problem and change.before is None:
+        return "the run there did not reach its end"
+    return ""
+
+
+def _on_base(change: Change) -> str:
+    if change.before is None:
+        return "not there on the base"
+    if change.before.bad:
+        return "fails on the base as well"
+    return "passes on the base" if change.before is Result.PASSED else "skipped on the base"
+
+
+# --- cases and lists --------------------------------------------------------------------------------------
+
+
+def _joined(head: Sequence[str], told: Sequence[Labelled], lists: dict[str, list[str]], output: str) -> str:
+    """Head, cases with their details, the end of the output, lists: the middle gets the room that is left."""
+    full = {title: names for title, names in lists.items() if names}
+    each_list = min(LIST_ROOM, LISTS_ROOM // max(1, len(full)))
+    listed = [_list(title, names, each_list) for title, names in full.items()]
+    room = LONGEST - sum(len(part) + 2 for part in (*head, *listed))
+    each = room // max(1, len(told) + bool(output)) - 2
+    middle = [_case(case, label, each) for case, label in told]
+    if output:
+        title = "The end of its output:\n"
+        middle += [title + excerpt(output, each - len(title), DETAIL_LINES)]
+    return "\n\n".join(filter(None, [*head, *middle, *listed]))
+
+
+def _case(case: Case, label: str, room: int) -> str:
+    about = f" ({label})" if label else ""
+    head = f"{case.result.upper()} {short(case.id, LONGEST_NAME)}{about}"
+    first = case.message.partition("\n")[0].removesuffix("…").strip()
+    message = "" if first and first in case.details else case.message
+    message = short(message, max(0, room - len(head) - 1))
+    details = excerpt(case.details, room - len(head) - len(message) - 2, DETAIL_LINES)
+    return "\n".join(filter(None, [head, message, details]))
+
+
+def _list(title: str, names: Sequence[str], room: int) -> str:
+    shown: list[str] = []
     for name in names:
-        shown.append(f"- {short(name, LONGEST_NAME)}")
-        room -= len(shown[-1]) + 1
-        if room < 0:
+        line = f"- {short(name, LONGEST_NAME)}"
+        room -= len(line) + 1
+        if room < 0 and shown:
             break
+        shown.append(line)
     more = [f"- and {len(names) - len(shown):,} more"] if len(names) > len(shown) else []
     return "\n".join([f"{title} ({len(names):,}):", *shown, *more])
+
+
+def _base_lines(bad: Sequence[Case]) -> str:
+    """One line for each failing case, or for all that fail with the same words."""
+    if not bad:
+        return ""
+    groups: dict[str, list[str]] = {}
+    for case in bad:
+        groups.setdefault(_headline(case), []).append(short(case.id, LONGEST_NAME))
+    lines: list[str] = []
+    told, room = 0, BASE_ROOM
+    for headline, names in groups.items():
+        line = f"- {names[0]}: {headline}"
+        if len(names) > 1:
+            line = f"- {len(names):,} \N{MULTIPLICATION SIGN} `{headline}`: {_enumerated(names)}"
+        room -= len(line) + 1
+        if room < 0 or len(lines) == BASE_LINES:
+            break
+        lines.append(line)
+        told += len(names)
+    more = [f"- and {len(bad) - told:,} more"] if len(bad) > told else []
+    return "\n".join(["Failing on the base, before any work:", *lines, *more])
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    shown, room = [names[0]], NAMES_ROOM - len(names[0])
+    for name in names[1:]:
+        room -= len(name) + 2
+        if room < 0:
+            break
+        shown.append(name)
+    more = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _headline(case: Case) -> str:
+    """The first line of the message, or what the case came to where there is none."""
+    return short(case.message.strip().partition("\n")[0] or str(case.result), LONGEST_HEADLINE)

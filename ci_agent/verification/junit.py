@@ -15,28 +15,31 @@ import re
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree.ElementTree import ParseError  # only the exception; parsing is defusedxml's
 
 from ci_agent.errors import CiAgentError
 from ci_agent.journal.events import Case, Result
-from ci_agent.verification.text import cut, one_line, plain, short
+from ci_agent.verification.excerpt import excerpt, gap
+from ci_agent.verification.text import one_line, plain, short
 
 MOST_BYTES = 50_000_000  # of all reports of a run; GitLab refuses single ones over 30 MB
 MOST_CASES = 300_000  # of all reports of a run
 LONGEST_ID = 1_000  # characters
 LONGEST_MESSAGE = 300
 LONGEST_DETAILS = 4_000
+KEPT = 16_000  # characters of each end of a text, out of which the details are made
 
 
 class ReportError(CiAgentError):
     """A report can't be read to its end; the message says why."""
 
 
-def read(paths: Iterable[Path]) -> tuple[Case, ...]:
-    """The cases of all reports in `paths`, in their order, with ids made unique.
+def read(paths: Iterable[Path], shown: Callable[[str], str] = str) -> tuple[Case, ...]:
+    """The cases of all reports in `paths`, in their order, with ids made unique, messages and details as `shown`.
 
     Ids are `file::Class::name` where the report names the file as pytest does, else `classname::name`, else
     `name`. Cases of the same id are numbered `#2`, `#3`, the better results first, so that their order in the
@@ -46,21 +49,21 @@ def read(paths: Iterable[Path]) -> tuple[Case, ...]:
     room = MOST_BYTES
     for path in paths:
         with _open(path, room) as file:
-            cases += _read_one(path, file, MOST_CASES - len(cases))
+            cases += _read_one(path, file, partial(_Target, MOST_CASES - len(cases), shown))
             room -= file.tell()
     return _unique(cases)
 
 
-def _read_one(path: Path, file: BinaryIO, most: int) -> list[Case]:
+def _read_one(path: Path, file: BinaryIO, target: Callable[[], _Target]) -> list[Case]:
     try:
-        return _parse(path, iter(lambda: file.read(1 << 16), b""), most)
+        return _parse(path, iter(lambda: file.read(1 << 16), b""), target())
     except ParseError as error:
         if error.code not in _CHARACTER_ERRORS:
             raise ReportError(f"the test report {path.name} is cut off or is not XML: {error}") from error
     file.seek(0)
     text = _legal(file.read(MOST_BYTES).decode("utf-8", "replace"))
     try:
-        return _parse(path, [text], most)
+        return _parse(path, [text], target())
     except ParseError as error:
         raise ReportError(f"the test report {path.name} is not valid XML: {error}") from error
 
@@ -99,11 +102,10 @@ def _open(path: Path, room: int) -> BinaryIO:
     )
 
 
-def _parse(path: Path, pieces: Iterable[bytes | str], most: int) -> list[Case]:
+def _parse(path: Path, pieces: Iterable[bytes | str], target: _Target) -> list[Case]:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import XMLParser
 
-    target = _Target(most)
     parser = XMLParser(target=target)
     try:
         for piece in pieces:
@@ -117,25 +119,33 @@ def _parse(path: Path, pieces: Iterable[bytes | str], most: int) -> list[Case]:
 
 
 class _Text:
-    """The head and the tail of a text that comes in pieces, for `cut` to make one of."""
+    """The head and the tail of a text that comes in pieces."""
 
     def __init__(self) -> None:
         self._head: list[str] = []
         self._tail: deque[str] = deque()
         self._sizes = [0, 0]
+        self._lost_lines: int | None = None  # line ends between head and tail; None: nothing is lost
 
     def add(self, piece: str) -> None:
-        if self._sizes[0] < LONGEST_DETAILS:
+        if self._sizes[0] < KEPT:
             self._head.append(piece)
             self._sizes[0] += len(piece)
             return
         self._tail.append(piece)
         self._sizes[1] += len(piece)
-        while self._sizes[1] - len(self._tail[0]) > LONGEST_DETAILS:
-            self._sizes[1] -= len(self._tail.popleft())
+        while self._sizes[1] - len(self._tail[0]) > KEPT:
+            lost = self._tail.popleft()
+            self._sizes[1] -= len(lost)
+            self._lost_lines = (self._lost_lines or 0) + lost.count("\n")
 
     def get(self) -> str:
-        return "".join((*self._head, *self._tail))
+        """The text; where something is lost, whole lines of both ends and a mark between them."""
+        head, tail = "".join(self._head), "".join(self._tail)
+        if self._lost_lines is None:
+            return head + tail
+        head, tail = head.rpartition("\n")[0] or head, tail.partition("\n")[2] or tail
+        return f"{head}\n{gap(self._lost_lines + 1)}\n{tail}"
 
 
 _RESULTS = {"error": Result.ERROR, "failure": Result.FAILED, "skipped": Result.SKIPPED}
@@ -147,9 +157,10 @@ _WORST_LAST = (Result.PASSED, Result.SKIPPED, Result.FAILED, Result.ERROR)
 class _Target:
     """What the parser tells of the elements; anything that is not a `testcase` or one of its parts is passed by."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, shown: Callable[[str], str]) -> None:
         self.cases: list[Case] = []
         self._most = most
+        self._shown = shown
         self._attributes: dict[str, str] | None = None  # of the case we are in
         self._result = Result.PASSED
         self._message = ""
@@ -192,22 +203,26 @@ class _Target:
 
     def _case(self, attributes: dict[str, str]) -> Case:
         reasons = [text for name, text in self._parts if name in _RESULTS]
-        message = plain(self._message or (reasons[0].get() if reasons else "")).strip()
-        texts = [plain(text.get()).strip("\n") for _, text in self._parts]
-        details = "\n".join(text for text in texts if _says_something(text)) if self._result.bad else ""
+        message = self._shown(plain(self._message or (reasons[0].get() if reasons else ""))).strip()
+        texts = [
+            _EMPTY_HEADING.sub("", self._shown(plain(text.get()))).strip("\n") for _, text in self._parts
+        ]
+        details = "\n".join(filter(None, texts)) if self._result.bad else ""
+        if message == "collection failure" and (error := _PYTEST_ERROR.search(details)):
+            message = error[1]
         return Case(
             id=_id(attributes),
             result=self._result,
             seconds=_seconds(attributes.get("time", "")),
             message=short("\n".join(message.splitlines()[:3]), LONGEST_MESSAGE),
-            details=cut(details, LONGEST_DETAILS),
+            details=excerpt(details, LONGEST_DETAILS),
         )
 
     def _keep(self, case: Case) -> None:
         last = self.cases[-1] if self.cases else None
         if last and last.id == case.id and last.result.bad and case.message.startswith("failed on teardown"):
             # pytest reports a test that fails, and then its fixture too, as two cases; it is one.
-            details = cut(f"{last.details}\n{case.details}", LONGEST_DETAILS)
+            details = excerpt(f"{last.details}\n{case.details}", LONGEST_DETAILS)
             self.cases[-1] = Case(last.id, last.result, last.seconds + case.seconds, last.message, details)
             return
         if len(self.cases) == self._most:
@@ -222,11 +237,9 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _says_something(text: str) -> bool:
-    """Whether there is more in it than pytest's headings for what it captured."""
-    return any(
-        line.strip("- ") and not re.fullmatch(r"-+ Captured \w+ -+", line) for line in text.splitlines()
-    )
+# pytest's heading for what it captured, where that is nothing.
+_EMPTY_HEADING = re.compile(r"^-+ Captured \w+ -+\n?\s*(?=^-+ Captured \w+ -+$|\Z)", re.MULTILINE)
+_PYTEST_ERROR = re.compile(r"^E +(\S.*)$", re.MULTILINE)
 
 
 def _id(attributes: dict[str, str]) -> str:

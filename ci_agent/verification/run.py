@@ -14,7 +14,7 @@ import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePath
@@ -24,7 +24,7 @@ from ci_agent.journal.events import Case, Moment, Result, SetupRan, TestsChosen,
 from ci_agent.sandbox import Command, Completed, Sandbox
 from ci_agent.verification import junit as reports
 from ci_agent.verification.detect import select
-from ci_agent.verification.text import by_exit_code, plain, whole
+from ci_agent.verification.text import by_exit_code, plain, relative_to, whole
 from ci_agent.verification.unittest_junit import REPORTS
 
 TAIL_LINES = 40
@@ -37,7 +37,8 @@ def run_setup(command: str, root: Path, sandbox: Sandbox, logs: Path, timeout: f
     """Run `command` in `root`, at most `timeout` seconds, its output in a new file in `logs`."""
     log = _free(logs, "setup")
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
-    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, _tail(log))
+    tail = relative_to(root)(_tail(log))
+    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, tail)
 
 
 def run_tests(
@@ -54,7 +55,8 @@ def run_tests(
 ) -> TestsRan:
     """Run the chosen tests in `root`, at most `timeout` seconds, and give their results.
 
-    The raw output goes to a new file in `logs`. `selector` narrows the run where the runner can (see
+    The raw output goes to a new file in `logs`, numbered from 1 where it is not the run before. In what is
+    taken out of it and of the reports, paths below `root` are relative. `selector` narrows the run where the runner can (see
     `detect.select`; the command of the result shows whether it did). `junit` is a pattern relative to `root`
     for the reports that the command itself writes; what lay there before is not read. A run of no command
     has no cases. Raises `ConfigError` when `junit` is not such a pattern.
@@ -62,16 +64,17 @@ def run_tests(
     if not chosen.command:
         return TestsRan(moment, "", tree, None, 0.0, False, "", False, (), "", "")
     command = select(chosen, selector)
-    log = _free(logs, f"tests-{moment}")
+    log = _free(logs, f"tests-{moment}", numbered=moment is not Moment.BEFORE)
+    shown = relative_to(root)
     stale = dict(_matching(root, junit))
     with tempfile.TemporaryDirectory(prefix="ci-agent-tests-") as name:
         folder = Path(name)
         words = sandbox.shell(_with_report(chosen.runner, command, folder))
-        done = sandbox.run(Command(words, root, timeout, log, _environment(folder)))
+        done = sandbox.run(Command(words, root, timeout, log, _environment(folder, chosen.runner, command)))
         own = sorted(folder.glob("*.xml"))
         written = [path for path, stamp in _matching(root, junit) if stale.get(path) != stamp]
-        found = _read([*own, *written])
-    tail = _tail(log)
+        found = _read([*own, *written], shown)
+    tail = shown(_tail(log))
     problem = _ended_badly(done, timeout) or _not_run(done, tail, found, bool(own)) or found.problem
     problem = problem or _unreported(chosen.runner, command, done, found)
     return TestsRan(
@@ -100,10 +103,11 @@ _PYTEST_OPTIONS = (
 )
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, runner: str, command: str) -> dict[str, str]:
     # pytest fills in variables; tox (measured with 4.67) runs it once per environment, and lets our options
-    # through only when told to.
-    report = shlex.quote(f"--junitxml={folder}/pytest-$TOX_ENV_NAME.xml")
+    # through only when told to. Whatever is no plain call of pytest may start tox.
+    plain_call = runner == "pytest" and "tox" not in command.lower()
+    report = shlex.quote(f"--junitxml={folder}/{'pytest' if plain_call else 'pytest-$TOX_ENV_NAME'}.xml")
     return {
         "PYTEST_ADDOPTS": f"{report} {_PYTEST_OPTIONS}",
         "TOX_OVERRIDE": "testenv.pass_env+=PYTEST_ADDOPTS",
@@ -150,9 +154,9 @@ class Found:
     problem: str = ""
 
 
-def _read(paths: list[Path]) -> Found:
+def _read(paths: list[Path], shown: Callable[[str], str]) -> Found:
     try:
-        return Found(bool(paths), reports.read(paths))
+        return Found(bool(paths), reports.read(paths, shown))
     except reports.ReportError as error:
         return Found(any=False, problem=str(error))
 
@@ -219,16 +223,20 @@ def _unreported(runner: str, command: str, done: Completed, found: Found) -> str
 # --- logs -------------------------------------------------------------------------------------------------
 
 
-def _free(logs: Path, stem: str) -> Path:
-    """The first of `stem.log`, `stem-2.log`, … that is not there yet."""
+def _free(logs: Path, stem: str, *, numbered: bool = False) -> Path:
+    """The first of `stem.log`, `stem-2.log`, … that is not there yet; `numbered`: of `stem-1.log`, `stem-2.log`, …"""
     logs.mkdir(parents=True, exist_ok=True)
-    names = (f"{stem}.log" if number == 1 else f"{stem}-{number}.log" for number in count(1))
+    names = (f"{stem}.log" if n == 1 and not numbered else f"{stem}-{n}.log" for n in count(1))
     return next(path for path in map(logs.joinpath, names) if not path.exists())
 
 
 def _tail(log: Path) -> str:
+    """The last lines that fit; of one that is longer than all the room, its end."""
     with log.open("rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - 4 * TAIL_CHARACTERS))
         text = plain(file.read().decode("utf-8", "replace")).strip("\n")
-    return "\n".join(text.splitlines()[-TAIL_LINES:])[-TAIL_CHARACTERS:]
+    text = "\n".join(text.splitlines()[-TAIL_LINES:])
+    if len(text) <= TAIL_CHARACTERS:
+        return text
+    return text[-TAIL_CHARACTERS:].partition("\n")[2] or text[-TAIL_CHARACTERS:]

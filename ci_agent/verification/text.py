@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 # Terminal sequences as ECMA-48 has them: CSI, OSC, the two-character ones; and the colours that pytest
 # writes into JUnit with the escape character spelled out.
@@ -24,13 +27,10 @@ def one_line(text: str) -> str:
     return plain(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def cut(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters: its head and its tail, and how much is left out between them."""
-    if len(text) <= limit:
-        return text
-    room = limit - 50  # for the line in between
-    head, tail = room // 2, room - room // 2
-    return f"{text[:head]}\n… {len(text) - room:,} characters left out …\n{text[-tail:]}"
+def relative_to(root: Path) -> Callable[[str], str]:
+    """What makes the paths below `root` in a text relative to it, whether links on the way to it are followed or not."""
+    names = sorted({str(root.absolute()), str(root.resolve())}, key=len, reverse=True)
+    return partial(re.compile(rf"(?<![\w./~-])(?:{'|'.join(map(re.escape, names))})/+").sub, "")
 
 
 def short(text: str, limit: int) -> str:

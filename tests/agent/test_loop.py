@@ -44,7 +44,7 @@ def _agent(folder: Path, steps: Sequence[Step]) -> Iterator[tuple[Agent, ModelSe
 
 
 def test_every_call_gets_a_result_and_good_siblings_of_bad_ones_run(tmp_path: Path) -> None:
-    calls = [
+    calls: list[tuple[str, dict[str, str] | str]] = [
         ("read_file", {"path": "a.txt"}),
         ("nonsense", {}),
         ("bash", "{broken"),

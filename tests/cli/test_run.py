@@ -106,13 +106,17 @@ def test_the_merge_request_and_the_comment_say_what_was_measured(runner: Runner,
     assert "**Verified.** 1 test fixed, none newly broken" in text
     assert "`calculator.py` (+1 \N{MINUS SIGN}1)" in text
     assert "*In the model's words:* `add` subtracted its arguments." in text
-    assert "**Done: merge request 1** · verified · 1 test fixed, none newly broken" in job.comment()
+    done = f"**Done: merge request 1**, branch `{BRANCH}` · verified · 1 test fixed, none newly broken"
+    assert done in job.comment()
     assert (job.report / "merge-request.md").read_text() in text
     assert (job.report / "session.jsonl").read_bytes() == next(
         job.state.glob("sessions/*/*.jsonl")
     ).read_bytes()
     assert "+    return a + b" in (job.report / "diff.patch").read_text()
-    assert {path.name for path in (job.report / "logs").iterdir()} == {"tests-before.log", "tests-after.log"}
+    assert {path.name for path in (job.report / "logs").iterdir()} == {
+        "tests-before.log",
+        "tests-after-1.log",
+    }
 
 
 def test_json_prints_the_journal_and_nothing_else(runner: Runner, tmp_path: Path) -> None:

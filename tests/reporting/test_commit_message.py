@@ -11,7 +11,7 @@ from ci_agent.journal.events import SessionStarted, Submitted
 from ci_agent.reporting.commit_message import commit_message
 from tests.reporting.test_merge_request import told_with
 from tests.reporting.test_text import GITLAB_CLOSES, TEXTS
-from tests.support.stories import limit, needs_human, no_tests, success
+from tests.support.stories import added_only, limit, needs_human, no_tests, success
 
 OURS = ["Closes: #12", "Co-authored-by: Dana Novak <dana@example.org>"]
 
@@ -124,11 +124,31 @@ def test_no_line_is_wider_than_72_but_for_a_single_long_word(summary: str) -> No
         ("Drafting of slugs", "Drafting of slugs"),
         ("Fix " + "very " * 30 + "long", ("Fix " + "very " * 30)[:71].rstrip() + "…"),
         ("Fix \x1b[1mslugs\x07", "Fix slugs"),
-        ("Closes #99", "Closes # 99"),
+        ("Closes #99", 'Closes "#99"'),
+        ("#12 is no comment", '"#12" is no comment'),
+        ("## - Fix slugs", "Fix slugs"),
+        ("--version says the version", "--version says the version"),
+        ("slug() keeps umlauts", "slug() keeps umlauts"),
+        ("fix(core): keep umlauts", "fix(core): keep umlauts"),
+        ("Accept 1-7,sat#3 and 2>&1 with `@property`", "Accept 1-7,sat#3 and 2>&1 with `@property`"),
+        ("thank @dana", "Thank @ dana"),
     ],
 )
 def test_a_title_is_tidied(title: str, used: str) -> None:
     assert commit_message(told_with(success(), Submitted, title=title)).split("\n")[0] == used
+
+
+def test_code_in_the_summary_stays_as_it_is() -> None:
+    summary = "`1-7,sat#3` was read as 7; run `x 2>&1`, see `@property` and #4."
+    assert f"\n{summary}\n" in commit_message(told_with(success(), Submitted, summary=summary))
+
+
+def test_where_nothing_was_fixed_the_message_claims_no_fix() -> None:
+    message = " ".join(commit_message(added_only()).split())
+    assert (
+        "Tests, run by ci-agent: no test newly broken, 2 added, 1 still failing; 213 passed, 1 failed"
+        in message
+    )
 
 
 def test_an_issue_is_named_as_its_platform_says() -> None:

@@ -9,7 +9,13 @@ import pytest
 
 from ci_agent.errors import CiAgentError
 from ci_agent.journal import Fact, Journal
-from ci_agent.journal.events import CommentWritten, ObserverFailed, SessionEnded, StatusChanged
+from ci_agent.journal.events import (
+    CommandStarted,
+    CommentWritten,
+    ObserverFailed,
+    SessionEnded,
+    StatusChanged,
+)
 from ci_agent.reporting.delivery import EDITS, GAP, PATIENCE, CommentObserver
 from ci_agent.task import Ending, Status
 from tests.support.stories import called, ended, facts, started, success
@@ -67,6 +73,15 @@ def test_steps_are_told_at_most_every_ten_seconds(thread: Thread) -> None:
     assert thread.tell(*(called(n, "bash", command=f"make {n}") for n in range(20))) == 0
     thread.seconds += GAP
     assert thread.tell(called(21, "bash", command="make x"), called(22, "bash", command="make y")) == 1
+
+
+@pytest.mark.parametrize(
+    ("purpose", "edits"), [("set-up", 1), ("tests before", 1), ("tests after", 1), ("tests asked", 0)]
+)
+def test_what_may_take_long_is_told_when_it_begins(thread: Thread, purpose: str, edits: int) -> None:
+    thread.tell(started(), StatusChanged(Status.ANALYZING))
+    assert thread.tell(CommandStarted(purpose, "make")) == edits
+    assert ("`make`" in thread.versions[-1]) is bool(edits)
 
 
 def test_the_same_text_is_not_published_twice(thread: Thread) -> None:

@@ -125,7 +125,7 @@ def test_a_journal_that_names_a_log_elsewhere_copies_nothing_from_there(tmp_path
             e.sequence,
             e.at,
             type(e.fact)(**{f: getattr(e.fact, f) for f in e.fact.__slots__} | {"log": "../../secret"}),
-        )  # type: ignore[arg-type]
+        )
         if hasattr(e.fact, "log")
         else e
         for e in events

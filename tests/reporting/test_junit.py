@@ -106,12 +106,12 @@ def test_the_projects_suite_has_its_cases_figures_and_origin() -> None:
     assert suite.findtext("system-out") == "the log"
 
 
-def after(events: list[Event], **changes: object) -> list[Event]:
+def after(events: list[Event], **changes: Any) -> list[Event]:
     return story(
         *(
             dataclasses.replace(fact, **changes)
             if isinstance(fact, TestsRan) and fact.moment == "after"
-            else fact  # type: ignore[arg-type]
+            else fact
             for fact in facts(events)
         )
     )

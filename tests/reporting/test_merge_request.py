@@ -15,9 +15,12 @@ from ci_agent.journal.events import (
     Change,
     Committed,
     FileChanged,
+    IssueRead,
+    Moment,
     Result,
     SessionStarted,
     Submitted,
+    TestsChosen,
     TestsCompared,
     TestsRan,
     Verdict,
@@ -25,7 +28,19 @@ from ci_agent.journal.events import (
 )
 from ci_agent.reporting.merge_request import LIMIT, text, title
 from tests.reporting.test_text import TEXTS
-from tests.support.stories import called, facts, limit, needs_human, no_tests, story, success
+from tests.support.stories import (
+    added_only,
+    called,
+    facts,
+    limit,
+    needs_human,
+    no_tests,
+    ran,
+    second_try,
+    story,
+    success,
+    unchanged,
+)
 
 FETCH = "git fetch origin feat/ai-task-12 && git switch feat/ai-task-12"
 
@@ -41,7 +56,7 @@ def told_with(events: list[Event], kind: type[Fact], **changes: object) -> list[
 
 def test_a_success_reads_from_verdict_to_fine_print() -> None:
     order = [
-        "Closes #12 · asked for by Dana Novak\n",
+        "Closes #12 · reported by dana · started by Dana Novak\n",
         "**Verified.** 1 test fixed, none newly broken, 2 added.\n",
         "| `python -m pytest` on 3f2c1aa → this branch | before | after |\n|---|--:|--:|\n",
         "| passed | 211 | 214 |\n| failed | 1 | 0 |\n| skipped | 3 | 3 |\n",
@@ -49,11 +64,14 @@ def test_a_success_reads_from_verdict_to_fine_print() -> None:
         "| `tests/test_core.py::test_runs` | failed | passed | `assert 'a--b' == 'a-b'` |\n",
         "### What changed\n- `slugs/core.py` (+1 \u22121)\n- `tests/test_core.py` (+9)\n",
         "### Why\n> *In the model's words:* `slug()` split",
-        f"### Check it yourself\n```sh\n{FETCH}\npip install -e .\npython -m pytest\n```\n",
-        "- setup: `pip install -e .`: exit code 0, 8.2 s\n",
+        f"### Check it yourself\n```sh\n{FETCH}\npip install -e .\npython -m pytest   # 214 passed, 3 skipped\n```\n",
+        "<details><summary>Commands that were run</summary>\n\n",
+        "- set-up: `pip install -e .`: exit code 0, 8.2 s\n",
+        "- tests before: `python -m pytest`: 211 passed, 1 failed, 3 skipped, 6.4 s\n",
+        "- tests after, hand-in 1: verified (214 passed, 3 skipped, 6.4 s)\n",
         "  - `python -c \"from slugs import slug; print(slug('A  b'))\"`\n",
         "Something to change? Run `ci-agent run` again.\n",
-        "<sub>6 min · $0.06 of $3.00 · 30,900 tokens, 72 % cached · `gpt-5-mini` · sandbox: none · ci-agent 0.1.0</sub>\n",
+        "<sub>6 min 18 s · $0.06 of $3.00 · 30,900 tokens, 72 % cached · `gpt-5-mini` · sandbox: none · ci-agent 0.1.0</sub>\n",
     ]
     body = said(success())
     places = [body.find(part) for part in order]
@@ -65,7 +83,7 @@ def test_a_failure_starts_with_what_is_wrong() -> None:
     body = said(needs_human())
     assert body.startswith(
         "**Needs human.** 1 test newly broken by this change.\n\n"
-        "- `tests/test_core.py::test_unicode`: `assert 'a-?' == 'a-é'`\n\nRefs #12 · asked for by"
+        "- `tests/test_core.py::test_unicode`: `assert 'a-?' == 'a-é'`\n\nRefs #12 · reported by dana · started by Dana Novak\n"
     )
     assert "Closes" not in body
     assert "Verified" not in body
@@ -76,6 +94,107 @@ def test_a_limit_is_said_with_its_figure_and_the_tests_of_what_is_there() -> Non
         "**Needs human.** The limit of 50 model replies was reached before the work was handed in. "
         "Tests of what is here: 1 test fixed, none newly broken.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("author", "requester", "said"),
+    [
+        ("dana", "Robin <robin@example.org>", "Closes #12 · reported by dana · started by Robin\n"),
+        ("Dana Novak", "dana novak <dana@example.org>", "Closes #12 · asked for by dana novak\n"),
+        ("", "Robin", "Closes #12 · asked for by Robin\n"),
+        ("dana", "", "Closes #12 · asked for by dana\n"),
+        ("", "", "Closes #12\n"),
+        ("@all", "Robin", "Closes #12 · reported by `@all` · started by Robin\n"),
+    ],
+)
+def test_the_header_names_who_reported_and_who_started(author: str, requester: str, said: str) -> None:
+    events = told_with(success(), IssueRead, author=author)
+    assert text(
+        told_with(events, SessionStarted, requester=requester), fetch_hint="", feedback_hint=""
+    ).startswith(said)
+
+
+def test_a_hand_in_that_was_sent_back_is_told() -> None:
+    body = said(second_try())
+    assert "<summary>Commands that were run, 2 hand-ins</summary>" in body
+    assert (
+        "- tests after, hand-in 1: 1 newly broken (210 passed, 2 failed, 3 skipped, 6.4 s)\n"
+        "- tests after, hand-in 2: verified (214 passed, 3 skipped, 6.4 s)\n"
+    ) in body
+
+
+def test_tests_of_work_that_was_never_handed_in_are_not_called_a_hand_in() -> None:
+    body = said(limit())
+    assert "- tests after, of what was there at the end: verified (212 passed, 3 skipped, 6.4 s)\n" in body
+    assert "hand-in" not in body
+
+
+def test_another_command_after_than_before_is_named() -> None:
+    told = [
+        dataclasses.replace(fact, command="make check")
+        if isinstance(fact, TestsRan) and fact.moment == "after"
+        else fact
+        for fact in facts(success())
+    ]
+    assert "hand-in 1: verified (`make check`: 214 passed" in said(story(*told))
+
+
+def test_what_only_broke_nothing_is_not_called_verified() -> None:
+    body = said(added_only())
+    assert (
+        "\n\n**Nothing newly broken**; 2 tests added, 1 still failing. "
+        "No test that failed before passes now, so only the added ones speak for this change.\n"
+    ) in body
+    assert "erified" not in body
+    assert "fixed" not in body
+
+
+def test_without_a_failing_test_before_the_verdict_says_that_none_failed() -> None:
+    added = (Change("t::new", None, Result.PASSED),)
+    told = [
+        ran(Moment.BEFORE) if isinstance(fact, TestsRan) and fact.moment == "before" else fact
+        for fact in facts(told_with(success(), TestsCompared, fixed=(), added=added))
+    ]
+    assert (
+        "**Nothing newly broken**; 1 test added. No test failed before, so only the added one speaks for this change.\n"
+    ) in said(story(*told))
+
+
+@pytest.mark.parametrize(
+    ("added", "head"),
+    [
+        ((), "**Nothing newly broken.** "),
+        ((Change("t::new", None, Result.SKIPPED),), "**Nothing newly broken**; 1 test added. "),
+    ],
+)
+def test_without_an_added_test_that_passes_nothing_speaks_for_the_change(
+    added: tuple[Change, ...], head: str
+) -> None:
+    body = said(told_with(success(), TestsCompared, fixed=(), added=added))
+    assert (
+        f"{head}No test that failed before passes now, and none was added that passes: "
+        "the tests do not show what this change does.\n"
+    ) in body
+
+
+def test_where_the_run_before_did_not_end_nothing_is_compared() -> None:
+    reason = "No test fails. What failed before the change is not known: the tests did not end within 9 s."
+    told = [
+        dataclasses.replace(fact, problem="the tests did not end within 9 s")
+        if isinstance(fact, TestsRan) and fact.moment == "before"
+        else fact
+        for fact in facts(told_with(success(), TestsCompared, fixed=(), reason=reason))
+    ]
+    body = said(story(*told))
+    assert f"\n\n**Not compared.** {reason}\n" in body
+    assert "erified" not in body.partition("<details>")[0]
+
+
+def test_a_run_without_a_commit_of_its_own_claims_none() -> None:
+    assert title(unchanged()) == "Make slugs of any white space"
+    body = said(unchanged())
+    assert "> *In the model's words, from a run that changed nothing:* `slug()` split" in body
+    assert "- Nothing was changed in this run; the branch is as an earlier one left it.\n" in body
 
 
 def test_without_tests_nothing_is_called_verified() -> None:
@@ -119,6 +238,9 @@ def test_a_command_without_single_cases_is_told_as_a_whole() -> None:
     body = said(events)
     assert "**Verified.** The test command failed before and passes now." in body
     assert "| the command as a whole | failed (exit code 2) | passed |" in body
+    assert "make test   # passed\n" in said(told_with(events, TestsChosen, command="make test"))
+    body = said(told_with(events, TestsCompared, fixed=()))
+    assert "**Nothing newly broken.** The test command passes before and after, so it does not show" in body
 
 
 def test_long_lists_are_cut_and_say_how_much_is_missing() -> None:
@@ -177,6 +299,8 @@ def test_whatever_strangers_write_the_parts_of_the_text_stay_what_they_are(
     events = told_with(tell(), Submitted, summary=one, title=two)
     events = told_with(events, TestsRan, command=two, problem=one)
     events = told_with(events, SessionStarted, requester=one, model=two, title=one)
+    events = told_with(events, IssueRead, author=two)
+    events = told_with(events, TestsChosen, command=one)
     events = told_with(events, Committed, files=(FileChanged(one, 1, 1, two),))
     events = told_with(events, TestsCompared, fixed=(Change(one, Result.FAILED, Result.PASSED, two),))
     body = said(story(*facts(events), Warned(two), called(9, "bash", command=one)))

@@ -8,26 +8,38 @@ import pytest
 
 from ci_agent.journal import Fact
 from ci_agent.journal.events import (
+    CommandStarted,
     MergeRequestWritten,
     ModelRetried,
+    Moment,
     PlanItem,
     PlanUpdated,
     QuestionAsked,
     SessionEnded,
+    SetupRan,
 )
 from ci_agent.reporting.progress import progress_comment
-from tests.support.stories import ALL, facts, question, story, success, working
+from tests.support.stories import ALL, facts, question, ran, story, success, working
+
+DONE = "**Done: merge request 1**, branch `feat/ai-task-12`"
 
 
 @pytest.mark.parametrize(
     ("name", "first"),
     [
-        ("working", "**Working on it** · coding · 3 min 27 s · $0.05 of $3.00"),
+        ("working", "**Working on it** · coding · 3 min 45 s · $0.05 of $3.00"),
         (
             "success",
-            "**Done: merge request 1** · verified · 1 test fixed, none newly broken, 2 added · 6 min · $0.06",
+            f"{DONE} · verified · 1 test fixed, none newly broken, 2 added · 6 min 18 s · $0.06",
         ),
-        ("no_tests", "**Done: merge request 1** · not verified: no tests were found · 5 min 24 s · $0.06"),
+        (
+            "added_only",
+            f"{DONE} · no test newly broken, 2 added, 1 still failing · 6 min 9 s · $0.06",
+        ),
+        (
+            "no_tests",
+            f"{DONE} · not verified: no tests were found · 5 min 24 s · $0.06",
+        ),
         ("needs_human", "**Not solved.** After 3 rounds 1 test is newly broken."),
         ("question", "**A question before I go on** · waiting for Dana Novak · $0.05 of $3.00"),
         ("cancelled", "**Cancelled.** Interrupted by a signal (SIGINT)."),
@@ -64,6 +76,21 @@ def test_while_it_works_the_steps_stand_in_their_order() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("purpose", "said"),
+    [
+        ("set-up", "Now: set-up, `make deps`\n"),
+        ("tests before", "Now: tests before, `make deps`\n"),
+        ("tests asked", "Now: tests run for the model, `make deps`\n"),
+    ],
+)
+def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str) -> None:
+    told = [*facts(working()), CommandStarted(purpose, "make deps")]
+    assert progress_comment(story(*told)).endswith(said)
+    assert "make deps" not in progress_comment(story(*told, ran(Moment.BEFORE)))
+    assert "make deps" not in progress_comment(story(*told, SetupRan("make deps", 0, 1.0, False, "", "")))
+
+
 def test_a_model_that_does_not_answer_is_what_people_wait_for() -> None:
     said = progress_comment(story(*facts(working()), ModelRetried(3, "HTTP 429 (too many requests)", 20)))
     assert "Waiting for the model: HTTP 429 (too many requests) (attempt 3, next in 20 s)." in said
@@ -73,7 +100,9 @@ def test_what_failed_is_named_in_the_final_word() -> None:
     said = progress_comment(ALL["needs_human"]())
     assert "- `tests/test_core.py::test_unicode` (broken by this change): `assert 'a-?' == 'a-é'`" in said
     assert "- `tests/test_core.py::test_runs` (failed before, too): `assert 'a--b' == 'a-b'`" in said
-    assert "The work so far is kept: merge request 1 (a draft)" in said
+    assert (
+        "The work so far is kept: merge request 1 (a draft), branch `feat/ai-task-12`; 1 test newly" in said
+    )
 
 
 def test_a_question_has_its_choices_and_the_way_to_answer() -> None:
@@ -106,7 +135,7 @@ def test_only_an_address_of_the_web_becomes_a_link(url: str, said: str) -> None:
         dataclasses.replace(fact, number="34", url=url) if isinstance(fact, MergeRequestWritten) else fact
         for fact in facts(success())
     ]
-    assert progress_comment(story(*told)).startswith(f"**Done: {said}** · ")
+    assert progress_comment(story(*told)).startswith(f"**Done: {said}**, branch ")
 
 
 def test_the_models_words_can_do_nothing() -> None:

@@ -6,11 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci_agent.journal.events import ModelRetried, SessionStarted, TestsRan, ToolCalled, Verdict
+from ci_agent.journal.events import ModelRetried, Moment, SessionStarted, TestsRan, ToolCalled, Verdict
 from ci_agent.reporting.summary import Summary, argument
 from ci_agent.reporting.wording import duration, money, paid, spent, tokens
 from ci_agent.task import Ending, Status
-from tests.support.stories import ALL, answered, called, facts, replied, started, story, success, working
+from tests.support.stories import (
+    ALL,
+    answered,
+    called,
+    facts,
+    hand_in,
+    ran,
+    replied,
+    started,
+    story,
+    success,
+    verified,
+    working,
+)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -70,6 +83,18 @@ def test_the_current_tool_is_the_one_that_has_not_answered() -> None:
     calling = called(1, "bash", command="make")
     assert Summary.of(story(started(), calling)).tool == calling
     assert Summary.of(story(started(), calling, answered(1, "bash"))).tool is None
+
+
+def test_a_round_counts_as_a_hand_in_only_if_the_model_handed_in() -> None:
+    def rounds(name: str) -> list[tuple[int, bool]]:
+        return [(each.compared.round, each.handed_in) for each in Summary.of(ALL[name]()).rounds]
+
+    assert rounds("second_try") == [(1, True), (2, True)]
+    assert rounds("needs_human") == [(1, True), (2, True), (3, True)]
+    assert rounds("limit") == [(1, False)]
+    # A hand-in without any change is sent back untested; what is tested later was not handed in.
+    told = [*hand_in(1)[:3], answered(1, "submit", ok=False), replied(2), ran(Moment.AFTER), verified()]
+    assert [each.handed_in for each in Summary.of(story(*told)).rounds] == [False]
 
 
 def test_a_retry_is_over_when_the_model_answers() -> None:

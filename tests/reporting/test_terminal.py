@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
 from ci_agent.journal import encode
-from ci_agent.journal.events import QuestionAsked, Warned
+from ci_agent.journal.events import (
+    AgentStopped,
+    CommandStarted,
+    ModelReplied,
+    Moment,
+    QuestionAsked,
+    SessionEnded,
+    Warned,
+)
 from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
-from tests.support.stories import ALL, answered, question, story, success
+from ci_agent.task import Ending, Status
+from tests.support.stories import (
+    ALL,
+    answered,
+    facts,
+    question,
+    ran,
+    second_try,
+    started,
+    story,
+    success,
+    unchanged,
+)
 
 
 def logged(events: list) -> list[str]:  # type: ignore[type-arg]
@@ -27,9 +48,53 @@ def test_a_log_has_the_time_and_one_line_per_noteworthy_event() -> None:
         == "12:00:00 ci-agent 0.1.0: issue 12, slug() makes double dashes (gpt-5-mini, sandbox: none)"
     )
     assert "12:00:27 base main at 3f2c1aa; branch feat/ai-task-12 is new" in lines
-    assert "12:01:03 tests before: 211 passed, 1 failed, 3 skipped in 6.4 s" in lines
-    assert "12:01:30 step 1: read_file: slugs/core.py" in lines
-    assert lines[-1] == "12:06:00 == completed after 4 min 12 s: Handed in and verified."
+    assert "12:00:45 set-up: pip install -e ." in lines
+    assert "12:00:54 set-up: exit code 0 in 8.2 s" in lines
+    assert "12:01:21 tests before: 211 passed, 1 failed, 3 skipped in 6.4 s" in lines
+    assert "12:01:48 step 1: read_file: slugs/core.py" in lines
+    assert "12:05:33 commit 9b8e7d6, 2 files: Split slugs at runs of white space" in lines
+    assert "12:05:42 branch feat/ai-task-12 is in /home/dana/slugs" in lines
+    assert lines[-1] == "12:06:18 == completed after 4 min 12 s"
+
+
+def test_the_result_is_said_once_and_once_more_in_the_last_words() -> None:
+    lines = logged(success())
+    assert [line[9:] for line in lines if "1 test fixed" in line] == [
+        "round 1: 1 test fixed, none newly broken, 2 added."
+    ]
+    assert closing(success(), places={}).count("1 test fixed") == 1
+
+
+def test_how_the_agent_stopped_is_said_only_where_the_session_ends_otherwise() -> None:
+    stopped = AgentStopped(Ending.SUBMITTED, "1 test fixed.")
+    same = SessionEnded(Status.COMPLETED, Ending.SUBMITTED, "1 test fixed.", 0, 9)
+    other = SessionEnded(Status.FAILED, Ending.ENVIRONMENT, "The remote refused.", 1, 9)
+    assert logged(story(stopped, same)) == ["12:00:09 == completed after 9 s"]
+    assert logged(story(stopped, other)) == [
+        "12:00:09 the agent stopped: submitted, 1 test fixed.",
+        "12:00:09 == failed after 9 s",
+    ]
+
+
+def test_a_hand_in_that_is_sent_back_has_one_line() -> None:
+    lines = [line[9:] for line in logged(second_try()) if "round" in line or "submit" in line]
+    assert lines == [
+        "round 1: not accepted: 1 test newly broken, 1 failing as before.",
+        "round 2: 1 test fixed, none newly broken, 2 added.",
+    ]
+
+
+def test_tests_that_the_model_asked_for_are_called_that() -> None:
+    assert logged(story(CommandStarted("tests asked", "pytest"), ran(Moment.ASKED))) == [
+        "12:00:09 tests run for the model: 211 passed, 3 skipped in 6.4 s"
+    ]
+
+
+def test_a_run_without_a_commit_of_its_own_says_where_the_branch_stays() -> None:
+    lines = [line[9:] for line in logged(unchanged())]
+    assert "no new commit: the branch stays at 9b8e7d6" in lines
+    assert not any(line.startswith("commit") for line in lines)
+    assert "feat/ai-task-12 (9b8e7d6, as an earlier run left it)\n" in closing(unchanged(), places={})
 
 
 def test_what_a_tool_answered_is_left_out_unless_it_failed() -> None:
@@ -37,6 +102,8 @@ def test_what_a_tool_answered_is_left_out_unless_it_failed() -> None:
     assert logged(story(answered(1, "bash", "no\nsuch file", ok=False))) == [
         "12:00:00 step 1: bash failed: no such file"
     ]
+    named = "edit_file was not run: `path` is missing"
+    assert logged(story(answered(1, "edit_file", named, ok=False))) == [f"12:00:00 step 1: {named}"]
 
 
 def test_nothing_in_a_log_can_move_the_cursor_or_start_a_line() -> None:
@@ -67,7 +134,7 @@ def test_the_last_words_of_a_success() -> None:
         "  branch         feat/ai-task-12 (9b8e7d6)\n"
         "  merge request  1  /home/dana/.state/merge-requests/1.md\n"
         "  report         ci-agent-report/\n"
-        "  used           6 min, $0.06 of $3.00, 30,900 tokens, 72 % cached\n"
+        "  used           6 min 18 s, $0.06 of $3.00, 30,900 tokens, 72 % cached\n"
     )
 
 
@@ -76,6 +143,7 @@ def test_the_last_words_of_a_success() -> None:
     [
         ("working", "Not finished."),
         ("needs_human", "Not solved. After 3 rounds 1 test is newly broken."),
+        ("added_only", "Done: no test newly broken, 2 added, 1 still failing."),
         ("no_tests", "Done, not verified: no tests were found."),
         ("cancelled", "Cancelled. Interrupted by a signal (SIGINT)."),
         ("limit", "Stopped at a limit. The limit of 50 model replies was reached."),
@@ -85,6 +153,14 @@ def test_the_last_words_of_a_success() -> None:
 )
 def test_the_last_words_start_with_how_it_ended(name: str, first: str) -> None:
     assert closing(ALL[name](), places={}).split("\n")[0] == first
+
+
+def test_a_cost_that_is_not_known_is_explained() -> None:
+    told = [replace(fact, cost=None) if isinstance(fact, ModelReplied) else fact for fact in facts(success())]
+    assert "6 min 18 s, cost unknown: no price known for gpt-5-mini, 30,900 tokens" in closing(
+        story(*told), places={}
+    )
+    assert "price" not in closing(story(started()), places={})
 
 
 def test_a_questions_choices_are_among_the_last_words() -> None:

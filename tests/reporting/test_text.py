@@ -19,16 +19,22 @@ FRAGMENTS = [
     "\v", "\u2028", "\x85", "/merge", "/", "<script>", "<!-- ci-agent: x -->", "</details>", "&lt;", "[x](https://y.z)",
     "![](//e.x/?q)", "[", "]", "|", "- ", "* ", "1. ", "> ", "# ", "---", "===", "*", "_", "__init__", "$x$", "\\",
     "\u200b", "\u202e", "\u2066", "\U000e0041", "\x1b[31m", "\x1b]8;;http://x\x07", "\x00", "\ud800", "\t", "    code",
-    "a|b", "word", "é", ":", ",", "(", ")", '"', "'s", "A1-2", "fix ",
+    "a|b", "word", "é", ":", ",", "(", ")", '"', "'s", "A1-2", "fix ", "GH-7", "gl-7", "[issue:12]", "issues: ", "2>&1",
+    "1-7,sat#3", "@property", "dana@example.org", "checkout@v4", "{", "<", "no-close: ",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join) | st.text(max_size=60)
 
-# GitLab's default `issue_closing_pattern`, with the references it knows.
-REFERENCE = r"(?:[\w./-]*[#!&]\d+|https?://\S+)"
+# GitLab's default `issue_closing_pattern`, with the references it knows, and GitHub's as its documentation has it.
+REFERENCE = r"(?:[\w./-]*[#!&]\d+|https?://\S+|GL-\d+|\[issue:[\w./-]*\d+\])"
 GITLAB_CLOSES = re.compile(
     r"\b((?:[Cc]los(?:e[sd]?|ing)|\b[Ff]ix(?:e[sd]|ing)?|\b[Rr]esolv(?:e[sd]?|ing)|\b[Ii]mplement(?:s|ed|ing)?)"
     rf"(:?) +(?:(?:issues? +)?{REFERENCE}(?:(?: *,? +and +| *,? *)?)|([A-Z][A-Z0-9_]+-\d+))+)"
 )
+GITHUB_CLOSES = re.compile(
+    r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s*:?\s*(?:[\w./-]*#\d+|gh-\d+|https?://\S)", re.IGNORECASE
+)
+# What GitLab and GitHub take for a mention, but for what stands between backticks or sticks to other signs.
+MENTION = re.compile(r"(?:^|[\s(\[{<,;:])@\w")
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HARMLESS = {
     "blockquote_open", "blockquote_close", "paragraph_open", "paragraph_close", "inline", "text", "text_special",
@@ -131,8 +137,20 @@ def test_a_block_of_commands_is_one_block(text: str) -> None:
 
 
 @given(TEXTS)
-def test_plain_text_mentions_nobody_and_refers_to_nothing(text: str) -> None:
-    assert not re.search(r"@\w|[#!&]\d", re.sub(r"<[^<>]+://[^<>]+>", "", plain(text)))
+def test_plain_text_closes_nothing_and_mentions_nobody_outside_code(text: str) -> None:
+    assert not GITLAB_CLOSES.search(plain(text))
+    assert not GITHUB_CLOSES.search(plain(text))
+    assert not MENTION.search(re.sub(r"`[^`\n]+`", "`", plain(text)))
+
+
+@given(TEXTS)
+def test_plain_text_differs_from_what_was_written_by_quotes_and_the_blank_in_a_mention_only(
+    text: str,
+) -> None:
+    def bare(line: str) -> str:
+        return line.replace('"', "").replace("@ ", "@")
+
+    assert bare(plain(text)) == bare(clean(text))
 
 
 @pytest.mark.parametrize(
@@ -184,12 +202,51 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert len(quote("word " * 5000, limit=1000)) < 1100
 
 
-def test_plain_text_by_example() -> None:
-    assert plain("Fix @dana's #12, see https://x.y/1") == "Fix @ dana's # 12, see <https://x.y/1>"
-    assert plain("Fixes ABC-12; fix UTF-8") == 'Fixes "ABC-12"; fix UTF-8'
+@pytest.mark.parametrize(
+    "code_or_prose",
+    [
+        "Accept 1-7,sat#3 and mon#1-tue#2",
+        "fix 1-7,sat#3",
+        "run it with 2>&1 | tee log",
+        "read `@property` and `@pytest.mark.skip` once",
+        "write to dana@example.org, use actions/checkout@v4 and HEAD@{1}",
+        "select //a[1]/@href, $@ and x.@y",
+        "see #12, group/project!3 and https://example.org/issues/12",
+        "prefix #12, encloses #13, a fix for #14",
+        "Fix UTF-8, SHA-256, RFC-822 and CVE-2024-1",
+        "fix #define, #include and &amp;",
+        '"@dana" in quotes',
+    ],
+)
+def test_plain_text_that_no_platform_acts_on_stays_as_it_is(code_or_prose: str) -> None:
+    assert plain(code_or_prose) == code_or_prose
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Closes #12", 'Closes "#12"'),
+        ("fixes: #1, #2 and #3", 'fixes: "#1", #2 and #3'),
+        ("Resolves\n#12", 'Resolves\n"#12"'),
+        ("implementing issue group/project#3.", 'implementing issue "group/project#3".'),
+        ("implement C#7's", 'implement "C#7"\'s'),  # to GitLab issue 7 of the project C
+        ("Closes #1fix #2", 'Closes "#1fix" #2'),  # a quote before `fix` would make it a word
+        ("no-close: #12", 'no-close: "#12"'),
+        ("fix (#12)", 'fix ("#12")'),
+        ("`Closes #12`", '`Closes "#12"`'),
+        ("Close https://x.y/i/1.", 'Close "https://x.y/i/1".'),
+        ("Fixes ABC-12, fixed gh-3", 'Fixes "ABC-12", fixed "gh-3"'),
+        ("closes [issue:12]", 'closes ["issue:12"]'),
+        ("ask @dana (or @eve,@bob)", "ask @ dana (or @ eve,@ bob)"),
+        ("@all: look", "@ all: look"),
+    ],
+)
+def test_plain_text_that_a_platform_would_act_on_is_broken_up(written: str, said: str) -> None:
+    assert plain(written) == said
 
 
 def test_a_very_long_word_takes_no_longer_than_its_length_asks() -> None:
     # With a pattern that looks back over the word at each character this would take minutes.
     assert len(quote("fix" * 100_000 + "@" * 100_000, limit=1_000_000)) > 1000
     assert one_line("a" + " " * 200_000 + "b" + "\x1b[" * 100_000, 10) == "a…"
+    assert len(plain("fix" + " " * 200_000 + "issue" + "a/" * 200_000)) > 1000

@@ -7,6 +7,7 @@ a function that makes slugs. Each takes the facts of the one before it and goes 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ci_agent.journal import Event, Fact
@@ -14,6 +15,7 @@ from ci_agent.journal.events import (
     AgentStopped,
     Case,
     Change,
+    CommandStarted,
     CommentWritten,
     Committed,
     FileChanged,
@@ -37,6 +39,7 @@ from ci_agent.journal.events import (
     ToolAnswered,
     ToolCalled,
     Verdict,
+    Warned,
     WorkspaceReady,
 )
 from ci_agent.task import Ending, Limits, Status, Usage
@@ -124,9 +127,17 @@ def ran(
     )
 
 
-def replied(step: int, cost: float | None = 0.01) -> ModelReplied:
+def measured(
+    moment: Moment, bad: dict[str, str] | None = None, *, passed: int = 211, extra: tuple[Case, ...] = ()
+) -> list[Fact]:
+    """The tests as the harness runs them: said first, then done."""
+    after = ran(moment, bad, passed=passed, extra=extra)
+    return [CommandStarted(f"tests {moment}", after.command), after]
+
+
+def replied(step: int, cost: float | None = 0.01, words: str = "") -> ModelReplied:
     usage = Usage(prompt=5_000, cached=4_300 if step > 1 else 0, completion=150, reasoning=60)
-    message = {"role": "assistant", "content": ""}
+    message = {"role": "assistant", "content": words}
     return ModelReplied(step, "gpt-5-mini", message, "tool_calls", usage, cost, 2.5)
 
 
@@ -164,11 +175,12 @@ def working() -> list[Event]:
         IssueRead("12", "slug() makes double dashes", "dana", "/home/dana/.state/issues/12.md", 2),
         WorkspaceReady("main", BASE, BRANCH, BASE, False, "/tmp/work/12"),
         StatusChanged(Status.ANALYZING),
+        CommandStarted("set-up", "pip install -e ."),
         SetupRan("pip install -e .", 0, 8.2, False, "setup.log", "Successfully installed slugs"),
         TestsChosen("python -m pytest", "pytest", "pyproject.toml has [tool.pytest.ini_options]"),
-        ran(Moment.BEFORE, OLD_FAILURE),
+        *measured(Moment.BEFORE, OLD_FAILURE),
         StatusChanged(Status.CODING),
-        replied(1),
+        replied(1, words="Let me see.\nI'll read `slug` and its tests first."),
         called(1, "read_file", path="slugs/core.py"),
         answered(1, "read_file", "def slug(text): ..."),
         replied(2),
@@ -176,7 +188,7 @@ def working() -> list[Event]:
         answered(2, "read_file", "def test_runs(): ..."),
         replied(3),
         called(3, "bash", command="python -c \"from slugs import slug; print(slug('A  b'))\""),
-        answered(3, "bash", "a--b"),
+        answered(3, "bash", "a--b\n[exit 0, 0.1s]"),
         replied(4),
         called(4, "update_plan", items=["…"]),
         plan(1),
@@ -186,18 +198,24 @@ def working() -> list[Event]:
     )
 
 
-def handed_in() -> list[Fact]:
+def hand_in(step: int) -> list[Fact]:
+    """The model hands in; the call is answered only when the work is sent back."""
+    title = "Split slugs at runs of white space"
     return [
-        *facts(working()),
-        answered(5, "edit_file"),
-        plan(3),
-        replied(6),
-        called(6, "submit", title="Split slugs at runs of white space", summary=SUMMARY),
-        answered(6, "submit"),
-        Submitted("Split slugs at runs of white space", SUMMARY),
-        AgentStopped(Ending.SUBMITTED, ""),
+        replied(step),
+        called(step, "submit", title=title, summary=SUMMARY),
+        Submitted(title, SUMMARY),
         StatusChanged(Status.TESTING),
     ]
+
+
+def handed_in() -> list[Fact]:
+    return [*facts(working()), answered(5, "edit_file"), plan(3), *hand_in(6)]
+
+
+def sent_back(step: int) -> list[Fact]:
+    """What follows on a round that was not accepted and was not the last."""
+    return [StatusChanged(Status.CODING), answered(step, "submit", "Not accepted.", ok=False)]
 
 
 def delivered(*, draft: bool, title: str = "Split slugs at runs of white space") -> list[Fact]:
@@ -213,50 +231,110 @@ def ended(status: Status, ending: Ending, sentence: str, exit_code: int) -> list
     return [StatusChanged(status), SessionEnded(status, ending, sentence, exit_code, 252.0)]
 
 
+def verified(round: int = 1) -> TestsCompared:  # noqa: A002 - the event's own word
+    return TestsCompared(
+        round=round,
+        verdict=Verdict.VERIFIED,
+        reason="1 test fixed, none newly broken, 2 added.",
+        fixed=(FIXED,),
+        added=tuple(Change(case.id, None, case.result) for case in ADDED),
+        still_passing=211,
+        still_skipped=3,
+    )
+
+
+def broken(round: int) -> TestsCompared:  # noqa: A002 - the event's own word
+    old, new = "assert 'a--b' == 'a-b'", "assert 'a-?' == 'a-é'"
+    return TestsCompared(
+        round=round,
+        verdict=Verdict.BROKEN,
+        reason="1 test newly broken, 1 failing as before.",
+        newly_broken=(Change("tests/test_core.py::test_unicode", Result.PASSED, Result.FAILED, new),),
+        still_failing=(Change("tests/test_core.py::test_runs", Result.FAILED, Result.FAILED, old),),
+        still_passing=210,
+        still_skipped=3,
+    )
+
+
+def broken_round(round: int) -> list[Fact]:  # noqa: A002 - the event's own word
+    bad = OLD_FAILURE | {"tests/test_core.py::test_unicode": "assert 'a-?' == 'a-é'"}
+    return [*measured(Moment.AFTER, bad, passed=210), broken(round)]
+
+
 def success() -> list[Event]:
     """One test fixed, two added, none broken."""
     return story(
         *handed_in(),
-        ran(Moment.AFTER, passed=214, extra=ADDED),
+        *measured(Moment.AFTER, passed=214, extra=ADDED),
+        verified(),
+        AgentStopped(Ending.SUBMITTED, verified().reason),
+        *delivered(draft=False),
+        CommentWritten("/home/dana/.state/issues/12.md#1", "progress", False),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, verified().reason, 0),
+    )
+
+
+def second_try() -> list[Event]:
+    """The first hand-in broke a test, the second holds."""
+    return story(
+        *handed_in(),
+        *broken_round(1),
+        *sent_back(6),
+        *hand_in(7),
+        *measured(Moment.AFTER, passed=214, extra=ADDED),
+        verified(2),
+        AgentStopped(Ending.SUBMITTED, verified().reason),
+        *delivered(draft=False),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, verified().reason, 0),
+    )
+
+
+def added_only() -> list[Event]:
+    """What failed before still fails, and two tests of the model's own pass."""
+    reason = "No test newly broken, 2 added, 1 failing as before."
+    return story(
+        *handed_in(),
+        *measured(Moment.AFTER, OLD_FAILURE, passed=213, extra=ADDED),
         TestsCompared(
             round=1,
             verdict=Verdict.VERIFIED,
-            reason="the tests ran to their end and nothing is newly broken",
-            fixed=(FIXED,),
+            reason=reason,
+            still_failing=(replace(FIXED, after=Result.FAILED),),
             added=tuple(Change(case.id, None, case.result) for case in ADDED),
             still_passing=211,
             still_skipped=3,
         ),
+        AgentStopped(Ending.SUBMITTED, reason),
         *delivered(draft=False),
-        CommentWritten("/home/dana/.state/issues/12.md#1", "progress", False),
-        *ended(Status.COMPLETED, Ending.SUBMITTED, "Handed in and verified.", 0),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, reason, 0),
+    )
+
+
+def unchanged() -> list[Event]:
+    """Goes on with an earlier run's branch and hands it in as it is."""
+    told = facts(success())
+    warned = Warned("Nothing was changed in this run; the branch is as an earlier one left it.")
+    at = next(number for number, fact in enumerate(told) if isinstance(fact, Committed))
+    return story(
+        *told[:at],
+        warned,
+        Committed(HEAD, TREE, "Make slugs of any white space", FILES, made=False),
+        *told[at + 1 :],
     )
 
 
 def needs_human() -> list[Event]:
     """Handed in three times, and a test that passed before still fails."""
-    broken = {"tests/test_core.py::test_unicode": "assert 'a-?' == 'a-é'"}
     return story(
         *handed_in(),
-        ran(Moment.AFTER, OLD_FAILURE | broken, passed=210),
-        TestsCompared(
-            round=3,
-            verdict=Verdict.BROKEN,
-            reason="1 test that passed before fails now",
-            newly_broken=(
-                Change(
-                    "tests/test_core.py::test_unicode", Result.PASSED, Result.FAILED, "assert 'a-?' == 'a-é'"
-                ),
-            ),
-            still_failing=(
-                Change(
-                    "tests/test_core.py::test_runs", Result.FAILED, Result.FAILED, "assert 'a--b' == 'a-b'"
-                ),
-            ),
-            still_passing=210,
-            still_skipped=3,
-        ),
-        AgentStopped(Ending.UNVERIFIED, ""),
+        *broken_round(1),
+        *sent_back(6),
+        *hand_in(7),
+        *broken_round(2),
+        *sent_back(7),
+        *hand_in(8),
+        *broken_round(3),
+        AgentStopped(Ending.UNVERIFIED, broken(3).reason),
         *delivered(draft=True),
         *ended(Status.FAILED, Ending.UNVERIFIED, "After 3 rounds 1 test is newly broken.", 1),
     )
@@ -264,11 +342,16 @@ def needs_human() -> list[Event]:
 
 def no_tests() -> list[Event]:
     """A repository without any test."""
-    told = [fact for fact in handed_in() if not isinstance(fact, TestsRan | TestsChosen)]
+    told = [
+        TestsChosen("", "", "no test command is set and none was recognised")
+        if isinstance(fact, TestsChosen)
+        else fact
+        for fact in handed_in()
+        if not isinstance(fact, TestsRan) and fact != CommandStarted("tests before", "python -m pytest")
+    ]
     return story(
-        *told[:5],
-        TestsChosen("", "", "no test command is set and none was recognised"),
-        *told[5:],
+        *told,
+        AgentStopped(Ending.SUBMITTED, ""),
         *delivered(draft=False),
         *ended(Status.COMPLETED, Ending.SUBMITTED, "Handed in; there were no tests to check it with.", 0),
     )
@@ -280,7 +363,6 @@ def question() -> list[Event]:
         *facts(working())[:-1],
         called(5, "ask_user", question="Should tabs count as white space?"),
         QuestionAsked("Should tabs count as white space?", ("Yes, any white space", "No, blanks only")),
-        answered(5, "ask_user"),
         AgentStopped(Ending.NEEDS_INPUT, ""),
         *ended(Status.SUSPENDED, Ending.NEEDS_INPUT, "Waiting for an answer.", 5),
     )
@@ -300,17 +382,10 @@ def limit() -> list[Event]:
     return story(
         *facts(working()),
         answered(5, "edit_file"),
-        AgentStopped(Ending.LIMIT_STEPS, ""),
         StatusChanged(Status.TESTING),
-        ran(Moment.AFTER, passed=212),
-        TestsCompared(
-            round=1,
-            verdict=Verdict.VERIFIED,
-            reason="the tests ran to their end and nothing is newly broken",
-            fixed=(FIXED,),
-            still_passing=211,
-            still_skipped=3,
-        ),
+        *measured(Moment.AFTER, passed=212),
+        replace(verified(), added=(), reason="1 test fixed, none newly broken."),
+        AgentStopped(Ending.LIMIT_STEPS, ""),
         *delivered(draft=True, title="Address issue 12: slug() makes double dashes"),
         *ended(Status.FAILED, Ending.LIMIT_STEPS, "The limit of 50 model replies was reached.", 4),
     )
@@ -330,6 +405,9 @@ def no_change() -> list[Event]:
 ALL = {
     "working": working,
     "success": success,
+    "second_try": second_try,
+    "added_only": added_only,
+    "unchanged": unchanged,
     "needs_human": needs_human,
     "no_tests": no_tests,
     "question": question,

@@ -67,7 +67,7 @@ def test_long_output_shows_both_ends_and_can_be_paged_where_the_answer_says(do: 
     assert "\n99999\n100000\n[exit 0, " in answer.text
     assert answer.output == "1.txt"
     assert (world.outputs / answer.output).read_text().count("\n") == 100_000
-    path = answer.text.partition("whole output: ")[2].partition(" ")[0]
+    path = answer.text.partition("whole output: ")[2].partition(" (look at parts with read_file)")[0]
     page = do("read_file", path=path, start=50_000, end=50_001)
     assert page.text.startswith("50000\t50000\n50001\t50001\n")
     assert without_seconds(do("bash", command=f'wc -l < "{path}"').text) == "100000\n[exit 0]"

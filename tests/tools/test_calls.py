@@ -109,8 +109,13 @@ def test_what_was_bent_is_said(world: World) -> None:
         "done",
         "[`file_path` was taken as `path`]",
         "[`count` was set to 10, the nearest it can be]",
-        '[not known and left out: "colour"]',
+        "[`colour` is not an argument of probe and was left out]",
     ]
+
+
+def test_several_arguments_that_are_not_known_are_told_together(world: World) -> None:
+    _, answer = probe('{"path": "a", "file": "b", "a\\n`": 1}', world)
+    assert answer.text == "done\n[`file`, `a\\n`` are not arguments of probe and were left out]"
 
 
 def test_half_a_character_becomes_a_replacement_mark(world: World) -> None:
@@ -156,7 +161,9 @@ def test_a_wrong_call_is_not_run_and_says_how_to_call(text: str, said: str, worl
 
 def test_all_faults_are_named_at_once(world: World) -> None:
     _, answer = probe('{"count": [], "all": {}, "pth": "a"}', world)
-    assert all(name in answer.text for name in ("`path` is missing", "`count` is", "`all` is", '"pth"'))
+    assert all(
+        name in answer.text for name in ("`path` is missing", "`count` is", "`all` is", "`pth` is not")
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,13 +173,16 @@ def test_all_faults_are_named_at_once(world: World) -> None:
 def test_an_unknown_tool_gets_the_nearest_and_the_list(name: str, near: str, do: Do) -> None:
     answer = do(name)
     assert not answer.ok
-    assert f"Did you mean {near}? A right call: {near} {{" in answer.text
-    assert answer.text.endswith("update_plan, run_tests, ask_user, submit.")
+    lines = answer.text.split("\n")
+    assert lines[0] == f'There is no tool "{name}". Did you mean {near}?'
+    assert lines[1].startswith(f"A right call: {near} {{")
+    assert lines[2].startswith("The tools are: bash, ")
+    assert lines[2].endswith("update_plan, run_tests, ask_user, submit.")
 
 
 def test_an_unknown_tool_like_no_other_gets_the_list(do: Do) -> None:
     assert do("\ud800").text == (
-        'There is no tool "\ufffd". The tools are: '
+        'There is no tool "\ufffd".\nThe tools are: '
         "bash, read_file, write_file, edit_file, search, update_plan, run_tests, ask_user, submit."
     )
 
@@ -188,7 +198,7 @@ def test_what_the_system_or_the_tool_says_against_a_call_is_its_answer(world: Wo
         call("probe", '{"path": "disk"}', [Failing()], world).text == "probe failed: No space left on device"
     )
     assert call("probe", '{"path": "x", "y": 1}', [Failing()], world) == Answer(
-        'Not like this.\n[not known and left out: "y"]', ok=False
+        "Not like this.\n[`y` is not an argument of probe and was left out]", ok=False
     )
 
 

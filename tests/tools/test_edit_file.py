@@ -69,10 +69,16 @@ def test_the_answer_shows_the_lines_around_the_change(do: Do, world: World) -> N
 
 def test_of_a_long_change_both_ends_are_shown(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("start\nmiddle\nend\n")
-    text = do("edit_file", path="a.txt", old="middle\n", new="new\n" * 300).text
-    assert text.startswith("edited a.txt at line 2\n1\tstart\n2\tnew\n")
-    assert text.endswith("…\n301\tnew\n302\tend")
-    assert text.count("\n") < 60
+    text = do("edit_file", path="a.txt", old="middle\n", new="new\n" * 13).text
+    assert text == (
+        "edited a.txt at line 2\n1\tstart\n2\tnew\n3\tnew\n4\tnew\n…\n12\tnew\n13\tnew\n14\tnew\n15\tend"
+    )
+
+
+def test_a_change_of_twelve_lines_is_shown_whole(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("start\nmiddle\nend\n")
+    lines = do("edit_file", path="a.txt", old="middle", new="\n".join("abcdefghijkl")).text.split("\n")
+    assert [line.partition("\t")[2] for line in lines[1:]] == ["start", *"abcdefghijkl", "end"]
 
 
 def test_several_occurrences_are_told_by_line_and_nothing_is_changed(do: Do, world: World) -> None:

@@ -20,15 +20,15 @@ from tests.tools.conftest import Do, world_in
     [
         ({}, "1\tone\n2\ttwo\n3\tthree"),
         ({"start": 2}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
-        ({"start": 1, "end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3; go on with start=3]"),
+        ({"start": 1, "end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3]"),
         ({"start": 0, "end": 99}, "1\tone\n2\ttwo\n3\tthree\n[`start` was set to 1, the nearest it can be]"),
         ({"start": 9}, "3\tthree\n[lines 3 to 3 of 3]"),
-        ({"start": 2, "end": 1}, "2\ttwo\n[lines 2 to 2 of 3; go on with start=3]"),
+        ({"start": 2, "end": 1}, "2\ttwo\n[lines 2 to 2 of 3]"),
         ({"start": 2, "end": -1}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
     ],
 )
 @pytest.mark.parametrize("end", ["", "\n"])
-def test_a_window_is_clamped_and_says_where_to_go_on(
+def test_a_window_is_clamped_and_says_where_to_go_on_if_more_was_asked_for(
     window: dict[str, int], text: str, end: str, do: Do, world: World
 ) -> None:
     (world.root / "a.txt").write_text("one\ntwo\nthree" + end)
@@ -40,13 +40,22 @@ def test_at_most_four_hundred_lines_are_shown(do: Do, world: World) -> None:
     lines = do("read_file", path="a.txt").text.split("\n")
     assert lines[-1] == "[lines 1 to 400 of 1,000; go on with start=401]"
     assert len(lines) == 401
+    asked = do("read_file", path="a.txt", start=2, end=500).text
+    assert asked.endswith("\n[lines 2 to 401 of 1,000; go on with start=402]")
 
 
 def test_at_most_sixteen_thousand_characters_are_shown(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text(("x" * 999 + "\n") * 100)
     text = do("read_file", path="a.txt").text
     assert len(text) < 16_100
-    assert text.endswith("[lines 1 to 15 of 100; go on with start=16]")
+    assert text.endswith("\n[cut at 16,000 characters: lines 1 to 15 of 100; go on with start=16]")
+    asked = do("read_file", path="a.txt", start=50, end=99).text
+    assert asked.endswith("\n[cut at 16,000 characters: lines 50 to 64 of 100; go on with start=65]")
+    assert do("read_file", path="a.txt", start=50, end=60).text.endswith("\n[lines 50 to 60 of 100]")
+
+
+def test_both_limits_are_in_the_description() -> None:
+    assert "at most 400 lines or 16,000 characters" in ReadFile.description
 
 
 def test_a_very_long_line_is_cut(do: Do, world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def fill(root: Path) -> None:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
+
+
+def ignore_what_is_tracked(world: World) -> None:
+    """Files that git tracks and an ignore rule matches, by folder and by name; one of the name that is not tracked."""
+    for name in ("x.egg-info/PKG-INFO", "kept.log", "left.log"):
+        (world.root / name).parent.mkdir(exist_ok=True)
+        (world.root / name).write_text("first\nName: slug\nslug again\n")
+    subprocess.run(["git", "add", "x.egg-info", "kept.log", "a.py"], cwd=world.root, check=True)
+    with (world.root / ".git/info/exclude").open("a") as exclude:
+        exclude.write("*.egg-info/\n*.log\n")
 
 
 def grep_only(folder: Path, monkeypatch: pytest.MonkeyPatch, programs: list[str]) -> World:
@@ -92,6 +103,48 @@ def test_git_grep_alone_finds_the_same(
 ) -> None:
     world = grep_only(tmp_path, monkeypatch, ["git"])
     fill(world.root)
+    assert _search(world, **arguments).text.split("\n") == lines
+
+
+_TRACKED = [
+    (
+        {"pattern": "slug", "path": "."},
+        [
+            ".hidden/h.py:1:slug = 'h'",
+            "a.py:1:slug = 'a'",
+            "b.py:1:slug = 'b'",
+            "kept.log:2:Name: slug",
+            "kept.log:3:slug again",
+            "naïve name.py:1:slug = 'ï'",
+            "src/app.py:4:def slug(text):",
+            "src/web/app.ts:1:const slug = 1;",
+            "x.egg-info/PKG-INFO:2:Name: slug",
+            "x.egg-info/PKG-INFO:3:slug again",
+        ],
+    ),
+    ({"pattern": "^Name", "path": "x.egg-info"}, ["x.egg-info/PKG-INFO:2:Name: slug"]),
+    ({"pattern": "^Name", "path": "x.egg-info/PKG-INFO"}, ["x.egg-info/PKG-INFO:2:Name: slug"]),
+    ({"pattern": "^Name", "glob": "PKG-*"}, ["x.egg-info/PKG-INFO:2:Name: slug"]),
+    ({"pattern": "nowhere"}, ["[no matches]"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "lines"), _TRACKED)
+def test_a_tracked_file_is_found_although_an_ignore_rule_matches_it(
+    arguments: dict[str, object], lines: list[str], do: Do, world: World
+) -> None:
+    fill(world.root)
+    ignore_what_is_tracked(world)
+    assert do("search", **arguments).text.split("\n") == lines
+
+
+@pytest.mark.parametrize(("arguments", "lines"), _TRACKED)
+def test_git_grep_alone_finds_it_too(
+    arguments: dict[str, object], lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = grep_only(tmp_path, monkeypatch, ["git"])
+    fill(world.root)
+    ignore_what_is_tracked(world)
     assert _search(world, **arguments).text.split("\n") == lines
 
 

@@ -85,7 +85,8 @@ def test_what_is_left_out_is_counted_in_bytes(tmp_path: Path) -> None:
     (tmp_path / "7.txt").write_text("é" * 100)
     text, shortened = excerpt(tmp_path / "7.txt", 20)
     assert shortened
-    assert text == "é" * 10 + "\n[… 160 bytes left out; whole output: $AGENT_OUTPUTS/7.txt …]\n" + "é" * 10
+    where = "whole output: $AGENT_OUTPUTS/7.txt (look at parts with read_file)"
+    assert text == "é" * 10 + f"\n[… 160 bytes left out; {where} …]\n" + "é" * 10
 
 
 def test_a_big_file_is_shown_by_its_ends(tmp_path: Path) -> None:

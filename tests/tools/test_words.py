@@ -38,8 +38,8 @@ def test_a_plan_is_taken_in_the_shapes_models_write(steps: Any, plan: list[tuple
     assert answer.plan == tuple(PlanItem(text, done) for text, done in plan)
 
 
-def test_a_plan_is_answered_with_itself(do: Do) -> None:
-    assert do("update_plan", steps=[{"step": "a", "done": True}, "b"]).text == "[x] a\n[ ] b"
+def test_a_plan_is_not_repeated_to_the_model(do: Do) -> None:
+    assert do("update_plan", steps=[{"step": "a", "done": True}, "b"]).text == "Plan shown."
 
 
 @pytest.mark.parametrize("steps", [[], [3], [{}], [{"step": " "}], [{"step": 1}], ["x"] * 21, [["a"]]])

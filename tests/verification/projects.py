@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ci_agent.journal.events import Moment, TestsChosen, TestsRan
 from ci_agent.sandbox import Sandbox
@@ -36,10 +37,10 @@ def run(tmp_path: Path, root: Path, chosen: TestsChosen | str = "", **options: o
     """Run the tests of `root`: those detected, those of a command line, or those chosen."""
     if not isinstance(chosen, TestsChosen):
         chosen = choose(root, chosen, sandbox(tmp_path))
-    arguments: dict[str, object] = {"moment": Moment.BEFORE, "timeout": 60.0, **options}
+    arguments: dict[str, Any] = {"moment": Moment.BEFORE, "timeout": 60.0, **options}
     return run_tests(
         chosen, root=root, tree="t" * 40, sandbox=sandbox(tmp_path), logs=tmp_path / "logs", **arguments
-    )  # type: ignore[arg-type]
+    )
 
 
 def results(ran: TestsRan) -> dict[str, str]:

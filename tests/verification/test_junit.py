@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from contextlib import suppress
 from pathlib import Path
@@ -88,13 +89,23 @@ def test_details_hold_the_trace_and_what_the_failing_test_printed_without_empty_
         <system-out>--------- Captured Log ---------
 
 --------- Captured Out ---------
-hello</system-out><system-err>--------- Captured Err ---------
+hello
+--------- Captured Err ---------
+
+</system-out><system-err>--------- Captured Err ---------
 </system-err></testcase>""",
     )
     assert case.message == "assert 1 == 2"
-    assert case.details.startswith("trace")
-    assert "hello" in case.details
-    assert "Captured Err" not in case.details
+    assert case.details == "trace\n--------- Captured Out ---------\nhello"
+
+
+def test_a_file_that_could_not_be_collected_tells_why_in_its_message(tmp_path: Path) -> None:
+    case = one(
+        tmp_path,
+        """<testcase name="tests.test_a"><error message="collection failure">ImportError while importing
+E   ModuleNotFoundError: No module named 'x'</error></testcase>""",
+    )
+    assert case.message == "ModuleNotFoundError: No module named 'x'"
 
 
 def test_a_passing_case_keeps_no_output(tmp_path: Path) -> None:
@@ -108,12 +119,28 @@ def test_a_message_is_taken_from_the_text_where_there_is_none_and_is_cut(tmp_pat
     assert len(case.message) == junit.LONGEST_MESSAGE
 
 
-def test_long_details_are_cut_to_head_and_tail(tmp_path: Path) -> None:
-    lines = "\n".join(f"line {number}" for number in range(100_000))
-    details = one(tmp_path, f'<testcase name="a"><failure>{lines}</failure></testcase>').details
+@pytest.mark.parametrize("count", [1_000, 4_000, 100_000])
+def test_long_details_are_cut_to_whole_lines_of_head_and_tail_and_what_is_missing_is_counted(
+    tmp_path: Path, count: int
+) -> None:
+    text = "\n".join(f"line {number}" for number in range(count))
+    details = one(tmp_path, f'<testcase name="a"><failure>{text}</failure></testcase>').details
     assert len(details) <= junit.LONGEST_DETAILS
     assert details.startswith("line 0\n")
-    assert details.endswith("line 99999")
+    assert details.endswith(f"\nline {count - 1}")
+    [mark] = [line for line in details.splitlines() if not re.fullmatch(r"line \d+", line)]
+    assert mark == f"… {count - details.count('line '):,} lines left out …"
+
+
+def test_details_of_one_endless_line_are_cut_as_well(tmp_path: Path) -> None:
+    details = one(tmp_path, f'<testcase name="a"><failure>{"x" * 100_000}</failure></testcase>').details
+    assert 500 < len(details) <= junit.LONGEST_DETAILS
+
+
+def test_messages_and_details_are_told_as_the_caller_wants_them_shown(tmp_path: Path) -> None:
+    text = '<r><testcase name="/w/a"><failure message="no /w/x">in /w/y</failure></testcase></r>'
+    (case,) = read([report(tmp_path, text)], lambda text: text.replace("/w/", ""))
+    assert (case.id, case.message, case.details) == ("/w/a", "no x", "in y")
 
 
 def test_a_test_and_its_fixture_that_both_fail_are_one_case(tmp_path: Path) -> None:

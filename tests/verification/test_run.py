@@ -9,7 +9,7 @@ import pytest
 
 from ci_agent.errors import ConfigError
 from ci_agent.journal.events import Moment, Result, TestsChosen
-from ci_agent.verification import compare, run_setup
+from ci_agent.verification import choose, compare, run_setup, run_tests
 from tests.verification.projects import project, results, run, sandbox
 
 MIXED = {
@@ -58,6 +58,59 @@ def test_pytest_runs_of_several_tox_environments_are_all_told(tmp_path: Path) ->
     each = "TOX_ENV_NAME={} .venv/bin/python -m pytest -q; "
     ran = run(tmp_path, root, each.format("py311") + each.format("py312") + "exit 1")
     assert results(ran) == {"test_a.py::test_a": "passed", "test_a.py::test_a#2": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("command", "plain"),
+    [
+        (".venv/bin/python -m pytest", True),
+        ("TOX_ENV_NAME=py311 .venv/bin/python -m pytest", False),
+        ("make test", False),
+    ],
+)
+def test_the_report_has_a_plain_name_where_no_tox_can_be_at_work(
+    tmp_path: Path, command: str, plain: bool
+) -> None:
+    root = project(tmp_path, {**GREEN, "Makefile": "test:\n\t@.venv/bin/python -m pytest\n"})
+    ran = run(tmp_path, root, command)
+    assert results(ran) == {"test_a.py::test_a": "passed"}
+    assert ("/pytest.xml" in (tmp_path / "logs" / ran.log).read_text()) == plain
+
+
+def test_paths_in_the_workspace_are_told_relative_to_it_and_the_log_stays_as_it_is(tmp_path: Path) -> None:
+    text = """import os, pytest
+def test_a(): assert 0, f"no {os.environ['PWD']}/data/x.txt and {os.getcwd()}/y.txt, /etc/z.txt"
+"""
+    real = project(tmp_path, {"test_a.py": text, "conftest.py": "print(__file__)\n"})
+    (tmp_path / "link").symlink_to(tmp_path)
+    root = tmp_path / "link" / "project"
+    ran = run(
+        tmp_path, root, f"echo {real}/one {root}/two; cd {root} && .venv/bin/python -m pytest -q; exit 1"
+    )
+    [case] = ran.cases
+    said = "no data/x.txt and y.txt, /etc/z.txt"
+    assert said in case.message
+    assert said in case.details
+    assert ran.tail.startswith("one two\n")
+    log = (tmp_path / "logs" / ran.log).read_text()
+    assert f"{real}/one {root}/two\n" in log
+    setup = run_setup(f"echo {root}/three", root, sandbox(tmp_path), tmp_path / "logs", 60)
+    assert setup.tail == "three"
+
+
+def test_an_environment_of_the_project_is_used_whether_it_is_active_or_named(tmp_path: Path) -> None:
+    root = project(tmp_path, {"test_a.py": "import pytest\ndef test_a(): pass\n"})
+    wrapper = root / ".venv" / "bin" / "python"
+    wrapper.write_text(wrapper.read_text().replace("exec", "echo by the environment\nexec", 1))
+    active = sandbox(tmp_path)
+    active.activate(root / ".venv")
+    assert choose(root, "", active).command == choose(root, "", sandbox(tmp_path)).command
+    for chosen in (choose(root, "", active), choose(root, "python -m pytest", active)):
+        ran = run_tests(
+            chosen, Moment.BEFORE, root=root, tree="t", sandbox=active, logs=tmp_path / "logs", timeout=60
+        )
+        assert results(ran) == {"test_a.py::test_a": "passed"}
+        assert ran.tail.startswith("by the environment\n")
 
 
 def test_a_run_leaves_no_report_in_the_workspace(tmp_path: Path) -> None:
@@ -166,8 +219,15 @@ def test_a_command_of_several_lines_is_one_case_of_a_readable_name(tmp_path: Pat
 
 def test_logs_of_earlier_runs_are_never_overwritten(tmp_path: Path) -> None:
     logs = [run(tmp_path, tmp_path, f"echo {number}", moment=Moment.AFTER).log for number in range(3)]
-    assert logs == ["tests-after.log", "tests-after-2.log", "tests-after-3.log"]
+    assert logs == ["tests-after-1.log", "tests-after-2.log", "tests-after-3.log"]
     assert [(tmp_path / "logs" / log).read_text() for log in logs] == ["0\n", "1\n", "2\n"]
+
+
+def test_only_the_run_before_is_not_numbered_from_one(tmp_path: Path) -> None:
+    moments = [Moment.BEFORE, Moment.ASKED, Moment.ASKED, Moment.AFTER, Moment.BEFORE]
+    logs = [run(tmp_path, tmp_path, "true", moment=moment).log for moment in moments]
+    asked = ["tests-asked-1.log", "tests-asked-2.log"]
+    assert logs == ["tests-before.log", *asked, "tests-after-1.log", "tests-before-2.log"]
 
 
 def test_100_mb_of_output_are_kept_in_the_log_and_only_the_tail_comes_along(tmp_path: Path) -> None:
@@ -182,6 +242,12 @@ def test_100_mb_of_output_are_kept_in_the_log_and_only_the_tail_comes_along(tmp_
     assert ran.tail.endswith("the last words")
     assert len(ran.tail) <= 4_000
     assert peak < 5_000_000
+
+
+def test_a_tail_begins_with_a_whole_line(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, "for i in $(seq 100); do printf '%0300d\\n' $i; done")
+    assert 3_000 < len(ran.tail) <= 4_000
+    assert {len(line) for line in ran.tail.splitlines()} == {300}
 
 
 def test_output_without_end_is_ended_and_is_a_problem(tmp_path: Path) -> None:
