@@ -99,7 +99,7 @@ def test_the_view_says_where_the_session_is() -> None:
     ],
 )
 def test_a_command_of_the_harness_is_shown_until_it_has_ended(purpose: str, now: str) -> None:
-    told = [started(), CommandStarted(purpose, "python3 -m venv .venv")]
+    told: list[Fact] = [started(), CommandStarted(purpose, "python3 -m venv .venv")]
     assert now in screen(story(*told))
     over = SetupRan("x", 0, 1.0, False, "", "") if purpose == "set-up" else ran(Moment.BEFORE)
     assert not any(line.startswith("now") for line in screen(story(*told, over)))
@@ -181,7 +181,7 @@ def test_the_exit_code_is_found_where_the_tool_says_it(tmp_path: Path) -> None:
         command_timeout=10,
     )
     text = Bash().run({"command": "echo; exit 3", "timeout": None}, world).text
-    told = [called(1, "bash", command="echo; exit 3"), answered(1, "bash", text)]
+    told: list[Fact] = [called(1, "bash", command="echo; exit 3"), answered(1, "bash", text)]
     assert actions(*told) == ["✗ bash (exit 3): echo; exit 3"]
 
 
