@@ -1,21 +1,21 @@
 # Everything on a fresh machine with Python >= 3.11, git and make:
 #   make demo    the main job, whole, on a small repository made for it
-#   make test    all checks and tests, the quick ones
+#   make test    all checks and the quick tests; make test-slow: the others
 #   make bench   the figures in benchmarks/README.md, peers installed by it
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-tools check docs bench clean
+.PHONY: demo test test-slow test-tools check docs bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/ci-agent demo
 
-test: test-tools check
+test: check test-tools
 	$(BIN)/pytest -q -m "not slow"
 
-test-all: test-tools check
-	$(BIN)/pytest -q
+test-slow: test-tools
+	$(BIN)/pytest -q -m slow
 
 check: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
@@ -25,7 +25,7 @@ check: $(VENV)/.test-installed
 
 # What the tests need beyond Python packages.
 test-tools: $(VENV)/.test-installed
-	$(BIN)/python -m tests.support.junit_schema
+	$(BIN)/python -m tests.support.tools
 
 # The generated pages: configuration and command line.
 docs: $(VENV)/.installed
