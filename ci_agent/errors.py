@@ -5,6 +5,8 @@ Anything else that escapes is a defect of ci-agent and is shown as one.
 
 from __future__ import annotations
 
+import signal as signals
+
 
 class CiAgentError(Exception):
     """Something a person can act on. The message says what happened and what to do next."""
@@ -45,3 +47,8 @@ class Interrupted(BaseException):
     def __init__(self, signal: int) -> None:
         super().__init__(f"interrupted by signal {signal}")
         self.signal = signal
+
+    @property
+    def name(self) -> str:
+        """For people: `Ctrl-C`, `SIGTERM`."""
+        return "Ctrl-C" if self.signal == signals.SIGINT else signals.Signals(self.signal).name

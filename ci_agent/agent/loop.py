@@ -23,6 +23,7 @@ from ci_agent.journal.events import (
     Submitted,
     ToolAnswered,
     ToolCalled,
+    Warned,
 )
 from ci_agent.models import Message, Model, ModelError, Reply, ToolCall
 from ci_agent.task import Ending
@@ -93,6 +94,13 @@ class Agent:
         return self._do(reply.calls)
 
     def _book(self, reply: Reply) -> None:
+        if reply.cost is None and self._allowance.steps == 0:
+            self._journal.append(
+                Warned(
+                    f"What {self._model.name} costs is not known, so the limit of money can't hold; those of "
+                    "tokens, steps and time do. Set model.prices to have it counted."
+                )
+            )
         self._allowance.spend(reply.usage, reply.cost)
         self._journal.append(
             ModelReplied(

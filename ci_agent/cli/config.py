@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 
@@ -26,11 +28,20 @@ def show(*, repository: str, **flags: object) -> None:
     from rich.table import Table
 
     from ci_agent.cli.settings import load_settings
+    from ci_agent.config import FILE_NAME
 
-    loaded, _ = load_settings(repository, {name: value for name, value in flags.items() if value is not None})
+    loaded, source = load_settings(
+        repository, {name: value for name, value in flags.items() if value is not None}
+    )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Setting", "Value", "From"):
         table.add_column(heading, overflow="fold")
     for row in loaded.rows():
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    # Into a file or a pipe goes one line per setting, however long.
+    width = None if sys.stdout.isatty() else 10_000
+    Console(highlight=False, markup=False, width=width).print(table)
+    if FILE_NAME in source.uncommitted:
+        click.echo(
+            f"ci-agent: {FILE_NAME} has uncommitted changes; they count once they are committed", err=True
+        )

@@ -21,7 +21,7 @@ from ci_agent import session
 from ci_agent.cli.settings import load_settings, state_folder
 from ci_agent.cli.signals import interruptible
 from ci_agent.config import Config
-from ci_agent.errors import UsageError
+from ci_agent.errors import AuthenticationError, UsageError
 from ci_agent.journal import Journal
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
@@ -30,7 +30,7 @@ from ci_agent.platforms.local import Local
 from ci_agent.reporting.folder import write_folder
 from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
 from ci_agent.sandbox import open_sandbox
-from ci_agent.task import Limits, Outcome, Task
+from ci_agent.task import Ending, Limits, Outcome, Status, Task
 from ci_agent.workspace import Source, Workspace, check_branch_name, identity
 
 _TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
@@ -73,11 +73,16 @@ def work(request: Request) -> Done:
     state = state_folder(settings)
     person = identity(source)
     platform = Local(
-        state / "local" / _slug(source), source.address, user=person, options=_again(request.flags)
+        state / "local" / _slug(source),
+        source.address,
+        place=source.place,
+        user=person,
+        options=_again(request.flags),
     )
-    issue = _issue(request, platform, person)
+    _check_early(settings, source)
+    issue = _issue(request, platform, person, _taken(settings, source))
     branch = settings.git.branch.replace("{issue}", issue.number)
-    source = _ready(source, branch, None if "branch" in request.flags else issue.reference)
+    source = _ready(source, branch, platform, None if "branch" in request.flags else issue.reference)
     task = Task(
         issue=issue.number,
         reference=issue.reference,
@@ -108,8 +113,11 @@ def work(request: Request) -> Done:
     for scratch in ("home", "tmp"):
         shutil.rmtree(folder / scratch, ignore_errors=True)
     if not request.as_json:
+        places = {"report": str(report), "issue": issue.url}
+        if outcome.status is not Status.COMPLETED:
+            places["to go on"] = platform.guidance(issue.number, branch).again
         with contextlib.suppress(BrokenPipeError):  # nobody reads on; the outcome is the same
-            click.echo(closing(journal.events, places={"report": str(report)}), nl=False)
+            click.echo(closing(journal.events, places=places), nl=False)
     journal.close()
     return Done(outcome, report, platform, task)
 
@@ -118,27 +126,58 @@ def _again(flags: Mapping[str, object]) -> list[str]:
     """The flags of this call, for the next one: those that say where things are and what to use."""
     words = []
     for name in ("state_dir", "output_dir", "model", "base", "branch", "setup", "test"):
-        if name in flags:
+        if name in flags and not str(flags[name]).startswith("replay:"):  # a recording fits one run only
             words += ["--" + name.replace("_", "-"), str(flags[name])]
     return words
 
 
-def _issue(request: Request, platform: Local, person: str) -> Issue:
+def _check_early(settings: Config, source: Source) -> None:
+    """What would go wrong at the end for sure is said before anything is done or paid for."""
+    if settings.git.push and source.remote is None:
+        raise UsageError("there is no remote called origin to push to; leave --push away, or add one")
+    report = Path(settings.report.output_dir).expanduser()
+    if report.exists() and not report.is_dir():
+        raise UsageError(f"{report} is no folder; choose another place for the report with --output-dir")
+    if report.is_dir() and any(report.iterdir()) and not (report / "session.jsonl").exists():
+        raise UsageError(
+            f"{report.resolve()} holds other things than a report, which could be overwritten; "
+            "choose another folder with --output-dir"
+        )
+
+
+def _taken(settings: Config, source: Source) -> Callable[[str, str], bool]:
+    """Whether a number is no good for a new issue, because its branch is there for something else: in a clone
+    of a colleague's, or when the state folder was lost."""
+    template = settings.git.branch
+
+    def taken(number: str, reference: str) -> bool:
+        branch = template.replace("{issue}", number)
+        return branch != template and source.belongs_to_other(branch, reference)
+
+    return taken
+
+
+def _issue(request: Request, platform: Local, person: str, taken: Callable[[str, str], bool]) -> Issue:
     if request.issue_file is not None:
-        return platform.import_issue(request.issue_file).item
+        return platform.import_issue(request.issue_file, taken=taken).item
     text = (request.description or "").strip()
     title, _, rest = text.partition("\n")
     if len(title) > _TITLE_LENGTH:
         title, rest = title[: _TITLE_LENGTH - 1].rstrip() + "…", text
-    return platform.create_issue(title, rest.strip(), person)
+    return platform.create_issue(title, rest.strip(), person, taken=taken)
 
 
-def _ready(source: Source, branch: str, reference: str | None) -> Source:
+def _ready(source: Source, branch: str, platform: Local, reference: str | None) -> Source:
     """The source with `branch` made sure of. `reference` names the issue a branch that is there must be for;
     None: a person named the branch, and knows."""
     check_branch_name(branch)
     if branch == source.base:
-        raise UsageError(f"{branch} is the base branch; the work needs a branch of its own, see --branch")
+        earlier = platform.find_merge_request(branch)
+        if earlier is None:
+            raise UsageError(f"{branch} is the base branch; the work needs a branch of its own, see --branch")
+        raise UsageError(
+            f"you are on the work branch {branch}; to go on with it switch back first: `git switch {earlier.target}`"
+        )
     place = source.checked_out(branch)
     if place is not None:
         raise UsageError(
@@ -202,7 +241,8 @@ def _model(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Model:
     try:
         return open_model(model.name, parts, on_retry)
     except ModelError as error:
-        raise UsageError(str(error)) from error
+        kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
+        raise kind(str(error)) from error
 
 
 def _prices(settings: Config) -> Prices | None:

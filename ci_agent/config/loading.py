@@ -215,7 +215,7 @@ def _config_error(problems: list[str]) -> ConfigError:
     lines = problems[:MOST_PROBLEMS]
     if len(problems) > MOST_PROBLEMS:
         lines.append(f"… and {len(problems) - MOST_PROBLEMS} more")
-    return ConfigError("\n".join([*lines, "All settings are described in docs/configuration.md"]))
+    return ConfigError("\n".join([*lines, "`ci-agent config show` lists all settings"]))
 
 
 def _build(section: type, prefix: str, values: Mapping[str, Any]) -> Any:

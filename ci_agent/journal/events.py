@@ -52,6 +52,7 @@ class WorkspaceReady:
     base_sha: str
     branch: str
     head_sha: str  # where the work goes on from: the base, or the end of an earlier run's branch
+    earlier: tuple[str, ...]  # titles of the commits of earlier runs, oldest first
     continued: bool  # the branch was there already
     path: str
 
@@ -288,6 +289,15 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The work branch is in a repository on this machine: the person's own, or our clone of a URL."""
+
+    place: str
+    branch: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     remote: str  # without credentials
     branch: str
@@ -339,6 +349,7 @@ Fact = (
     | Submitted
     | AgentStopped
     | Committed
+    | HandedOver
     | Pushed
     | CommentWritten
     | MergeRequestWritten

@@ -54,6 +54,7 @@ class OpenAIModel:
         self._base_url = (settings.base_url or HOME).strip()
         self._key = (settings.api_key or "").strip()
         self._client: OpenAI | None = None
+        self._check()
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         """See `Model.reply`."""
@@ -76,7 +77,8 @@ class OpenAIModel:
             seconds=seconds,
         )
 
-    def _open_client(self) -> OpenAI:
+    def _check(self) -> None:
+        """Raises `ModelError` for what can be known without asking anybody."""
         if not self._key:
             raise ModelError(
                 Ending.LLM_AUTH,
@@ -94,6 +96,8 @@ class OpenAIModel:
                 Ending.LLM_UNAVAILABLE,
                 "OPENAI_BASE_URL is no web address: it has to look like https://host/v1",
             )
+
+    def _open_client(self) -> OpenAI:
         from openai import OpenAI
 
         try:

@@ -77,6 +77,7 @@ class Guidance:
     fetch: str  # a shell command that brings the work branch to the reader's machine
     feedback: str  # a sentence in Markdown: how to ask for something else
     go_on: str  # a sentence in Markdown: how to go on where it ended unsolved or with a question
+    again: str  # the command or comment that goes on, alone
 
 
 class Platform(Protocol):

@@ -24,7 +24,8 @@ _TRAILER = re.compile(
     r"^(\s*(?:[a-z]+-)+[a-z]+|\s*(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|refs?|cc|link|changelog|bug))\s*:",
     re.IGNORECASE,
 )
-_PATCH_STARTS = ("---", "diff -", "Index: ", "#")  # git reads the end of the message, or a comment, here
+# Where git reads the end of the message, or a comment; and GitLab a quick action (`/tag v1`).
+_SPECIAL_STARTS = ("---", "diff -", "Index: ", "#", "/")
 # What GitLab and `git rebase --autosquash` take as an order.
 _ORDER = re.compile(
     r"^(?:[\[(](?:draft|wip)[\])]:?\s*|(?:draft|wip)\s*:\s*|wip\s+|(?:fixup|squash|amend)!\s*)+",
@@ -85,7 +86,7 @@ def _wrapped(line: str) -> list[str]:
 
 def _harmless(line: str) -> str:
     line = _TRAILER.sub(r"\1 -", line)
-    return f" {line}" if line.startswith(_PATCH_STARTS) else line
+    return f" {line}" if line.startswith(_SPECIAL_STARTS) else line
 
 
 def _measured(summary: Summary) -> str:

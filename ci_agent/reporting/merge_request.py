@@ -30,6 +30,7 @@ LIMIT = 60_000  # characters; GitHub takes 65,536 and the platform adds its mark
 _NUMBER = re.compile(r"#\d+")
 COMMANDS = 30  # of the agent's own; the journal has all of them
 WARNINGS = 5
+EARLIER = 10  # commits of earlier runs
 
 
 def title(events: Sequence[Event]) -> str:
@@ -162,7 +163,16 @@ def _why(summary: Summary) -> str:
         return ""
     own = summary.committed is None or summary.committed.made
     lead = "*In the model's words:*" if own else "*In the model's words, from a run that changed nothing:*"
-    return "### Why\n" + quote(summary.submitted.summary, lead=lead)
+    return "### Why\n" + quote(summary.submitted.summary, lead=lead) + _earlier(summary)
+
+
+def _earlier(summary: Summary) -> str:
+    """The commits of earlier runs, whose words are in the commits."""
+    titles = summary.workspace.earlier if summary.workspace else ()
+    if not titles:
+        return ""
+    lines = [f"- {code(title)}" for title in titles[-EARLIER:]]
+    return "\n\nThis run went on from earlier work on the branch:\n\n" + "\n".join(lines)
 
 
 def _check(summary: Summary, fetch_hint: str) -> str:

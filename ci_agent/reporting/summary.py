@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
     AgentStopped,
     CommandStarted,
     Committed,
+    HandedOver,
     IssueRead,
     MergeRequestWritten,
     ModelReplied,
@@ -23,7 +24,6 @@ from ci_agent.journal.events import (
     Moment,
     PlanItem,
     PlanUpdated,
-    Pushed,
     QuestionAsked,
     SessionEnded,
     SessionStarted,
@@ -83,7 +83,7 @@ class Summary:
     question: QuestionAsked | None = None
     stopped: AgentStopped | None = None
     committed: Committed | None = None
-    pushed: Pushed | None = None
+    handed_over: HandedOver | None = None
     merge_request: MergeRequestWritten | None = None
     ended: SessionEnded | None = None
     seconds: float = 0.0  # worked so far; the time between two jobs of a session does not count
@@ -165,8 +165,8 @@ class Summary:
                 self.warnings.append(fact.text)
             case Committed():
                 self.committed = fact
-            case Pushed():
-                self.pushed = fact
+            case HandedOver():
+                self.handed_over = fact
             case MergeRequestWritten():
                 self.merge_request = fact
             case SessionEnded():

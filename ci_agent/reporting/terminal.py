@@ -13,6 +13,7 @@ from ci_agent.journal.events import (
     AgentStopped,
     CommandStarted,
     Committed,
+    HandedOver,
     IssueRead,
     MergeRequestWritten,
     ModelRetried,
@@ -151,7 +152,9 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
         case Committed():
             return f"commit {commit(fact.sha)}, {count(len(fact.files), 'file')}: {fact.title}"
         case Pushed():
-            return f"branch {fact.branch} is in {fact.remote}"
+            return f"pushed {fact.branch} to {fact.remote}"
+        case HandedOver():
+            return f"branch {fact.branch} is in {fact.place}"
         case MergeRequestWritten():
             return f"{'draft ' * fact.draft}merge request {fact.number}: {fact.url}"
         case SessionEnded():

@@ -179,8 +179,7 @@ def wrong(summary: Summary) -> list[str]:
         said = f"{count(broken, 'test')} newly broken by this change." if by_case else ""
         sentences.append(said or _sentence(_whole_command(compared)))
     elif compared is not None and compared.verdict is Verdict.INCOMPLETE:
-        sentences.append("The tests did not run to their end on this change, so they prove nothing.")
-        sentences += [_sentence(summary.after.problem)] if summary.after and summary.after.problem else []
+        sentences.append(_sentence(compared.reason))
     elif compared is None and summary.committed and not summary.no_tests:
         sentences.append("The tests were not run on this change.")
     if not sentences and summary.ending is not None:

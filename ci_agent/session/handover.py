@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError, UsageError
-from ci_agent.journal.events import Committed, MergeRequestWritten, Pushed
+from ci_agent.journal.events import Committed, HandedOver, MergeRequestWritten, Pushed
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
 from ci_agent.session.endings import END_LABELS, ENDINGS
@@ -27,8 +27,10 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop) -> None:
     voice.status(Status.COMMITTING)
     sha = _commit(parts, voice, tree)
     workspace.hand_over(sha, task.branch)
-    parts.journal.append(Pushed(workspace.source.address, task.branch, sha))
-    problem = _push(parts, sha) if parts.config.git.push else None
+    parts.journal.append(HandedOver(workspace.source.place, task.branch, sha))
+    problem = (
+        _push(parts, sha) if parts.config.git.push else None
+    )  # the branch is safe, the rest must be said first
     workspace.remove()
     if ENDINGS[stop.ending][0] in (Status.COMPLETED, Status.FAILED):
         _merge_request(parts, voice, draft=stop.ending is not Ending.SUBMITTED)
@@ -51,10 +53,10 @@ def _commit(parts: Parts, voice: Voice, tree: str) -> str:
 
 
 def _push(parts: Parts, sha: str) -> CiAgentError | None:
-    """Push to the remote. What goes wrong is given back: the branch is safe, the rest must be said first."""
+    """Push to the remote; gives back what went wrong."""
     remote = parts.workspace.source.remote
     if remote is None:
-        return UsageError("There is no remote called origin to push to; leave --push away, or add one")
+        return UsageError("there is no remote called origin to push to")
     try:
         parts.workspace.push(sha, parts.task.branch, remote)
     except CiAgentError as error:
@@ -74,7 +76,8 @@ def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
     written = platform.ensure_merge_request(
         task.branch,
         task.base,
-        title=merge_request.title(events),
+        # A person may have given it a better title, and an earlier run knew the first half of the story.
+        title=earlier.title if earlier is not None and earlier.open else merge_request.title(events),
         text=text,
         draft=draft,
         add_labels=failed if draft else [],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ci_agent import verification
 from ci_agent.agent import Stop
-from ci_agent.journal.events import CommandStarted, Moment, TestsChosen, TestsCompared, TestsRan
+from ci_agent.journal.events import CommandStarted, Moment, Result, TestsChosen, TestsCompared, TestsRan
 from ci_agent.session.parts import Parts
 from ci_agent.task import Ending
 
@@ -36,7 +36,12 @@ class Proof:
             self._parts.journal.append(ran)
             if ran.exit_code != 0:
                 how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
-                return Stop(Ending.ENVIRONMENT, f"The set-up command `{command}` {how}.")
+                last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
+                said = f"The set-up command `{command}` {how}" + (f": {last}" if last else "")
+                return Stop(
+                    Ending.ENVIRONMENT,
+                    f"{said.rstrip('.')}. All it printed is in the report's logs/{ran.log}.",
+                )
         # Now and not later: one that the agent makes must not decide what the tests run with.
         if (self._root / ".venv" / "bin" / "python").exists():
             self._parts.sandbox.activate(self._root / ".venv")
@@ -77,7 +82,8 @@ class Proof:
         self._parts.journal.append(self._chosen)
 
     def _run(self, moment: Moment, tree: str, selector: str = "") -> TestsRan:
-        self._parts.journal.append(CommandStarted(f"tests {moment}", self._chosen.command))
+        if self._chosen.command:
+            self._parts.journal.append(CommandStarted(f"tests {moment}", self._chosen.command))
         ran = verification.run_tests(
             self._chosen,
             moment,
@@ -89,7 +95,8 @@ class Proof:
             selector=selector,
             junit=self._settings.junit or "",
         )
-        self._parts.journal.append(ran)
+        if self._chosen.command:
+            self._parts.journal.append(ran)
         return ran
 
     def _seconds(self) -> float:
@@ -99,4 +106,5 @@ class Proof:
 def _can_not_run(ran: TestsRan) -> bool:
     """Whether the command itself is the matter. Tests that hang or crash may be what the issue is about."""
     ended_by_itself = ran.exit_code is not None and ran.exit_code < _FIRST_SIGNAL
-    return bool(ran.problem) and not ran.by_case and ended_by_itself
+    nothing_ran = not any(case.result in (Result.PASSED, Result.FAILED) for case in ran.cases if ran.by_case)
+    return bool(ran.problem) and nothing_ran and ended_by_itself

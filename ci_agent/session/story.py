@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from ci_agent import __version__
 from ci_agent.agent import Stop
+from ci_agent.config import FILE_NAME
 from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
+from ci_agent.reporting.wording import count
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING_LABEL
 from ci_agent.session.handover import hand_over
 from ci_agent.session.parts import Parts
@@ -75,7 +77,7 @@ def _guarded(part: Callable[[], _End]) -> _End:
     try:
         return part()
     except Interrupted as signal:
-        return _End(Stop(Ending.CANCELLED, f"Stopped by signal {signal.signal}."), 128 + signal.signal)
+        return _End(Stop(Ending.CANCELLED, f"Stopped by {signal.name}."), 128 + signal.signal)
     except JournalError:
         raise
     except CiAgentError as error:
@@ -117,9 +119,10 @@ def _prepare(parts: Parts, voice: Voice) -> str:
     voice.status(Status.CLONING)
     source, task = parts.workspace.source, parts.task
     if source.uncommitted:
+        settings = f" {FILE_NAME} is among them: its settings count once it is committed."
         voice.warn(
-            f"{source.uncommitted} file(s) with uncommitted changes in {source.address} "
-            "are not part of this work; it starts from the last commit."
+            f"{count(len(source.uncommitted), 'file')} with uncommitted changes in {source.address} not part of "
+            f"this work, which starts from the last commit.{settings if FILE_NAME in source.uncommitted else ''}"
         )
     earlier = source.branch_sha(task.branch)
     parts.workspace.lay_out()
@@ -130,6 +133,7 @@ def _prepare(parts: Parts, voice: Voice) -> str:
             base_sha=task.base_sha,
             branch=task.branch,
             head_sha=head,
+            earlier=parts.workspace.titles(task.base_sha, head),
             continued=earlier is not None,
             path=str(parts.workspace.root),
         )

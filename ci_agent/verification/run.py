@@ -76,7 +76,9 @@ def run_tests(
         found = _read([*own, *written], shown)
     tail = shown(_tail(log))
     problem = _ended_badly(done, timeout) or _not_run(done, tail, found, bool(own)) or found.problem
-    problem = problem or _unreported(chosen.runner, command, done, found)
+    problem = (
+        problem or _unreported(chosen.runner, command, done, found) or _refused(chosen.runner, done, tail)
+    )
     return TestsRan(
         moment=moment,
         command=command,
@@ -211,6 +213,17 @@ def _not_run(done: Completed, tail: str, found: Found, own_report: bool) -> str:
         hint = "; often the machine has run out of memory" if name == "SIGKILL" else ""
         return f"the test command was killed by signal {code - 128} ({name}){hint}"
     return ""
+
+
+_PYTEST_USAGE_ERROR = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html
+
+
+def _refused(runner: str, done: Completed, tail: str) -> str:
+    """pytest did not understand its command line, or found nothing under a path in it."""
+    if runner != "pytest" or done.exit_code != _PYTEST_USAGE_ERROR:
+        return ""
+    said = next((line.strip() for line in tail.splitlines() if line.startswith("ERROR")), "")
+    return f"pytest did not accept the command (exit code 4){': ' + said if said else ''}"
 
 
 def _unreported(runner: str, command: str, done: Completed, found: Found) -> str:

@@ -58,6 +58,8 @@ def git(
             capture_output=True,
             timeout=timeout,
             check=False,
+            # A signal to our process group is for us: git has to finish what saves the work.
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise GitError("git is not installed, or not on PATH; ci-agent needs git 2.30 or newer") from error

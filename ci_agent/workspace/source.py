@@ -41,8 +41,18 @@ class Source:
     git_dir: Path  # the common git directory: objects and branches are there
     base: str  # the branch, or the commit where HEAD is detached
     base_sha: str
-    uncommitted: int  # files that differ from the last commit in the person's checkout
+    uncommitted: tuple[str, ...]  # files that differ from the last commit in the person's checkout
     remote: Remote | None  # where `--push` goes; None: there is no remote
+
+    @property
+    def place(self) -> str:
+        """Where the work branch can be found on this machine."""
+        return str(self.git_dir) if is_url(self.address) else self.address
+
+    def belongs_to_other(self, branch: str, reference: str) -> bool:
+        """Whether `branch` is there already, and not for the issue that `reference` names."""
+        sha = self.branch_sha(branch)
+        return sha is not None and reference not in self._issues_of(sha)
 
     def branch_sha(self, branch: str) -> str | None:
         """The commit of `branch`, here or at its origin, the newer one; None: there is no such branch."""
@@ -226,12 +236,19 @@ def _base(git_dir: Path, base: str) -> tuple[str, str]:
     raise UsageError(f"there is no base branch {base!r} here; there is: {there or 'no branch at all'}")
 
 
-def _uncommitted(head_dir: Path, top: Path | None) -> int:
+def _uncommitted(head_dir: Path, top: Path | None) -> tuple[str, ...]:
     if top is None:
-        return 0
+        return ()
     # Without optional locks (see git.py) this does not even refresh the person's index.
     listing = git("--git-dir", head_dir, "--work-tree", top, "status", "--porcelain", "-z", directory=top)
-    return sum(1 for entry in listing.split(b"\0") if entry)
+    entries = iter(listing.split(b"\0"))
+    names = []
+    for entry in entries:
+        if entry:
+            names.append(os.fsdecode(entry[3:]))
+            if entry[:1] in (b"R", b"C"):
+                next(entries)  # the name before
+    return tuple(names)
 
 
 def _open_url(url: str, base: str | None, clones: Path) -> Source:
@@ -268,7 +285,7 @@ def _open_url(url: str, base: str | None, clones: Path) -> Source:
         git_dir=git_dir,
         base=name,
         base_sha=sha,
-        uncommitted=0,
+        uncommitted=(),
         remote=remote,
     )
 

@@ -123,6 +123,11 @@ class Workspace:
     def tree_of(self, sha: str) -> str:
         return text(self._git("rev-parse", "--verify", f"{sha}^{{tree}}"))
 
+    def titles(self, since: str, until: str) -> tuple[str, ...]:
+        """The titles of the commits after `since` up to `until`, oldest first."""
+        listing = self._git("log", "--reverse", "--format=%s", f"{since}..{until}")
+        return tuple(listing.decode("utf-8", "replace").splitlines())
+
     def title_of(self, sha: str) -> str:
         """The first line of a commit's message."""
         return self._git("log", "-1", "--format=%s", sha).decode("utf-8", "replace").strip()

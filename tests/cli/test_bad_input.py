@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def _the_base_itself(folder: Path) -> tuple[Path, Sequence[str]]:
 def _checked_out(folder: Path) -> tuple[Path, Sequence[str]]:
     repository = calculator(folder)
     repository.git("checkout", "--quiet", "-b", BRANCH)
-    return repository.path, ("--base", "main")
+    return repository.path, ("--base", "main", "--branch", BRANCH)
 
 
 def _wrong_setting(folder: Path) -> tuple[Path, Sequence[str]]:
@@ -124,8 +125,21 @@ def test_a_failing_set_up_ends_it_before_any_money_is_spent(runner: Runner, tmp_
         job = runner.run(calculator(tmp_path).path, "--setup", "echo no network; exit 7", server=server)
         assert server.requests == []
     assert job.exit_code == 1
-    assert "`echo no network; exit 7` failed with exit code 7" in job.end.sentence
+    assert "`echo no network; exit 7` failed with exit code 7: no network." in job.end.sentence
+    assert "logs/setup.log" in job.end.sentence
     assert "no network" in (job.report / "logs" / "setup.log").read_text()
+
+
+def test_a_command_line_that_pytest_refuses_ends_it_before_any_money_is_spent(
+    runner: Runner, tmp_path: Path
+) -> None:
+    with ModelServer(SOLVE) as server:
+        job = runner.run(
+            calculator(tmp_path).path, "--test", f"{sys.executable} -m pytest nowhere", server=server
+        )
+        assert server.requests == []
+    assert (job.exit_code, job.end.ending) == (1, Ending.ENVIRONMENT)
+    assert "file or directory not found: nowhere" in job.end.sentence
 
 
 def test_tests_that_hang_are_ended_and_prove_nothing(runner: Runner, tmp_path: Path) -> None:
@@ -171,10 +185,13 @@ def test_a_wrong_key_is_an_authentication_error(runner: Runner, tmp_path: Path) 
     assert "sk-wrong" not in job.stdout + job.stderr + job.comment()
 
 
-def test_no_key_is_an_authentication_error_that_names_the_variable(runner: Runner, tmp_path: Path) -> None:
+def test_no_key_is_said_before_anything_is_done_and_names_the_variable(
+    runner: Runner, tmp_path: Path
+) -> None:
     job = runner.run(calculator(tmp_path).path)
-    assert (job.exit_code, job.end.ending) == (3, Ending.LLM_AUTH)
-    assert "OPENAI_API_KEY" in job.end.sentence
+    assert (job.exit_code, job.events) == (3, ())
+    assert "OPENAI_API_KEY" in job.stderr
+    assert not (job.state / "local").exists()
 
 
 def test_an_endpoint_that_is_down_is_tried_and_given_up(runner: Runner, tmp_path: Path) -> None:
@@ -349,13 +366,21 @@ def test_a_push_that_is_refused_leaves_branch_and_merge_request_and_says_so(
     assert len(job.merge_requests()) == 1
 
 
-def test_a_push_without_a_remote_says_so(runner: Runner, tmp_path: Path) -> None:
+def test_a_folder_that_holds_no_report_is_not_written_over(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    with ModelServer(SOLVE) as server:
+        job = runner.run(repository.path, "--output-dir", str(repository.path), server=server)
+    assert (job.exit_code, job.events) == (2, ())
+    assert "holds other things than a report" in job.stderr
+
+
+def test_a_push_without_a_remote_says_so_at_once(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     with ModelServer(SOLVE) as server:
         job = runner.run(repository.path, "--push", server=server)
-    assert job.exit_code == 2
-    assert "no remote called origin" in job.end.sentence
-    assert "a + b" in repository.show(BRANCH, "calculator.py")
+        assert server.requests == []
+    assert (job.exit_code, job.events) == (2, ())
+    assert "no remote called origin" in job.stderr
 
 
 # --- being stopped ----------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def test_the_demo_does_not_write_over_anything(tmp_path: Path) -> None:
 def test_the_live_demo_needs_a_key_and_says_so(tmp_path: Path) -> None:
     done = _ci_agent("demo", "--live", str(tmp_path / "demo"), cwd=tmp_path)
     assert done.returncode == 3
-    assert "OPENAI_API_KEY" in done.stdout
+    assert "OPENAI_API_KEY" in done.stderr
     assert "RECORDING" not in done.stdout
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from ci_agent.journal.events import (
     Committed,
+    HandedOver,
     MergeRequestWritten,
     Moment,
     ObserverFailed,
+    Pushed,
     Submitted,
     TestsChosen,
     TestsCompared,
@@ -39,7 +41,7 @@ from tests.support.jobs import (
     last_results,
 )
 from tests.support.model_server import ModelServer, Say
-from tests.support.repositories import make_repository
+from tests.support.repositories import Repository, make_repository
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_the_persons_checkout_index_and_configuration_stay_as_they_were(
         job = runner.run(repository.path, server=server)
     assert job.exit_code == 0
     assert repository.fingerprint() == before
-    assert any("3 file(s) with uncommitted changes" in warned.text for warned in job.facts(Warned))
+    assert any("3 files with uncommitted changes" in warned.text for warned in job.facts(Warned))
     assert repository.git("worktree", "list").count("\n") == 0
     assert repository.git("rev-parse", "--abbrev-ref", "HEAD") == "main"
 
@@ -150,6 +152,10 @@ def test_the_same_issue_file_goes_on_with_its_branch_and_merge_request(
     assert [(fact.number, fact.created) for fact in second.facts(MergeRequestWritten)] == [("1", False)]
     [committed] = second.facts(Committed)
     assert [file.path for file in committed.files] == ["calculator.py", "notes.txt"]
+    assert (
+        "This run went on from earlier work on the branch:\n\n- `Add instead of subtracting`"
+        in second.merge_requests()[0]
+    )
     [compared] = second.facts(TestsCompared)
     assert len(compared.fixed) == 1  # the tests before are those of the base, not of the earlier attempt
 
@@ -221,6 +227,8 @@ def test_a_repository_without_tests_is_worked_on_and_the_result_called_unverifie
     assert job.exit_code == 0
     assert [compared.verdict for compared in job.facts(TestsCompared)] == [Verdict.NO_TESTS]
     [text] = job.merge_requests()
+    assert job.facts(TestsRan) == []
+    assert "exit code None" not in text + job.stdout
     assert "**Not verified: no tests were found.**" in text
     assert "**Verified" not in text
 
@@ -324,6 +332,7 @@ def test_a_url_is_cloned_and_with_push_the_branch_is_at_the_remote(runner: Runne
         url = git.url("calculator.git", user="oauth2", password="s3cret")
         job = runner.run(url, "--push", server=server)
     assert job.exit_code == 0, job.stderr
+    assert [pushed.remote for pushed in job.facts(Pushed)] == [git.url("calculator.git")]
     heads = subprocess.run(
         ["git", "show", f"{BRANCH}:calculator.py"], cwd=bare, capture_output=True, text=True, check=True
     )
@@ -331,6 +340,34 @@ def test_a_url_is_cloned_and_with_push_the_branch_is_at_the_remote(runner: Runne
     kept = [path for path in [*job.state.rglob("*"), *job.report.rglob("*")] if path.is_file()]
     assert not [path for path in kept if b"s3cret" in path.read_bytes()]
     assert "s3cret" not in job.stdout + job.stderr
+
+
+def test_without_push_a_clones_branch_is_where_it_says(runner: Runner, tmp_path: Path) -> None:
+    seed = calculator(tmp_path)
+    bare = tmp_path / "srv" / "calculator.git"
+    seed.git("clone", "--quiet", "--bare", str(seed.path), str(bare))
+    with ModelServer(SOLVE) as server:
+        job = runner.run(bare.as_uri(), server=server)
+    assert job.exit_code == 0
+    assert job.facts(Pushed) == []
+    [handed] = job.facts(HandedOver)
+    clone = Repository(Path(handed.place))
+    assert "a + b" in clone.show(BRANCH, "calculator.py")
+    assert f"git fetch {handed.place} {BRANCH}:{BRANCH}" in job.merge_requests()[0]
+
+
+def test_a_new_issue_does_not_take_the_branch_of_another(runner: Runner, tmp_path: Path) -> None:
+    """As in a colleague's clone, or after the state folder was lost."""
+    repository = calculator(tmp_path)
+    with ModelServer(lambda request: SOLVE[len(request.body["messages"]) > 2]) as server:
+        runner.run(repository.path, "-d", "Something else", server=server)
+        other = repository.git("rev-parse", BRANCH)
+        job = runner.run(repository.path, "--state-dir", str(tmp_path / "new"), server=server)
+        again = runner.run(repository.path, "--state-dir", str(tmp_path / "newer"), server=server)
+    assert (job.exit_code, again.exit_code) == (0, 0), job.stderr
+    assert repository.git("rev-parse", BRANCH) == other
+    branches = repository.git("branch", "--list", "--format=%(refname:short)").split()
+    assert branches == [BRANCH, "feat/ai-task-2", "main"]  # the same description went on with its own branch
 
 
 def test_the_key_reaches_neither_a_command_nor_anything_that_is_kept(runner: Runner, tmp_path: Path) -> None:

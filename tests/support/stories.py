@@ -19,13 +19,13 @@ from ci_agent.journal.events import (
     CommentWritten,
     Committed,
     FileChanged,
+    HandedOver,
     IssueRead,
     MergeRequestWritten,
     ModelReplied,
     Moment,
     PlanItem,
     PlanUpdated,
-    Pushed,
     QuestionAsked,
     Result,
     SessionEnded,
@@ -173,7 +173,7 @@ def working() -> list[Event]:
         started(),
         StatusChanged(Status.CLONING),
         IssueRead("12", "slug() makes double dashes", "dana", "/home/dana/.state/issues/12.md", 2),
-        WorkspaceReady("main", BASE, BRANCH, BASE, False, "/tmp/work/12"),
+        WorkspaceReady("main", BASE, BRANCH, BASE, (), False, "/tmp/work/12"),
         StatusChanged(Status.ANALYZING),
         CommandStarted("set-up", "pip install -e ."),
         SetupRan("pip install -e .", 0, 8.2, False, "setup.log", "Successfully installed slugs"),
@@ -222,7 +222,7 @@ def delivered(*, draft: bool, title: str = "Split slugs at runs of white space")
     return [
         StatusChanged(Status.COMMITTING),
         Committed(HEAD, TREE, title, FILES),
-        Pushed("/home/dana/slugs", BRANCH, HEAD),
+        HandedOver("/home/dana/slugs", BRANCH, HEAD),
         MergeRequestWritten("1", "/home/dana/.state/merge-requests/1.md", title, draft, True),
     ]
 

@@ -70,7 +70,7 @@ def test_uncommitted_work_is_counted_and_left_alone(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {"a": "1", "b": "1"})
     repository.write({"a": "2", "new": "3"})
     before = repository.fingerprint()
-    assert open_source(str(repository.path), None, tmp_path / "clones").uncommitted == 2
+    assert open_source(str(repository.path), None, tmp_path / "clones").uncommitted == ("a", "new")
     assert repository.fingerprint() == before
 
 

@@ -24,11 +24,19 @@ OURSELVES = "ci-agent"  # the author of what we write
 LARGEST_IMPORT = 1_048_576  # bytes of a file given as an issue; GitLab's descriptions hold as much
 
 
+# Whether a number, with the reference that goes with it, is no good for a new issue.
+Taken = Callable[[str, str], bool]
+
+
+def _nothing_is_taken(_number: str, _reference: str) -> bool:
+    return False
+
+
 class Local:
     """Issues and merge requests of one repository in `folder`, which is made when something is written.
 
     `repository` is its name for people. `now` gives the time in UTC, `user` is who sits here (the login name
-    where it is not given), `options` are the words that make `ci-agent run` find this folder again. All verbs raise `UsageError` for files that can't be understood, and
+    where it is not given), `place` is where the work branches are (`repository`, where that is a path), `options` are the words that make `ci-agent run` find this folder again. All verbs raise `UsageError` for files that can't be understood, and
     `CiAgentError` for a folder that can't be used.
     """
 
@@ -41,9 +49,11 @@ class Local:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         user: str | None = None,
+        place: str | None = None,
         options: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self._place = place or repository
         self._options = options
         self.repository = repository
         self._now = now
@@ -133,24 +143,29 @@ class Local:
         """The issue's own file, or the one it was imported from, is where a person answers."""
         file = self._document_of(number).word("source") or str(self._path_of(number))
         again = shlex.join(["ci-agent", "run", "--issue", file, "--repo", self.repository, *self._options])
+        switch = ["git", "switch", branch]
+        fetch = ["git", "fetch", self._place, f"{branch}:{branch}"]
         return Guidance(
-            fetch=shlex.join(["git", "switch", branch]),
-            feedback=f"Something to change? Say so in the issue, `{file}`, and run `{again}` again: "
-            "it goes on with the same branch.",
+            fetch=shlex.join(switch)
+            if self._place == self.repository
+            else f"{shlex.join(fetch)} && {shlex.join(switch)}",
+            feedback=f"Something to change? Say so in the issue, `{file}`, switch back from this branch, and run "
+            f"`{again}`: it goes on with the same branch.",
             go_on=f"To go on, add to the issue what is missing, `{file}`, and run `{again}`.",
+            again=again,
         )
 
     # --- for the command line -----------------------------------------------------------------------------
 
-    def create_issue(self, title: str, text: str, author: str) -> Issue:
+    def create_issue(self, title: str, text: str, author: str, *, taken: Taken = _nothing_is_taken) -> Issue:
         """A new, open issue. Raises `UsageError` for an empty title."""
         if not title.strip():
             raise UsageError("an issue needs a title; say what is to be done")
         with store.writing(self.folder):
             head = {"title": title, "author": author, "labels": [], "state": "open", "key": _key(title, text)}
-            return self._new_issue(head, text)
+            return self._new_issue(head, text, taken)
 
-    def import_issue(self, file: Path) -> Written[Issue]:
+    def import_issue(self, file: Path, *, taken: Taken = _nothing_is_taken) -> Written[Issue]:
         """The issue that a Markdown file describes, found or created.
 
         Without a `title` in its front matter, its first heading is the title, else its first line. The same
@@ -176,7 +191,7 @@ class Local:
                 "source": str(file),
                 "key": _key(str(file)),
             }
-            return Written(self._new_issue(head, text), created=True)
+            return Written(self._new_issue(head, text, taken), created=True)
 
     def thread(self, number: str) -> str:
         """The issue and its comments as text for a terminal, without control characters of strangers."""
@@ -214,9 +229,11 @@ class Local:
             )
         return document
 
-    def _new_issue(self, head: Mapping[str, object], text: str) -> Issue:
-        number = str(store.next_number(self._issues))
-        return self._issue_in(_saved(self._path_of(number), head, text), number)
+    def _new_issue(self, head: Mapping[str, object], text: str, taken: Taken) -> Issue:
+        number = store.next_number(self._issues)
+        while taken(str(number), _reference(str(number), str(head["key"]))):
+            number += 1
+        return self._issue_in(_saved(self._path_of(str(number)), head, text), str(number))
 
     def _issue_in(self, document: Document, number: str) -> Issue:
         return Issue(
@@ -227,9 +244,7 @@ class Local:
             labels=document.words("labels"),
             open=document.choice("state", _ISSUE_STATES) == "open",
             url=str(self._path_of(number)),
-            reference=" ".join(
-                ["local issue", number, *([f"({key})"] if (key := document.word("key")) else [])]
-            ),
+            reference=_reference(number, document.word("key")),
         )
 
     def _comment_in(self, document: Document, path: Path) -> Comment:
@@ -245,6 +260,10 @@ class Local:
 
 
 _ISSUE_STATES = ("open", "closed")
+
+
+def _reference(number: str, key: str) -> str:
+    return f"local issue {number} ({key})" if key else f"local issue {number}"
 
 
 def _key(*origin: str) -> str:
