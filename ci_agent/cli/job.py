@@ -6,6 +6,7 @@ The only place that chooses the parts: platform, sandbox, model, observers. It d
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import sys
@@ -178,6 +179,14 @@ def _ready(source: Source, branch: str, platform: Local, reference: str | None) 
         raise UsageError(
             f"you are on the work branch {branch}; to go on with it switch back first: `git switch {earlier.target}`"
         )
+    blocking = source.in_the_way(branch)
+    if blocking:
+        raise UsageError(
+            f"there can be no branch {branch} beside the branch {blocking}: git keeps no name inside another; "
+            "choose another with --branch"
+        )
+    if not os.access(source.git_dir / "refs", os.W_OK):
+        raise UsageError(f"{source.git_dir} can't be written to, so the work could not be handed over")
     place = source.checked_out(branch)
     if place is not None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an exception, so that whatever runs can end properly."""
+"""Signals as an exception, so that whatever runs can end properly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from ci_agent.errors import Interrupted
+from ci_agent.errors import STOPPING, Interrupted
 
 # `timeout` and some CI runners signal the process and then its group: the same wish, told twice at once.
 _SAME_SIGNAL = 2.0  # seconds
@@ -17,7 +17,7 @@ _SAME_SIGNAL = 2.0  # seconds
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`, once; one more, after a while, ends the process on the spot."""
+    """SIGINT, SIGTERM and SIGHUP raise `Interrupted`, once; one more, after a while, ends the process on the spot."""
     since: list[float] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -27,7 +27,7 @@ def interruptible() -> Iterator[None]:
         if since[-1] - since[0] > _SAME_SIGNAL:
             os._exit(128 + number)  # the journal is on the disk already
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in STOPPING}
     try:
         yield
     finally:

@@ -13,14 +13,20 @@ from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
 from ci_agent.workspace import Author
 
+_TROUBLES = 5  # that are told
 
-def hand_over(parts: Parts, voice: Voice, stop: Stop) -> None:
-    """Save what there is of the work, and remove the checkout once nothing would be lost with it.
+
+def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> None:
+    """Save the work, `tree` or else what there is in the checkout, and remove the checkout once nothing would
+    be lost with it.
 
     Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
     """
     workspace, task = parts.workspace, parts.task
-    tree = workspace.tree() if workspace.start is not None else None
+    if tree is None and workspace.start is not None:
+        tree = workspace.tree()
+    for trouble in workspace.troubles[:_TROUBLES]:
+        voice.warn(f"Not part of the work, because git can't take it: {trouble}")
     if tree is None or tree == workspace.tree_of(task.base_sha):
         workspace.remove()
         return
@@ -48,7 +54,11 @@ def _commit(parts: Parts, voice: Voice, tree: str) -> str:
         message = commit_message(parts.journal.events)
         sha = workspace.commit(tree, head, message, Author(settings.user_name, settings.user_email))
     parts.patch.write_bytes(workspace.diff(sha))
-    parts.journal.append(Committed(sha, tree, workspace.title_of(sha), workspace.changes(sha), sha != head))
+    changes = workspace.changes(sha)
+    large = workspace.in_large_storage([change.path for change in changes])
+    if large:
+        voice.warn(f"Kept by Git LFS, but committed with its content: {', '.join(large)}. Please look at it.")
+    parts.journal.append(Committed(sha, tree, workspace.title_of(sha), changes, sha != head))
     return sha
 
 

@@ -11,6 +11,7 @@ from ci_agent.journal.events import CommandStarted, Moment, Result, TestsChosen,
 from ci_agent.session.parts import Parts
 from ci_agent.task import Ending
 
+_SHOWN = 10  # names of files in one message
 _FIRST_SIGNAL = 128  # exit codes above it stand for signals
 
 
@@ -24,9 +25,17 @@ class Proof:
         self._chosen = TestsChosen("", "", "not looked for yet")
         self.before: TestsRan | None = None  # None: there is nothing to run
         self.rounds = 0  # verifications so far
+        self._left_out: list[str] = []  # files of the agent that the last verification did without
 
     def set_up(self) -> Stop | None:
         """Run the set-up command, and use the virtual environment it may have made. A stop: it failed."""
+        stop = self._run_set_up()
+        # Now and not later: one that the agent makes must not decide what the tests run with.
+        if (self._root / ".venv" / "bin" / "python").exists():
+            self._parts.sandbox.activate(self._root / ".venv")
+        return stop
+
+    def _run_set_up(self) -> Stop | None:
         command = self._settings.setup
         if command:
             self._parts.journal.append(CommandStarted("set-up", command))
@@ -42,9 +51,6 @@ class Proof:
                     Ending.ENVIRONMENT,
                     f"{said.rstrip('.')}. All it printed is in the report's logs/{ran.log}.",
                 )
-        # Now and not later: one that the agent makes must not decide what the tests run with.
-        if (self._root / ".venv" / "bin" / "python").exists():
-            self._parts.sandbox.activate(self._root / ".venv")
         return None
 
     def measure_base(self) -> Stop | None:
@@ -68,14 +74,34 @@ class Proof:
         return verification.ran_facts(ran, self.before, unused)
 
     def verify(self, tree: str) -> tuple[TestsCompared, TestsRan]:
-        """Run the tests on the checkout, which is `tree`, and compare them with those before."""
+        """Run the tests on `tree`, which is in the checkout, and compare them with those before.
+
+        Files that the agent left outside of the tree are not there meanwhile: what is not in the commit must
+        not make its tests pass. Set-up is run again then, in case the work asks for more than it did before.
+        """
+        workspace = self._parts.workspace
         self.rounds += 1
+        self._left_out = workspace.set_aside()
+        if self._left_out:
+            self._run_set_up()
         if not self._chosen.command:  # the work may have brought the first tests
             self._choose()
         after = self._run(Moment.AFTER, tree)
+        workspace.bring_back(self._left_out)
         compared = verification.compare(self.before, after, self.rounds)
         self._parts.journal.append(compared)
         return compared, after
+
+    def left_out(self) -> str:
+        """For the model: which of its files the last verification did without, and why."""
+        if not self._left_out:
+            return ""
+        names = "\n".join(f"- {name}" for name in self._left_out[:_SHOWN])
+        more = len(self._left_out) - _SHOWN
+        return (
+            "\n\nThese files are ignored by git or lie in a repository of their own, so they are not part of the "
+            f"work, and the tests ran without them:\n{names}" + (f"\n- and {more:,} more" if more > 0 else "")
+        )
 
     def _choose(self) -> None:
         self._chosen = verification.choose(self._root, self._settings.test or "", self._parts.sandbox)
@@ -97,6 +123,8 @@ class Proof:
         )
         if self._chosen.command:
             self._parts.journal.append(ran)
+        if moment is not Moment.BEFORE:
+            self._parts.workspace.put_back()
         return ran
 
     def _seconds(self) -> float:

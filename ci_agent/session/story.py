@@ -6,6 +6,8 @@ the work so far saved.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from ci_agent import __version__
 from ci_agent.agent import Stop
 from ci_agent.config import FILE_NAME
-from ci_agent.errors import CiAgentError, Interrupted, JournalError
+from ci_agent.errors import STOPPING, CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
 from ci_agent.reporting.wording import count
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING_LABEL
@@ -35,10 +37,15 @@ def run(parts: Parts) -> Outcome:
         end = _guarded(lambda: _work(parts, voice))
         parts.journal.append(AgentStopped(end.stop.ending, end.stop.detail))
         end = _guarded(lambda: _handed_over(parts, voice, end))
-        return _last_word(parts, voice, end)
+        outcome = _last_word(parts, voice, end)
     except JournalError as error:
         voice.without_journal(error)
         raise
+    finally:
+        # A signal that came meanwhile came too late: everything it asks for is done.
+        with contextlib.suppress(Interrupted):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    return outcome
 
 
 def _work(parts: Parts, voice: Voice) -> _End:
@@ -47,20 +54,20 @@ def _work(parts: Parts, voice: Voice) -> _End:
     voice.status(Status.ANALYZING)
     proof = Proof(parts)
     stop = proof.set_up() or proof.measure_base()
-    if stop is None:
-        parts.workspace.exclude_what_is_there()
-        stop = solve(parts, voice, proof, head)
-    return _End(stop)
+    if stop is not None:
+        return _End(stop)
+    parts.workspace.exclude_what_is_there()
+    return _End(*solve(parts, voice, proof, head))
 
 
 def _handed_over(parts: Parts, voice: Voice, end: _End) -> _End:
     try:
-        hand_over(parts, voice, end.stop)
+        hand_over(parts, voice, end.stop, end.tree)
     except JournalError:
         raise
     except CiAgentError as error:
         said = f"The work could not be handed over as asked: {error}"
-        return _End(Stop(Ending.ENVIRONMENT, said), error.exit_code)
+        return _End(Stop(Ending.ENVIRONMENT, said), exit_code=error.exit_code)
     return end
 
 
@@ -69,21 +76,29 @@ class _End:
     """How a part of the story ended. `exit_code` is set where the ending alone does not say it."""
 
     stop: Stop
+    tree: str | None = None  # that was tested; None: what there is in the checkout
     exit_code: int | None = None
 
 
 def _guarded(part: Callable[[], _End]) -> _End:
-    """How `part` ended, whatever happened to it; only the journal's failure goes through."""
+    """How `part` ended, whatever happened to it; only the journal's failure goes through.
+
+    From then on signals wait: saving the work and saying the last word must not be torn in the middle.
+    """
     try:
-        return part()
-    except Interrupted as signal:
-        return _End(Stop(Ending.CANCELLED, f"Stopped by {signal.name}."), 128 + signal.signal)
+        end = part()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    except Interrupted as stopped:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        return _End(Stop(Ending.CANCELLED, f"Stopped by {stopped.name}."), exit_code=128 + stopped.signal)
     except JournalError:
         raise
     except CiAgentError as error:
-        return _End(Stop(Ending.ENVIRONMENT, str(error)), error.exit_code)
+        end = _End(Stop(Ending.ENVIRONMENT, str(error)), exit_code=error.exit_code)
     except Exception as error:  # noqa: BLE001 - the outermost place: the last word must be said whatever happened
-        return _End(Stop(Ending.INTERNAL, f"A defect in ci-agent: {type(error).__name__}: {error}"))
+        end = _End(Stop(Ending.INTERNAL, f"A defect in ci-agent: {type(error).__name__}: {error}"))
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    return end
 
 
 def _begin(parts: Parts, voice: Voice) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 
 from ci_agent.errors import CiAgentError, JournalError
@@ -48,6 +49,8 @@ class Voice:
 
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
+        for scratch in ("tmp", "home", "outputs"):  # a full disk may take the word once these are gone
+            shutil.rmtree(self._parts.folder / scratch, ignore_errors=True)
         place = self._parts.workspace.root
         kept = f" The checkout with the work so far is kept in `{place}`." if place.exists() else ""
         with contextlib.suppress(CiAgentError, OSError):

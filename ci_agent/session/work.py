@@ -27,11 +27,14 @@ _NOTHING_CHANGED = (
 )
 
 
-def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> Stop:
-    """Let the agent work on top of `head` until its hand-in holds, or it may not try again."""
+def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> tuple[Stop, str | None]:
+    """Let the agent work on top of `head` until its hand-in holds, or it may not try again.
+
+    Gives the tree that was tested last, which is the one to commit.
+    """
     workspace = parts.workspace
     voice.status(Status.CODING)
-    workspace.open_for_agent(head, parts.task.branch)
+    workspace.open_for_agent(head)
     agent = _agent(parts, proof, head)
     empty_handed = False
     while True:
@@ -42,21 +45,21 @@ def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> Stop:
             if stop.ending is not Ending.NEEDS_INPUT and tree != workspace.tree_of(parts.task.base_sha):
                 voice.status(Status.TESTING)
                 proof.verify(tree)
-            return stop
+            return stop, tree
         if tree == workspace.tree_of(head) and not empty_handed:
             empty_handed = True
             agent.answer(_NOTHING_CHANGED)
             continue
         if tree == workspace.tree_of(parts.task.base_sha):
-            return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file.")
+            return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
         voice.status(Status.TESTING)
         compared, after = proof.verify(tree)
         if compared.verdict in (Verdict.VERIFIED, Verdict.NO_TESTS):
-            return Stop(Ending.SUBMITTED, compared.reason)
+            return Stop(Ending.SUBMITTED, compared.reason), tree
         if proof.rounds >= parts.limits.verifications:
-            return Stop(Ending.UNVERIFIED, compared.reason)
+            return Stop(Ending.UNVERIFIED, compared.reason), tree
         left = count(parts.limits.verifications - proof.rounds, "hand-in")
-        facts = verification.facts(compared, after)
+        facts = verification.facts(compared, after) + proof.left_out()
         voice.status(Status.CODING)
         agent.answer(
             f"Not accepted, nothing was committed. {facts}\n\nMend it and call `submit` again; {left} left."

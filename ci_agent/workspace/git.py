@@ -1,7 +1,7 @@
 """Running git, so that nothing a stranger wrote decides what git does.
 
-The one place that starts git on our own repositories. Hooks, file-system monitors, filters, external diffs,
-the system's and the user's configuration are off; errors become `GitError` with git's own words.
+The one place that starts git. Hooks, file-system monitors, external diffs, the system's and the user's
+configuration are off; errors become `GitError` with git's own words.
 """
 
 from __future__ import annotations
@@ -28,11 +28,18 @@ _SETTINGS = (
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.ext.allow=never",
+    "protocol.file.allow=always",  # our own repositories talk to each other by path
     "submodule.recurse=false",
     "advice.detachedHead=false",
 )
 
 _INHERITED = ("PATH", "TMPDIR", "LANG", "SYSTEMROOT")
+_INHERITED_FOR_USERS = (
+    *("HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "DISPLAY"),
+    *("http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "ALL_PROXY"),
+    *("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+_TO_FINISH = 5.0  # seconds for git to end what it does when we are interrupted, before it is killed
 
 
 def git(
@@ -41,40 +48,59 @@ def git(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     timeout: float = 600,
+    as_user: bool = False,
 ) -> bytes:
     """Run `git WORDS` and give what it printed.
 
-    `environment` is added to the built one. Raises `GitError` when git says no, is missing, or takes longer
+    `environment` is added to the built one. `as_user` is for what concerns the person's own things: their
+    repository's ownership, their credentials and proxies; then the user's and the system's configuration count,
+    with the settings above still on top. Raises `GitError` when git says no, is missing, or takes longer
     than `timeout` seconds.
     """
     settings = [part for setting in _SETTINGS for part in ("-c", setting)]
     command = ["git", *settings, *(str(word) for word in words)]
+    if directory is not None and not directory.is_dir():
+        raise GitError(f"the folder {directory} is gone")
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=directory,
-            env=_environment() | dict(environment or {}),
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
+            env=(_users_environment() if as_user else _environment()) | dict(environment or {}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             # A signal to our process group is for us: git has to finish what saves the work.
             start_new_session=True,
         )
     except FileNotFoundError as error:
         raise GitError("git is not installed, or not on PATH; ci-agent needs git 2.30 or newer") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"git {_verb(words)} did not end within {timeout:.0f} s") from error
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise GitError(f"git {_verb(words)} failed: {said or f'exit code {done.returncode}'}")
-    return done.stdout
+    with process:
+        try:
+            output, said = process.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise GitError(f"git {_verb(words)} did not end within {timeout:.0f} s") from error
+        except BaseException:
+            _finish(process)
+            raise
+    if process.returncode != 0:
+        text_of_it = said.decode("utf-8", "replace").strip()
+        raise GitError(f"git {_verb(words)} failed: {text_of_it or f'exit code {process.returncode}'}")
+    return output
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    """Let git end by itself: killed in the middle it would leave its lock files in the way of the next call."""
+    try:
+        process.communicate(timeout=_TO_FINISH)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _verb(words: Sequence[str | Path]) -> str:
     rest = [str(word) for word in words]
-    while rest and rest[0].startswith("--"):
-        rest = rest[2:]  # `--git-dir` and `--work-tree` with their folder
+    while rest and rest[0].startswith("-"):
+        rest = rest[2:]  # `--git-dir`, `--work-tree` or `-C` with their folder
     return rest[0] if rest else ""
 
 
@@ -84,16 +110,29 @@ def text(output: bytes) -> str:
 
 
 def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
-        "GIT_CONFIG_GLOBAL": str(_GLOBAL_CONFIG),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C.UTF-8",
-    }
+    return (
+        _ALWAYS
+        | _inherited(_INHERITED)
+        | {
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_ATTR_NOSYSTEM": "1",
+        }
+    )
 
 
-# `safe.directory` counts only in the user's or the system's file: a CI checkout often has another owner.
-_GLOBAL_CONFIG = Path(__file__).with_name("gitconfig")
+def _users_environment() -> dict[str, str]:
+    """Nothing of CI's and none of git's own variables, which a hook or a job may have set for another place."""
+    return _ALWAYS | _inherited((*_INHERITED, *_INHERITED_FOR_USERS))
+
+
+def _inherited(names: Sequence[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+_ALWAYS = {
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C.UTF-8",
+}

@@ -5,31 +5,16 @@ Reads the repository, and at the end moves one branch in it. A person's checkout
 
 from __future__ import annotations
 
-import base64
 import getpass
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
 
-from ci_agent.errors import AuthenticationError, CiAgentError, GitError, UsageError
+from ci_agent.errors import GitError, UsageError
 from ci_agent.workspace.git import git, text
-
-_URL = re.compile(r"^([a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s:]+:)", re.IGNORECASE)
-_REFUSED = re.compile(
-    r"authentication failed|could not read (username|password)|permission denied|"
-    r"terminal prompts disabled|returned error: 40[13]|repository not found",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """An address to fetch from and push to; its credentials travel in the environment only."""
-
-    url: str  # without credentials
-    environment: dict[str, str]
+from ci_agent.workspace.remote import Remote, is_url, remote, remote_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +50,52 @@ class Source:
     def continuing(self, branch: str, reference: str | None) -> Source:
         """The same source, started where `branch` left the base: the base may have moved on since then.
 
-        `reference` names the issue; None: any will do. Raises `UsageError` when a branch of that name has nothing to do with the
-        base, or belongs to another issue.
+        `reference` names the issue; None: any will do. Raises `UsageError` when a branch of that name has
+        nothing to do with the base, or is not for this issue.
         """
         sha = self.branch_sha(branch)
         if sha is None:
             return self
-        others = self._issues_of(sha) - {reference}
-        if reference is not None and others:
+        if reference is not None and self.belongs_to_other(branch, reference):
+            issues = ", ".join(sorted(self._issues_of(sha)))
+            whose = f"belongs to another issue ({issues})" if issues else "is not one that ci-agent made"
             raise UsageError(
-                f"the branch {branch} is there already and belongs to another issue ({', '.join(sorted(others))}); "
-                "choose another branch with --branch"
+                f"the branch {branch} is there already and {whose}; choose another branch with --branch, "
+                f"or name this one with --branch {branch} to go on with it"
             )
-        try:
-            common = text(git("--git-dir", self.git_dir, "merge-base", sha, self.base_sha))
-        except GitError as error:
+        common = self._fork(sha)
+        if common is None:
             raise UsageError(
                 f"the branch {branch} is there already and has no commit in common with {self.base}; "
                 "choose another with --branch"
-            ) from error
+            )
         return replace(self, base_sha=common)
 
+    def _fork(self, sha: str) -> str | None:
+        """The commit at which `sha` left the base."""
+        try:
+            return text(git("--git-dir", self.git_dir, "merge-base", sha, self.base_sha))
+        except GitError:
+            return None
+
     def _issues_of(self, sha: str) -> set[str]:
-        """Which issues the commit says it is for."""
+        """Which issues the commits up to `sha` that are not in the base say they are for."""
         form = "--format=%(trailers:key=Closes,key=Refs,valueonly)"
-        return {
-            line for line in text(git("--git-dir", self.git_dir, "log", "-1", form, sha)).splitlines() if line
-        }
+        listing = git("--git-dir", self.git_dir, "log", form, f"{self.base_sha}..{sha}")
+        return {line for line in listing.decode("utf-8", "replace").splitlines() if line}
+
+    def in_the_way(self, branch: str) -> str | None:
+        """Another branch whose name leaves no room for `branch`: git keeps `a` and `a/b` never both."""
+        parts = branch.split("/")
+        above = ["/".join(parts[:length]) for length in range(1, len(parts))]
+        for name in above:
+            if resolve(self.git_dir, f"refs/heads/{name}"):
+                return name
+        form = "--format=%(refname:short)"
+        below = text(
+            git("--git-dir", self.git_dir, "for-each-ref", form, "--count=1", f"refs/heads/{branch}/")
+        )
+        return below or None
 
     def file(self, path: str) -> bytes | None:
         """The content of `path` at the base commit; None: there is none."""
@@ -99,6 +103,14 @@ class Source:
             return git("--git-dir", self.git_dir, "cat-file", "blob", f"{self.base_sha}:{path}")
         except GitError:
             return None
+
+    def ignored(self) -> list[str]:
+        """The patterns of files that the person, not the repository, wants out of sight: they may be secrets."""
+        named = _setting([*_users_files(), self.git_dir / "config"], "core", "excludesFile")
+        usual = _users_files()[0].with_name("ignore")
+        files = [Path(named).expanduser() if named else usual, self.git_dir / "info" / "exclude"]
+        lines = [line for file in files if file.is_file() for line in file.read_bytes().splitlines()]
+        return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
 
     def checked_out(self, branch: str) -> Path | None:
         """The checkout that has `branch` checked out: git will not move such a branch."""
@@ -120,23 +132,36 @@ def open_source(repository: str, base: str | None, clones: Path) -> Source:
     """
     if is_url(repository):
         return _open_url(repository, base, clones)
-    return _open_path(Path(repository).expanduser(), base)
+    return _open_path(Path(repository), base)
 
 
 def identity(source: Source) -> str:
     """Who works here, as `Name <mail>`, from git's configuration; the login name where that says nothing."""
+    files = [*_users_files(), source.git_dir / "config"]
+    name, mail = _setting(files, "user", "name"), _setting(files, "user", "email")
+    return f"{name} <{mail}>" if name and mail else _login()
+
+
+def _users_files() -> list[Path]:
+    """Git's configuration of this user, in rising weight."""
+    home = Path(os.environ.get("HOME", os.devnull))
+    place = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return [place / "git" / "config", home / ".gitconfig"]
+
+
+def _setting(files: Sequence[Path], section: str, key: str) -> str:
+    """A value of git's configuration files, the last one that has it; read without starting git."""
     from git import GitConfigParser
 
-    home = Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser()
-    files = [home / "git" / "config", Path("~/.gitconfig").expanduser(), source.git_dir / "config"]
-    with GitConfigParser([str(file) for file in files if file.exists()], read_only=True) as config:
-        name = str(config.get_value("user", "name", default=""))
-        mail = str(config.get_value("user", "email", default=""))
-    return f"{name} <{mail}>" if name and mail else getpass.getuser()
+    with GitConfigParser([str(file) for file in files if file.is_file()], read_only=True) as config:
+        return str(config.get_value(section, key, default="")).strip()
 
 
-def is_url(repository: str) -> bool:
-    return bool(_URL.match(repository))
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "user"
 
 
 def resolve(git_dir: Path, name: str) -> str | None:
@@ -155,52 +180,15 @@ def _is_ancestor(git_dir: Path, old: str, new: str) -> bool:
     return True
 
 
-def network_environment() -> dict[str, str]:
-    """For calls that talk to a remote: the person's own credentials, agents and proxies, nothing of CI's.
-
-    The result replaces the built environment's refusal of the user's configuration.
-    """
-    names = (
-        "HOME",
-        "SSH_AUTH_SOCK",
-        "GIT_SSH_COMMAND",
-        "GIT_ASKPASS",
-        "SSH_ASKPASS",
-        "DISPLAY",
-        "XDG_CONFIG_HOME",
-        "http_proxy",
-        "https_proxy",
-        "HTTPS_PROXY",
-        "no_proxy",
-        "NO_PROXY",
-        "GIT_SSL_CAINFO",
-        "SSL_CERT_FILE",
-    )
-    own = {name: os.environ[name] for name in names if name in os.environ}
-    home_config = Path(os.environ.get("HOME", "/nonexistent")) / ".gitconfig"
-    if home_config.exists():
-        own["GIT_CONFIG_GLOBAL"] = str(home_config)
-    return own
-
-
 def _open_path(path: Path, base: str | None) -> Source:
-    from git import InvalidGitRepositoryError, NoSuchPathError, Repo
-
-    try:
-        with Repo(path, search_parent_directories=True) as repo:
-            git_dir = Path(repo.common_dir).resolve()
-            head_dir = Path(repo.git_dir).resolve()
-            top = Path(repo.working_tree_dir).resolve() if repo.working_tree_dir else None
-            remotes = [remote.url for remote in repo.remotes if remote.name == "origin"]
-    except NoSuchPathError as error:
-        raise UsageError(
-            f"{path} does not exist; give a repository with --repo PATH or --repo URL"
-        ) from error
-    except InvalidGitRepositoryError as error:
-        raise UsageError(
-            f"{path.resolve()} is not in a git repository; "
-            "give one with --repo PATH or --repo URL, or make one with `git init` and a first commit"
-        ) from error
+    if not path.is_dir():
+        raise UsageError(f"{path} does not exist; give a repository with --repo PATH or --repo URL")
+    if "\n" in str(path.resolve()):
+        raise UsageError("the repository's path has a line break in it, which git can't work with here")
+    head_dir = _found(path, "--git-dir")
+    git_dir = _found(path, "--git-common-dir")
+    bare = text(git("-C", path, "rev-parse", "--is-inside-work-tree", as_user=True)) != "true"
+    top = None if bare else _found(path, "--show-toplevel")
     head = resolve(head_dir, "HEAD")
     if head is None and base is None:
         raise UsageError(
@@ -208,15 +196,29 @@ def _open_path(path: Path, base: str | None) -> Source:
             "`git add -A && git commit -m 'First commit'`"
         )
     name, sha = _base(git_dir, base) if base else (_current_branch(head_dir) or str(head), str(head))
+    origin = _setting([git_dir / "config"], 'remote "origin"', "url")
     return Source(
-        name=(top or git_dir).name.removesuffix(".git"),
+        name=_last_part(str(top or git_dir)),
         address=str(top or git_dir),
         git_dir=git_dir,
         base=name,
         base_sha=sha,
         uncommitted=_uncommitted(head_dir, top),
-        remote=_remote(remotes[0], top or git_dir) if remotes else None,
+        remote=remote(origin, top or git_dir) if origin else None,
     )
+
+
+def _found(path: Path, what: str) -> Path:
+    """A folder of the repository around `path`, as git itself finds it, who owns it included."""
+    try:
+        return (path / text(git("-C", path, "rev-parse", what, as_user=True))).resolve()
+    except GitError as error:
+        if "not a git repository" in str(error):
+            raise UsageError(
+                f"{path.resolve()} is not in a git repository; "
+                "give one with --repo PATH or --repo URL, or make one with `git init` and a first commit"
+            ) from error
+        raise UsageError(f"{path.resolve()} is not a repository to work with: {error}") from error
 
 
 def _current_branch(head_dir: Path) -> str | None:
@@ -252,15 +254,15 @@ def _uncommitted(head_dir: Path, top: Path | None) -> tuple[str, ...]:
 
 
 def _open_url(url: str, base: str | None, clones: Path) -> Source:
-    remote = _remote(url, None)
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", remote.url).strip("-.")[-120:]
+    there = remote(url, None)
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", there.url).strip("-.")[-120:]
     git_dir = (clones / f"{slug}.git").resolve()
     if not git_dir.exists():
         git_dir.parent.mkdir(parents=True, exist_ok=True)
         git("init", "--quiet", "--bare", "--template=", git_dir)
-    environment = remote.environment | network_environment()
+    environment = there.environment
     try:
-        heads = text(git("ls-remote", "--symref", remote.url, "HEAD", environment=environment))
+        heads = text(git("ls-remote", "--symref", there.url, "HEAD", environment=environment, as_user=True))
         git(
             "--git-dir",
             git_dir,
@@ -269,56 +271,29 @@ def _open_url(url: str, base: str | None, clones: Path) -> Source:
             "--prune",
             "--tags",
             "--force",
-            remote.url,
+            there.url,
             "+refs/heads/*:refs/remotes/origin/*",
             environment=environment,
+            as_user=True,
         )
     except GitError as error:
-        raise remote_error(remote.url, error) from error
+        raise remote_error(there.url, error) from error
     default = re.search(r"^ref: refs/heads/(\S+)\s+HEAD$", heads, re.MULTILINE)
     if base is None and not default:
-        raise UsageError(f"{remote.url} has no default branch with a commit; choose one with --base")
+        raise UsageError(f"{there.url} has no default branch with a commit; choose one with --base")
     name, sha = _base(git_dir, base or str(default and default.group(1)))
     return Source(
-        name=_last_part(remote.url),
-        address=remote.url,
+        name=_last_part(there.url),
+        address=there.url,
         git_dir=git_dir,
         base=name,
         base_sha=sha,
         uncommitted=(),
-        remote=remote,
+        remote=there,
     )
 
 
-def _last_part(url: str) -> str:
-    return re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
-
-
-def remote_error(url: str, error: GitError) -> CiAgentError:
-    """What a person is told when a call to a remote failed."""
-    if _REFUSED.search(str(error)):
-        return AuthenticationError(
-            f"{url} does not let us in: {error}. Check the address, and that `git ls-remote {url}` works here"
-        )
-    return UsageError(f"{url} can't be reached: {error}")
-
-
-def _remote(url: str, relative_to: Path | None) -> Remote:
-    """Takes the credentials out of an address: they must appear in no argument list and no log."""
-    if not re.match(r"^https?://", url):
-        if relative_to is not None and not is_url(url):
-            url = str((relative_to / url).resolve())
-        return Remote(url, {})
-    parts = urlsplit(url)
-    if parts.username is None:
-        return Remote(url, {})
-    host = parts.netloc.rpartition("@")[2]
-    clean = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    header = "Authorization: Basic " + base64.b64encode(pair.encode()).decode()
-    setting = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{host}/.extraHeader",
-        "GIT_CONFIG_VALUE_0": header,
-    }
-    return Remote(clean, setting)
+def _last_part(address: str) -> str:
+    """A folder's name for the checkout; some projects look at it."""
+    name = re.split(r"[/:]", address.rstrip("/"))[-1].removesuffix(".git")
+    return name if name.strip(". ") else "repository"

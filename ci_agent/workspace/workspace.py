@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ci_agent.errors import GitError, UsageError
 from ci_agent.journal.events import FileChanged
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.source import Remote, Source, network_environment, remote_error
+from ci_agent.workspace.remote import Remote, remote_error
+from ci_agent.workspace.source import Source
 
 # What builds and tests leave lying around; never part of a commit unless the repository tracks it.
-_DROPPINGS = (
+_CACHES = (
     "__pycache__/",
     "*.pyc",
     ".pytest_cache/",
@@ -31,13 +34,13 @@ _DROPPINGS = (
     ".hypothesis/",
     ".tox/",
     ".nox/",
-    ".venv/",
-    "*.egg-info/",
     ".coverage",
     ".coverage.*",
-    "node_modules/",
     ".DS_Store",
 )
+_DROPPINGS = (*_CACHES, ".venv/", "*.egg-info/", "node_modules/")
+
+_MANY = 200  # untracked files in one folder, above which the folder is left out as a whole
 
 _LINK_MODE = "160000"  # a submodule's entry in git's index
 
@@ -53,46 +56,79 @@ class Workspace:
 
     def __init__(self, source: Source, folder: Path) -> None:
         self.source = source
-        self.root = folder / "work" / source.name
         self.start: str | None = None  # the commit the agent's work began on; None: it has not begun
+        self.troubles: list[str] = []  # what git could not take into the last tree, in its words
+        self._folder = folder
+        self._work = folder / "work"
+        self.root = self._work / (re.sub(r"[^A-Za-z0-9._-]+", "-", source.name).strip("-.") or "repository")
         self._control = folder / "control.git"
         self._worktree = self._control  # until `lay_out` knows the name git gave the worktree
+        self._aside = folder / "aside"
+        self._known: set[bytes] = set()  # untracked files that are no work of the agent
 
     # --- laying out ---------------------------------------------------------------------------------------
 
     def lay_out(self) -> None:
         """Make the control repository and the checkout, at the base commit. Raises `GitError`."""
-        kind = text(git("--git-dir", self.source.git_dir, "rev-parse", "--show-object-format"))
+        source = self.source
+        kind = text(git("--git-dir", source.git_dir, "rev-parse", "--show-object-format"))
         git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", self._control)
-        _borrow_objects(self._control, self.source.git_dir)
+        _borrow_objects(self._control, source.git_dir)
         _write_lines(self._control / "info" / "exclude", _DROPPINGS)
         self._copy_refs()
-        self.root.parent.mkdir(parents=True, exist_ok=True)
-        sha = self.source.base_sha
+        self._work.mkdir(parents=True, exist_ok=True)
+        sha = source.base_sha
         git("--git-dir", self._control, "worktree", "add", "--quiet", "--detach", self.root, sha)
         pointer = self.root / ".git"
         self._worktree = Path(text(pointer.read_bytes()).removeprefix("gitdir: "))
-        pointer.unlink()
+        # After the checkout, or files that are tracked although they match would be in doubt.
+        _write_lines(self._control / "info" / "exclude", source.ignored())
+        self._give_repository(sha)
 
     def exclude_what_is_there(self) -> None:
-        """What lies around now, from set-up and the tests before, is no part of the work to come."""
+        """What lies around now, from set-up and tests, is no part of the work to come."""
         listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
         found = [os.fsdecode(name) for name in listing.split(b"\0") if name]
-        _write_lines(self._control / "info" / "exclude", ["/" + _pattern(name) for name in found])
+        patterns = [pattern for name in found for pattern in self._patterns(name)]
+        _write_lines(self._control / "info" / "exclude", patterns)
+        self._known |= self._untracked()
 
-    def open_for_agent(self, sha: str, branch: str) -> None:
-        """Put the checkout at `sha`, and give the agent a repository of its own to look at history with."""
+    def _patterns(self, name: str) -> list[str]:
+        """File by file, so that a new file beside them is work; a folder of very many files as a whole."""
+        if not name.endswith("/"):
+            return ["/" + _pattern(name)]
+        listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--", f":(top,literal){name}")
+        names = [os.fsdecode(one) for one in listing.split(b"\0") if one]
+        if len(names) > _MANY or any(one.endswith("/") for one in names):
+            return ["/" + _pattern(name)]
+        return ["/" + _pattern(one) for one in names]
+
+    def open_for_agent(self, sha: str) -> None:
+        """Put the checkout at `sha`, where the agent's work begins."""
         self._git("reset", "--quiet", "--hard", sha)
-        own = self.root / ".git"
+        self._give_repository(sha)
+        self._known |= self._untracked()
+        self.start = sha
+
+    def _give_repository(self, sha: str) -> None:
+        """A repository of the commands' own in the checkout, to look at history with.
+
+        Made elsewhere and moved in, in place of whatever a command left there: a link would lead us to write
+        into a repository of somebody else's.
+        """
+        made = self._folder / "commands"
+        _remove(made)
         kind = text(git("--git-dir", self._control, "rev-parse", "--show-object-format"))
-        words = ("init", "--quiet", "--template=", f"--object-format={kind}", f"--initial-branch={branch}")
-        git(*words, self.root)
+        git("init", "--quiet", "--template=", f"--object-format={kind}", "--initial-branch=work", made)
+        own = made / ".git"
         _borrow_objects(own, self._control)
         (own / "packed-refs").write_bytes((self._control / "packed-refs").read_bytes())
-        git("--git-dir", own, "update-ref", f"refs/heads/{branch}", sha)
+        git("--git-dir", own, "update-ref", "refs/heads/work", sha)
         shutil.copyfile(self._control / "info" / "exclude", _made(own / "info") / "exclude")
         shutil.copyfile(self._worktree / "index", own / "index")
-        self.start = sha
+        _remove(self.root / ".git")
+        own.rename(self.root / ".git")
+        _remove(made)
 
     def _copy_refs(self) -> None:
         """Tags (versions are made from them) and the base branch, for `git describe` and `git log`."""
@@ -112,13 +148,46 @@ class Workspace:
         """The checkout as it stands now, written down as a git tree; its id.
 
         Ignored files and what was left out by `exclude_what_is_there` are not in it, nor is anything inside
-        a submodule or inside a repository that a command made within the checkout.
+        a submodule or inside a repository that a command made within the checkout. What git can't take at all
+        is left out as well and said in `troubles`.
         """
-        links = self._links()
-        strange = self._repositories_within()
-        skip = [f":(exclude,top,literal){name}" for name in [*links, *strange]]
-        self._git("add", "--all", "--", ":(top)", *skip)
+        skip = [f":(exclude,top,literal){name}" for name in [*self._links(), *self._repositories_within()]]
+        specs = b"\0".join(os.fsencode(spec) for spec in [":(top)", *skip])
+        words = ("add", "--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+        self.troubles = []
+        try:
+            self._git(*words, stdin=specs)
+        except GitError as error:
+            self.troubles = [line for line in str(error).splitlines() if "error:" in line] or [str(error)]
         return text(self._git("write-tree"))
+
+    def put_back(self) -> None:
+        """After tests ran: tracked files are again as `tree` saw them, and new files are none of the work."""
+        self._git("checkout-index", "--all", "--force", "--quiet")
+        self.exclude_what_is_there()
+
+    def set_aside(self) -> list[str]:
+        """Move away what commands of the agent left outside of the tree, so that tests see only what will be
+        in the commit and what set-up made. Gives the names; `bring_back` puts them back."""
+        left = sorted(name for name in self._untracked() - self._known if not _is_cache(name))
+        for name in left:
+            source, target = self.root / os.fsdecode(name), self._aside / os.fsdecode(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+        return [os.fsdecode(name) for name in left]
+
+    def bring_back(self, names: Sequence[str]) -> None:
+        """Put back what was set aside, where nothing else has come in its place."""
+        for name in names:
+            source, target = self._aside / name, self.root / name
+            if not os.path.lexists(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.rename(target)
+        _remove(self._aside)
+
+    def _untracked(self) -> set[bytes]:
+        """Every file in the checkout that the tree does not hold, ignored or not; repositories as a whole."""
+        return {name.rstrip(b"/") for name in self._git("ls-files", "-z", "--others").split(b"\0") if name}
 
     def tree_of(self, sha: str) -> str:
         return text(self._git("rev-parse", "--verify", f"{sha}^{{tree}}"))
@@ -146,6 +215,14 @@ class Workspace:
         """The whole change against the base as a patch that `git apply` takes, binary files included."""
         words = ("diff", "--binary", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
         return self._git(*words, self.source.base_sha, sha)
+
+    def in_large_storage(self, paths: Sequence[str]) -> list[str]:
+        """Those of `paths` whose content Git LFS keeps elsewhere, by what `.gitattributes` says of them."""
+        listing = self._git("check-attr", "-z", "--stdin", "filter", stdin="\0".join(paths).encode())
+        parts = listing.split(b"\0")
+        return [
+            os.fsdecode(path) for path, value in zip(parts[::3], parts[2::3], strict=False) if value == b"lfs"
+        ]
 
     def _links(self) -> list[str]:
         entries = self._git("ls-files", "-z", "--stage").split(b"\0")
@@ -183,9 +260,10 @@ class Workspace:
         try:
             git("--git-dir", self.source.git_dir, *words, self._control, f"{ref}:{ref}")
         except GitError as error:
+            moved = "[rejected]" in str(error) or "checked out" in str(error)
+            why = ", because somebody else moved it meanwhile or has it checked out" if moved else ""
             raise GitError(
-                f"the branch {branch} can't be moved to the work ({sha[:12]}), because somebody else moved it "
-                f"meanwhile or has it checked out. {error}"
+                f"the branch {branch} can't be moved to the work ({sha[:12]}){why}. {error}"
             ) from error
 
     def push(self, sha: str, branch: str, remote: Remote) -> None:
@@ -193,18 +271,18 @@ class Workspace:
 
         Raises `AuthenticationError` or `UsageError` when the remote does not take it.
         """
-        environment = remote.environment | network_environment()
+        only = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
         spec = f"{sha}:refs/heads/{branch}"
+        words = ("--git-dir", self._control, "push", "--quiet", *only, remote.url, spec)
         try:
-            self._git("push", "--quiet", "--no-verify", remote.url, spec, environment=environment)
+            git(*words, environment=remote.environment, as_user=True)
         except GitError as error:
             raise remote_error(remote.url, error) from error
 
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""
-        for folder in (self.root.parent, self._control):
-            if folder.exists():
-                shutil.rmtree(folder, onerror=_make_writable_and_try_again)
+        for folder in (self._work, self._control, self._aside):
+            _remove(folder)
 
     def _git(
         self, *words: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
@@ -270,8 +348,24 @@ def _lines(number: bytes) -> int | None:
     return None if number == b"-" else int(number)
 
 
+def _is_cache(name: bytes) -> bool:
+    """Whether test runners and interpreters leave such a file lying around anyway."""
+    parts = os.fsdecode(name).split("/")
+    return any(fnmatch(part, pattern.rstrip("/")) for pattern in _CACHES for part in parts)
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, a link or a whole folder; what can't be deleted is left where it is."""
+    if path.is_symlink() or not path.is_dir():
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return
+    with contextlib.suppress(RecursionError):  # a folder a thousand levels deep
+        shutil.rmtree(path, onerror=_make_writable_and_try_again)
+
+
 def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:
-    """Tests leave read-only folders behind; what still can't be deleted then is left where it is."""
+    """Tests leave read-only folders behind."""
     with contextlib.suppress(OSError):
         Path(path).parent.chmod(0o700)
         Path(path).chmod(0o700)

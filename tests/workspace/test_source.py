@@ -10,6 +10,7 @@ import pytest
 
 from ci_agent.errors import AuthenticationError, UsageError
 from ci_agent.workspace import identity, is_url, open_source
+from ci_agent.workspace.remote import remote
 from tests.support.git_server import git_server
 from tests.support.repositories import Repository, make_repository
 
@@ -88,7 +89,7 @@ def test_work_on_an_old_branch_starts_where_it_left_the_base(tmp_path: Path) -> 
     repository.git("branch", "work")
     repository.commit({"a": "2"})
     source = open_source(str(repository.path), None, tmp_path / "clones")
-    assert source.continuing("work", "#1").base_sha == fork
+    assert source.continuing("work", None).base_sha == fork
     assert source.continuing("not-there", "#1") == source
 
 
@@ -105,6 +106,101 @@ def test_the_branch_of_another_issue_is_not_gone_on_with(tmp_path: Path) -> None
         source.continuing("work", "local issue 1 (bbbb2222)")
 
 
+def test_a_branch_that_a_person_made_is_gone_on_with_only_when_it_is_named(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("checkout", "--quiet", "-b", "work")
+    repository.commit({"a": "2"}, "Mine")
+    repository.git("checkout", "--quiet", "main")
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert source.belongs_to_other("work", "#1")
+    with pytest.raises(UsageError, match="is not one that ci-agent made"):
+        source.continuing("work", "#1")
+    assert source.continuing("work", None) == source
+
+
+def test_a_commit_of_a_person_on_top_does_not_make_it_another_branch(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("checkout", "--quiet", "-b", "work")
+    repository.commit({"a": "2"}, "Mend it\n\nCloses: #1\n")
+    repository.commit({"a": "3"}, "A person adds something")
+    repository.git("checkout", "--quiet", "main")
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert not source.belongs_to_other("work", "#1")
+    assert source.belongs_to_other("work", "#2")
+
+
+def test_a_name_that_git_has_no_room_for_is_told(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("branch", "feat")
+    repository.git("branch", "x/y/z")
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert source.in_the_way("feat/ai-task-1") == "feat"
+    assert source.in_the_way("x/y") == "x/y/z"
+    assert source.in_the_way("other/ai-task-1") is None
+
+
+def test_a_repository_of_another_owner_is_refused_as_git_refuses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if os.geteuid():
+        pytest.skip("only root can give a folder to somebody else")
+    for path in [repository.path, *repository.path.rglob("*")]:
+        os.chown(path, 54321, 54321)
+    with pytest.raises(UsageError, match="dubious ownership"):
+        open_source(str(repository.path), None, tmp_path / "clones")
+    (tmp_path / ".gitconfig").write_text(f"[safe]\n\tdirectory = {repository.path}\n")
+    assert open_source(str(repository.path), None, tmp_path / "clones").name == "shop"
+
+
+def test_gits_own_variables_in_the_environment_do_not_lead_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a hook, or in a job that works on several repositories."""
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    other = make_repository(tmp_path / "other", {"b": "1"})
+    for name in ("GIT_DIR", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"):
+        monkeypatch.setenv(name, str(other.path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other.path))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other.path / ".git" / "index"))
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert source.git_dir == repository.path / ".git"
+    assert source.uncommitted == ()
+
+
+@pytest.mark.parametrize("name", [".git", "$HOME-x", "-dash", "a b'c"])
+def test_odd_names_of_folders_are_names(tmp_path: Path, name: str) -> None:
+    repository = make_repository(tmp_path / "x" / name, {"a": "1"})
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert source.base == "main"
+    assert source.name.strip(". ")
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("HTTPS://bob:pw0rd@git.example.org/x.git", "https://git.example.org/x.git"),
+        ("ssh://git:pw0rd@git.example.org/x.git", "ssh://git@git.example.org/x.git"),
+        ("ftp://bob:pw0rd@git.example.org/x.git", "ftp://git.example.org/x.git"),
+        ("git@git.example.org:x.git", "git@git.example.org:x.git"),
+    ],
+)
+def test_no_address_keeps_a_password(address: str, url: str) -> None:
+    known = remote(address, None)
+    assert known.url == url
+    assert "pw0rd" not in repr(known)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://u:pw0rd@[h", "https://h/x.git?private_token=pw0rd", "https://u:pw0rd@h:x/y"]
+)
+def test_an_address_that_is_none_is_an_error_without_its_password(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        remote(address, None)
+    assert "pw0rd" not in str(caught.value)
+
+
 def test_a_branch_without_a_common_commit_is_not_gone_on_with(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {"a": "1"})
     repository.git("checkout", "--quiet", "--orphan", "island")
@@ -112,7 +208,7 @@ def test_a_branch_without_a_common_commit_is_not_gone_on_with(tmp_path: Path) ->
     repository.git("checkout", "--quiet", "main")
     source = open_source(str(repository.path), None, tmp_path / "clones")
     with pytest.raises(UsageError, match="no commit in common with main"):
-        source.continuing("island", "#1")
+        source.continuing("island", None)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ _BRANCH = "feat/ai-task-1"
 
 
 def _workspace(repository: Repository, folder: Path, *, base: str | None = None) -> Workspace:
-    source = open_source(str(repository.path), base, folder / "clones").continuing(_BRANCH, "#1")
+    source = open_source(str(repository.path), base, folder / "clones").continuing(_BRANCH, None)
     workspace = Workspace(source, folder / "session")
     workspace.lay_out()
-    workspace.open_for_agent(source.branch_sha(_BRANCH) or source.base_sha, _BRANCH)
+    workspace.open_for_agent(source.branch_sha(_BRANCH) or source.base_sha)
     return workspace
 
 
@@ -65,7 +65,7 @@ def test_git_in_the_checkout_shows_history_and_tags(tmp_path: Path) -> None:
     workspace = _workspace(repository, tmp_path)
     assert _in(workspace, "git describe --tags").strip() == "v1.0"
     assert _in(workspace, "git status --porcelain") == ""
-    assert _in(workspace, "git rev-parse --abbrev-ref HEAD").strip() == _BRANCH
+    assert _in(workspace, "git rev-parse --abbrev-ref HEAD").strip() == "work"
     _in(workspace, "echo 2 > a")
     assert "+2" in _in(workspace, "git diff")
 
@@ -139,12 +139,20 @@ def test_what_setup_and_tests_left_before_the_work_is_no_part_of_it(tmp_path: Pa
         workspace, "echo x > 'report [1].log'; mkdir build; echo x > build/out; echo x > src/left; echo 9 > a"
     )
     workspace.exclude_what_is_there()
-    workspace.open_for_agent(source.base_sha, _BRANCH)
+    workspace.open_for_agent(source.base_sha)
     assert (workspace.root / "a").read_text() == "1"  # a tracked file that set-up changed is put back
     assert (workspace.root / "build" / "out").exists()
     _in(workspace, "echo y >> 'report [1].log'; echo y > build/more; echo y > report1.log; echo y > src/new")
-    assert [change.path for change in workspace.changes(workspace.tree())] == ["report1.log", "src/new"]
-    assert _in(workspace, "git status --porcelain").split() == ["??", "report1.log", "??", "src/new"]
+    assert [change.path for change in workspace.changes(workspace.tree())] == [
+        "build/more",
+        "report1.log",
+        "src/new",
+    ]
+    assert _in(workspace, "git status --porcelain -uall").split() == [
+        *("??", "build/more"),
+        *("??", "report1.log"),
+        *("??", "src/new"),
+    ]
 
 
 def test_droppings_of_test_runners_are_no_part_of_the_work(tmp_path: Path) -> None:
@@ -245,7 +253,7 @@ def test_a_push_takes_one_branch_over_http_with_a_password(tmp_path: Path) -> No
         source = open_source(url, None, tmp_path / "clones")
         workspace = Workspace(source, tmp_path / "session")
         workspace.lay_out()
-        workspace.open_for_agent(source.base_sha, _BRANCH)
+        workspace.open_for_agent(source.base_sha)
         _in(workspace, "echo 2 > a")
         sha = _deliver(workspace)
         assert source.remote is not None
@@ -278,3 +286,140 @@ def test_a_name_git_would_not_take_for_a_branch_is_refused(name: str) -> None:
 
 def test_an_ordinary_branch_name_is_fine() -> None:
     check_branch_name("feat/ai-task-12")
+
+
+def _laid_out(repository: Repository, folder: Path) -> Workspace:
+    workspace = Workspace(open_source(str(repository.path), None, folder / "clones"), folder / "session")
+    workspace.lay_out()
+    return workspace
+
+
+def test_a_link_to_the_persons_repository_that_set_up_left_is_not_written_through(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("branch", "keep-me")
+    repository.git("pack-refs", "--all")
+    before, refs = repository.fingerprint(), repository.git("for-each-ref")
+    for left in (
+        f"rm -rf .git; ln -s {repository.path}/.git .git",
+        f"rm -rf .git; echo 'gitdir: {repository.path}/.git' > .git",
+        f"rm -rf .git/refs .git/packed-refs; ln -s {repository.path}/.git/packed-refs .git/packed-refs",
+    ):
+        workspace = _laid_out(repository, tmp_path)
+        _in(workspace, left)
+        workspace.exclude_what_is_there()
+        workspace.open_for_agent(workspace.source.base_sha)
+        assert repository.fingerprint() == before
+        assert repository.git("for-each-ref") == refs
+        assert _in(workspace, "git log --format=%s").strip() == "First commit"
+        workspace.remove()
+    assert repository.fingerprint() == before
+
+
+def test_commands_have_a_repository_of_their_own_from_the_beginning(tmp_path: Path) -> None:
+    """Else git would walk up, into whatever repository the state folder lies in."""
+    home = make_repository(tmp_path / "home", {"dotfile": "1"})
+    home.write({"dotfile": "edited"})
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    workspace = _laid_out(repository, home.path)
+    assert _in(workspace, "git rev-parse HEAD").strip() == repository.git("rev-parse", "HEAD")
+    _in(workspace, "git reset -q --hard; git checkout -q -b side; git config core.hooksPath x")
+    assert (home.path / "dotfile").read_text() == "edited"
+    assert home.git("rev-parse", "--abbrev-ref", "HEAD") == "main"
+
+
+def test_what_a_person_ignores_for_themselves_is_never_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1", "kept.env": "tracked all the same"})
+    (repository.path / ".git" / "info").mkdir(exist_ok=True)
+    (repository.path / ".git" / "info" / "exclude").write_text("# mine\n*.env\n")
+    (tmp_path / "ignore").write_text("*.swp\n")
+    (tmp_path / ".gitconfig").write_text(f"[core]\n\texcludesFile = {tmp_path}/ignore\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo SECRET=1 > local.env; echo x > .a.swp; echo 2 > a; echo more >> kept.env")
+    assert [change.path for change in workspace.changes(workspace.tree())] == ["a", "kept.env"]
+
+
+def test_files_outside_of_the_tree_are_set_aside_for_the_tests_and_come_back(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {".gitignore": "*.local\ngen/\n", "a": "1"})
+    workspace = _laid_out(repository, tmp_path)
+    _in(
+        workspace,
+        "mkdir -p gen .venv/lib; echo 1 > gen/made-by-set-up; echo 1 > .venv/lib/there; echo 1 > old.local",
+    )
+    workspace.exclude_what_is_there()
+    workspace.open_for_agent(workspace.source.base_sha)
+    _in(
+        workspace,
+        "echo x > new.local; echo x > gen/more; echo x > .venv/lib/poison; git init -q inner; echo x > inner/m;"
+        "mkdir -p __pycache__; echo x > __pycache__/c.pyc; echo 2 > a",
+    )
+    workspace.tree()
+    aside = workspace.set_aside()
+    assert aside == [".venv/lib/poison", "gen/more", "inner", "new.local"]
+    assert not any((workspace.root / name).exists() for name in aside)
+    assert (workspace.root / "gen" / "made-by-set-up").exists()
+    assert (workspace.root / ".venv" / "lib" / "there").exists()
+    workspace.bring_back(aside)
+    assert all((workspace.root / name).exists() for name in aside)
+    assert workspace.set_aside() == aside
+
+
+def test_what_tests_change_is_put_back_and_what_they_make_is_no_work(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1\n", "b": "1\n"})
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo 2 > a; echo new > c")
+    tree = workspace.tree()
+    _in(workspace, "echo broken > a; rm b; echo out > result.bin; rm c")
+    workspace.put_back()
+    assert [(workspace.root / name).read_text() for name in ("a", "b", "c")] == ["2\n", "1\n", "new\n"]
+    assert (workspace.root / "result.bin").exists()
+    assert workspace.tree() == tree
+
+
+def test_a_file_git_cannot_take_does_not_keep_the_others_off_the_branch(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1", "b": "1"})
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo 2 > a; touch 'git~1'; mkdir -p sub/.GIT; touch sub/.GIT/x")
+    assert "a" in [change.path for change in workspace.changes(workspace.tree())]
+    assert any("git~1" in trouble for trouble in workspace.troubles)
+
+
+def test_a_checkout_that_a_command_deleted_is_said_to_be_gone(tmp_path: Path) -> None:
+    workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1"}), tmp_path)
+    subprocess.run(["rm", "-rf", str(workspace.root)], check=True)
+    with pytest.raises(GitError, match="is gone"):
+        workspace.tree()
+
+
+def test_a_folder_a_thousand_levels_deep_can_be_removed_or_is_left(tmp_path: Path) -> None:
+    workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1"}), tmp_path)
+    _in(workspace, "i=0; while [ $i -lt 1200 ]; do mkdir d; cd d; i=$((i+1)); done; touch f")
+    workspace.remove()
+    subprocess.run(["rm", "-rf", str(workspace.root)], check=True)
+
+
+def test_files_of_large_storage_are_told(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {".gitattributes": "*.psd filter=lfs\n", "a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    assert workspace.in_large_storage(["x.psd", "a", "d/y.psd"]) == ["x.psd", "d/y.psd"]
+
+
+def test_a_push_takes_no_tags_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("tag", "-a", "private", "-m", "not for others")
+    bare = tmp_path / "bare.git"
+    repository.git("clone", "--quiet", "--bare", "--no-tags", str(repository.path), str(bare))
+    repository.git("remote", "add", "origin", str(bare))
+    (tmp_path / ".gitconfig").write_text("[push]\n\tfollowTags = true\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo 2 > a")
+    sha = _deliver(workspace)
+    assert workspace.source.remote is not None
+    workspace.push(sha, _BRANCH, workspace.source.remote)
+    assert Repository(bare).git("for-each-ref", "--format=%(refname)").split() == [
+        f"refs/heads/{_BRANCH}",
+        "refs/heads/main",
+    ]
