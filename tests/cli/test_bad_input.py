@@ -62,6 +62,12 @@ def _checked_out(folder: Path) -> tuple[Path, Sequence[str]]:
     return repository.path, ("--base", "main", "--branch", BRANCH)
 
 
+def _no_room(folder: Path) -> tuple[Path, Sequence[str]]:
+    repository = calculator(folder)
+    repository.git("branch", "feat")
+    return repository.path, ()
+
+
 def _wrong_setting(folder: Path) -> tuple[Path, Sequence[str]]:
     return calculator(folder, {".ci-agent.yml": "limits:\n  max_cots: 1\n"}).path, ()
 
@@ -79,6 +85,7 @@ def _no_recording(folder: Path) -> tuple[Path, Sequence[str]]:
         (_no_branch_name, "a branch name that git accepts is wanted"),
         (_the_base_itself, "main is the base branch"),
         (_checked_out, "is checked out in"),
+        (_no_room, "there can be no branch feat/ai-task-1 beside the branch feat"),
         (_wrong_setting, ".ci-agent.yml:2: "),
         (_no_recording, "nowhere.jsonl"),
     ],
@@ -439,6 +446,42 @@ def test_a_signal_ends_it_soon_with_the_work_saved_and_a_true_word(
     ended = next(event for event in events if event.fact == job.end)
     before = max(event.at for event in events if isinstance(event.fact, ToolAnswered))
     assert (ended.at - before).total_seconds() < 30
+
+
+def test_a_terminal_that_goes_away_ends_it_too(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    steps = [Say(calls=[FIX]), Say(calls=[("bash", {"command": "sleep 1000"})])]
+    exit_code, _ = _interrupted(runner, repository, steps, signal.SIGHUP, '"name":"bash"')
+    job = runner.job(exit_code, b"", b"")
+    assert exit_code == job.end.exit_code == 129
+    assert job.end.status is Status.CANCELLED
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+
+
+@pytest.mark.parametrize("after", ["AgentStopped", "Committed", "HandedOver", "MergeRequestWritten"])
+def test_a_signal_while_the_work_is_handed_over_comes_too_late(
+    runner: Runner, tmp_path: Path, after: str
+) -> None:
+    repository = calculator(tmp_path)
+    exit_code, _ = _interrupted(runner, repository, SOLVE, signal.SIGTERM, f'"kind":"{after}"')
+    job = runner.job(exit_code, b"", b"")
+    assert job.end.status is Status.COMPLETED
+    assert exit_code == 0
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+    assert len(job.merge_requests()) == 1
+    assert "**Done: merge request 1**" in job.comment()
+    assert not list(repository.path.glob(".git/**/*.lock"))
+
+
+def test_a_model_that_deletes_the_checkout_loses_only_its_own_work(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    before = repository.fingerprint()
+    destroy = ("bash", {"command": 'rm -rf "$PWD"'})
+    with ModelServer([Say(calls=[destroy]), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(repository.path, server=server)
+    assert (job.exit_code, job.end.ending) == (1, Ending.ENVIRONMENT)
+    assert "is gone" in job.end.sentence
+    assert repository.fingerprint() == before
 
 
 def test_a_signal_during_the_tests_before_leaves_nothing_behind(runner: Runner, tmp_path: Path) -> None:

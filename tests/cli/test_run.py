@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
     Moment,
     ObserverFailed,
     Pushed,
+    SetupRan,
     Submitted,
     TestsChosen,
     TestsCompared,
@@ -42,6 +43,20 @@ from tests.support.jobs import (
 )
 from tests.support.model_server import ModelServer, Say
 from tests.support.repositories import Repository, make_repository
+
+DEPENDENCY_TEST = """\
+import sys
+import unittest
+
+sys.path.insert(0, ".venv/lib")
+
+
+class Dependency(unittest.TestCase):
+    def test_it_is_there(self):
+        import dependency
+
+        self.assertEqual(dependency.x, 1)
+"""
 
 
 @pytest.fixture
@@ -403,3 +418,71 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "ci_agent", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("ci-agent, version ")
+
+
+# --- what was tested is what is delivered -----------------------------------------------------------------
+
+
+def test_what_tests_do_to_the_sources_is_not_delivered(runner: Runner, tmp_path: Path) -> None:
+    sabotage = "\n\nimport atexit, pathlib\natexit.register(lambda: pathlib.Path('calculator.py').write_text('raise SystemExit'))\n"
+    litter = "\npathlib.Path('result.bin').write_text('x')\n"
+    write = ("write_file", {"path": "test_more.py", "content": TESTS + sabotage + litter})
+    repository = calculator(tmp_path)
+    with ModelServer([Say(calls=[FIX, write]), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0
+    assert "return a + b" in repository.show(BRANCH, "calculator.py")
+    [committed] = job.facts(Committed)
+    assert [file.path for file in committed.files] == ["calculator.py", "test_more.py"]
+
+
+def test_files_that_are_not_in_the_commit_do_not_make_its_tests_pass(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".gitignore": "local_*.py\n"})
+    cheat = ("write_file", {"path": "local_add.py", "content": "def add(a, b):\n    return a + b\n"})
+    use = (
+        "edit_file",
+        {
+            "path": "calculator.py",
+            "old": "def add(a, b):\n    return a - b\n",
+            "new": "from local_add import add\n",
+        },
+    )
+    honest = ("write_file", {"path": "add.py", "content": "def add(a, b):\n    return a + b\n"})
+    mend = ("edit_file", {"path": "calculator.py", "old": "local_add", "new": "add"})
+    steps = [Say(calls=[cheat, use]), Say(calls=[SUBMIT]), Say(calls=[honest, mend]), Say(calls=[SUBMIT])]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+        [facts] = last_results(server.requests[2].body)
+    assert "the tests ran without them:\n- local_add.py" in facts
+    assert job.exit_code == 0
+    assert job.facts(TestsCompared)[0].verdict is not Verdict.VERIFIED
+    assert repository.git("ls-tree", "-r", "--name-only", BRANCH).split() == [
+        *(".gitignore", "add.py", "calculator.py", "test_calculator.py"),
+    ]
+
+
+def test_set_up_is_run_again_where_the_work_installed_something(runner: Runner, tmp_path: Path) -> None:
+    """What the work needs has to come from what the repository says, not from the agent's own doing."""
+    repository = calculator(tmp_path, {"needs.txt": ""})
+    set_up = "mkdir -p .venv/lib; for name in $(cat needs.txt); do echo 'x = 1' > .venv/lib/$name.py; done"
+    calls = [
+        FIX,
+        ("write_file", {"path": "needs.txt", "content": "dependency\n"}),
+        ("bash", {"command": "echo 'x = 1' > .venv/lib/dependency.py"}),
+        ("write_file", {"path": "test_dependency.py", "content": DEPENDENCY_TEST}),
+    ]
+    with ModelServer([Say(calls=calls), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(repository.path, "--setup", set_up, server=server)
+    assert job.exit_code == 0
+    assert len(job.facts(SetupRan)) == 2
+
+
+def test_tests_see_the_same_git_before_and_after(runner: Runner, tmp_path: Path) -> None:
+    git_test = (
+        "import subprocess, unittest\n\n\nclass Git(unittest.TestCase):\n    def test_head(self):\n"
+        "        subprocess.run(['git', 'rev-parse', 'HEAD'], check=True)\n"
+    )
+    with ModelServer(SOLVE) as server:
+        job = runner.run(calculator(tmp_path, {"test_git.py": git_test}).path, server=server)
+    [compared] = job.facts(TestsCompared)
+    assert (len(compared.fixed), compared.still_passing) == (1, 2)
