@@ -56,6 +56,8 @@ def main() -> None:
         click.echo("ci-agent: interrupted", err=True)
         code = 128 + signal.signal
     except CiAgentError as error:
-        click.echo(f"ci-agent: {error}", err=True)
+        from ci_agent.reporting.text import clean
+
+        click.echo(f"ci-agent: {clean(str(error))}", err=True)
         code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)

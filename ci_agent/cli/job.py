@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,11 +27,13 @@ from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
-from ci_agent.reporting.folder import write_folder
+from ci_agent.reporting.delivery import PURPOSE
+from ci_agent.reporting.folder import check_folder, write_folder
+from ci_agent.reporting.progress import GONE, WORKING
 from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
 from ci_agent.sandbox import open_sandbox
 from ci_agent.task import Ending, Limits, Outcome, Status, Task
-from ci_agent.workspace import Source, Workspace, check_branch_name, identity
+from ci_agent.workspace import Source, Workspace, check_branch_name, discard, identity
 
 _TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
 
@@ -82,8 +83,32 @@ def work(request: Request) -> Done:
     )
     _check_early(settings, source)
     issue = _issue(request, platform, person, _taken(settings, source))
+    with platform.claim(issue.number):
+        parts = _parts(settings, source, platform, issue, model, named="branch" in request.flags)
+        journal = parts.journal
+        # Nobody else works on this issue now: a comment that says so is left from a process that is gone.
+        keep = f"{PURPOSE} {parts.folder.name}"
+        platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=keep)
+        with journal:
+            with _shown(journal, as_json=request.as_json), interruptible():
+                outcome = session.run(parts)
+            for scratch in ("home", "tmp"):
+                discard(parts.folder / scratch)
+            report = Path(settings.report.output_dir).expanduser().absolute()
+            if not request.as_json:
+                _close(parts, outcome, issue, report)
+            _write_report(parts, report)
+    return Done(outcome, report, platform, parts.task)
+
+
+def _parts(
+    settings: Config, source: Source, platform: Local, issue: Issue, model: Model, *, named: bool
+) -> session.Parts:
+    """The parts of the session. `named`: a person named the branch to work on."""
     branch = settings.git.branch.replace("{issue}", issue.number)
-    source = _ready(source, branch, platform, None if "branch" in request.flags else issue.reference)
+    source = _ready(source, branch, platform, None if named else issue.reference)
+    state = state_folder(settings)
+    folder = _session_folder(settings, state, issue.number)
     task = Task(
         issue=issue.number,
         reference=issue.reference,
@@ -93,34 +118,29 @@ def work(request: Request) -> Done:
         base=source.base,
         base_sha=source.base_sha,
         branch=branch,
-        requester=person,
+        requester=identity(source),
     )
-    folder = _session_folder(settings, state, issue.number)
-    journal = Journal(folder / "session.jsonl")
-    with _shown(journal, as_json=request.as_json), interruptible():
-        parts = session.Parts(
-            task=task,
-            limits=_limits(settings),
-            config=settings,
-            platform=platform,
-            workspace=Workspace(source, folder),
-            sandbox=open_sandbox(_made(folder / "home"), _made(folder / "tmp"), settings.sandbox.env),
-            model=model,
-            journal=journal,
-            folder=folder,
-        )
-        outcome = session.run(parts)
-    report = _report(parts)
-    for scratch in ("home", "tmp"):
-        shutil.rmtree(folder / scratch, ignore_errors=True)
-    if not request.as_json:
-        places = {"report": str(report), "issue": issue.url}
-        if outcome.status is not Status.COMPLETED:
-            places["to go on"] = platform.guidance(issue.number, branch).again
-        with contextlib.suppress(BrokenPipeError):  # nobody reads on; the outcome is the same
-            click.echo(closing(journal.events, places=places), nl=False)
-    journal.close()
-    return Done(outcome, report, platform, task)
+    sandbox = open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder)
+    return session.Parts(
+        task=task,
+        limits=_limits(settings),
+        config=settings,
+        platform=platform,
+        workspace=Workspace(source, folder),
+        sandbox=sandbox,
+        model=model,
+        journal=Journal(folder / "session.jsonl"),
+        folder=folder,
+    )
+
+
+def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -> None:
+    """The last words on the terminal."""
+    places = {"report": str(report), "issue": issue.url}
+    if outcome.status is not Status.COMPLETED:
+        places["to go on"] = parts.platform.guidance(issue.number, parts.task.branch).again
+    with contextlib.suppress(BrokenPipeError):  # nobody reads on; the outcome is the same
+        click.echo(closing(parts.journal.events, places=places), nl=False)
 
 
 def _again(flags: Mapping[str, object]) -> list[str]:
@@ -136,14 +156,7 @@ def _check_early(settings: Config, source: Source) -> None:
     """What would go wrong at the end for sure is said before anything is done or paid for."""
     if settings.git.push and source.remote is None:
         raise UsageError("there is no remote called origin to push to; leave --push away, or add one")
-    report = Path(settings.report.output_dir).expanduser()
-    if report.exists() and not report.is_dir():
-        raise UsageError(f"{report} is no folder; choose another place for the report with --output-dir")
-    if report.is_dir() and any(report.iterdir()) and not (report / "session.jsonl").exists():
-        raise UsageError(
-            f"{report.resolve()} holds other things than a report, which could be overwritten; "
-            "choose another folder with --output-dir"
-        )
+    check_folder(Path(settings.report.output_dir).expanduser())
 
 
 def _taken(settings: Config, source: Source) -> Callable[[str, str], bool]:
@@ -218,11 +231,6 @@ def _session_folder(settings: Config, state: Path, issue: str) -> Path:
     raise UsageError(f"{sessions} is full of sessions of this second")
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _limits(settings: Config) -> Limits:
     limits = settings.limits
     return Limits(
@@ -281,9 +289,8 @@ def _shown(journal: Journal, *, as_json: bool) -> Iterator[None]:
         yield
 
 
-def _report(parts: session.Parts) -> Path:
+def _write_report(parts: session.Parts, report: Path) -> None:
     text = parts.merge_request_text
-    report = Path(parts.config.report.output_dir).expanduser().resolve()
     write_folder(
         report,
         parts.journal.events,
@@ -292,4 +299,3 @@ def _report(parts: session.Parts) -> Path:
         diff=parts.patch.read_bytes() if parts.patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
-    return report

@@ -4,7 +4,7 @@ what is wanted instead, or "" when all is well."""
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from ci_agent.config.settings import Source
@@ -50,15 +50,13 @@ def address(value: str, source: Source) -> str:
     return ""
 
 
-def inside_when_in_file(value: Path, source: Source) -> str:
-    """From the file, a path that stays where it is put; a person at the command line may name any."""
-    return _inside(value.as_posix()) if source is Source.FILE else ""
-
-
 def inside(value: str, source: Source) -> str:
     """A path or pattern that stays in the repository."""
     del source
-    return _inside(value)
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts:
+        return "a relative path without `..` is wanted"
+    return ""
 
 
 def header_value(value: str, source: Source) -> str:
@@ -84,10 +82,3 @@ def mail(value: str, source: Source) -> str:
     """What can stand between the angle brackets of a git identity."""
     del source
     return "" if re.fullmatch(r"[^\s<>@]+@[^\s<>@]+", value) else "a mail address is wanted"
-
-
-def _inside(value: str) -> str:
-    path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts:
-        return "a relative path without `..` is wanted"
-    return ""

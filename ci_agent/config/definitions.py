@@ -207,9 +207,9 @@ class SandboxSettings:
 
     env: tuple[str, ...] = setting(
         (),
-        "Environment variables that are passed on to commands. In the environment: names with commas or "
-        "blanks between them. Keys of the model are refused.",
-        example=("DATABASE_URL", "PIP_INDEX_URL"),
+        "Environment variables that are passed on to commands: names with commas or blanks between them. Keys "
+        "of the model are refused.",
+        not_in_file="what is passed on may be a secret of your job, so a repository must not choose it",
         check=_no_key_among_them,
     )
     command_timeout: int = setting(
@@ -249,7 +249,12 @@ class GitSettings:
         environment=("GIT_EMAIL",),
         check=checks.mail,
     )
-    push: bool = setting(False, "Push the branch to the remote it came from.", flag="--push")
+    push: bool = setting(
+        False,
+        "Push the branch to the remote it came from.",
+        flag="--push",
+        not_in_file="it is done with your rights, so a repository must not choose it",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,9 +276,10 @@ class ReportSettings:
 
     output_dir: Path = setting(
         Path("ci-agent-report"),
-        "The folder of the report, relative to where ci-agent was called. In the file it must stay below that.",
+        "The folder of the report, relative to where ci-agent was called: a new or empty one, or the one of an "
+        "earlier report, which is replaced.",
         flag="--output-dir",
-        check=checks.inside_when_in_file,
+        not_in_file="it is about this machine, not about the repository",
     )
 
 

@@ -107,7 +107,8 @@ the later one in this list wins:
    `CI_AGENT_LIMITS_MAX_COST`,
 3. the flags of the command line.
 
-`ci-agent config show` prints each value that holds and where it comes from; keys are shown as `***`.
+`ci-agent config show` prints each value that holds and where it comes from; keys are shown as `***`, and so is
+what could be one in an address.
 
 **The file is read from the commit of the base branch**, not from the folder on disk and not from the branch
 the work is done on. What the agent writes into its branch can't change its own limits or commands; a change of

@@ -14,7 +14,7 @@ from ci_agent.config import strict_yaml
 from ci_agent.config.definitions import SETTINGS, Config
 from ci_agent.config.settings import PREFIX, Setting, Source
 from ci_agent.config.strict_yaml import Scalar, Section
-from ci_agent.config.values import UnfitError, fit, from_text, from_tree, show
+from ci_agent.config.values import UnfitError, fit, from_text, from_tree, masked, show
 from ci_agent.errors import ConfigError
 
 FILE_NAME = ".ci-agent.yml"
@@ -39,7 +39,7 @@ class Origin:
 
 
 class Row(NamedTuple):
-    """One line of `ci-agent config show`; a secret is shown as `***`."""
+    """One line of `ci-agent config show`; secrets are shown as `***`, those in addresses as well."""
 
     key: str
     value: str
@@ -61,7 +61,7 @@ class Loaded:
         value: Any = self.config
         for word in setting.key.split("."):
             value = getattr(value, word)
-        shown = "***" if setting.secret and value is not None else show(value)
+        shown = "***" if setting.secret and value is not None else masked(show(value))
         return Row(setting.key, shown, str(self.origins[setting.key]))
 
 

@@ -75,6 +75,32 @@ def show(value: object) -> str:
     return "".join(character if character.isprintable() else _escaped(character) for character in words)
 
 
+def masked(words: str) -> str:
+    """`words` with everything in its addresses as `***` that can be a secret: user and password, the values of
+    a query, and what stands behind a `#`. Rather too much than too little."""
+    return _WORD.sub(lambda word: _masked_word(word[0]), words)
+
+
+def _masked_word(word: str) -> str:
+    start = word.find("//")
+    if start < 0:
+        return word
+    query = _QUERY.search(word, start)
+    end = query.start() if query else len(word)
+    first, *addresses = word[:end].split("//")
+    return "//".join([first, *map(_without_user, addresses)]) + _PARAMETER.sub(r"\1***", word[end:])
+
+
+def _without_user(address: str) -> str:
+    authority, _, path = address.partition("/")
+    if "@" in authority:
+        return "***@" + address[authority.rindex("@") + 1 :]
+    _, colon, port = authority.partition(":")
+    if colon and not port.isdecimal() and "@" in path:  # no port, so a password with a slash in it
+        return "***@" + address.rpartition("@")[2]
+    return address
+
+
 def _of_kind(setting: Setting, value: object) -> Any:
     if setting.kind in (bool, int) and type(value) is setting.kind:  # True is an `int` to isinstance
         return value
@@ -96,8 +122,6 @@ def _are_names(value: object) -> bool:
 def _hint(setting: Setting, value: object) -> str:
     if setting.kind in (str, Path) and isinstance(value, (bool, int, float, Odd)):
         return "; put it in quotes if it is meant as text"
-    if setting.kind is tuple and isinstance(value, str):
-        return f"; write `[{show(value):.60}]`"
     if setting.kind in (int, float) and isinstance(value, (str, Odd)):
         return "; write it in plain digits, without unit and without quotes"
     return ""
@@ -135,13 +159,26 @@ def _outside(setting: Setting, value: Any) -> str:
 def _unfit(setting: Setting, value: object, wanted: str) -> UnfitError:
     if setting.secret:
         return UnfitError(f"`{setting.key}` can't be used as it is (not shown, it is secret): {wanted}")
-    words = re.sub(r"//[^/]*@", "//***@", show(value))  # the password in an address
+    words = masked(_without_password(show(value)))
     cut = f"{words[:LONGEST_SHOWN]}…" if len(words) > LONGEST_SHOWN else words
     return UnfitError(f"`{setting.key}` can't be `{cut}`: {wanted}")
+
+
+def _without_password(words: str) -> str:
+    """For values that are refused: even the password of an address that is none, with blanks or without `//`."""
+    before, at, host = words.rpartition("@")
+    if not at or not re.search(r":|//", before):
+        return words
+    scheme, slashes, _ = before.partition("//")
+    return f"{scheme}{slashes}***@{host}" if slashes else f"***@{host}"
 
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
+
+_WORD = re.compile(r"""[^\s'"]+""")
+_QUERY = re.compile(r"[?#]")
+_PARAMETER = re.compile(r"([?&;#](?:[^=&;#]*=)?)[^&;#]+")
 
 _TRUTH = TRUTH | {"1": True, "0": False}

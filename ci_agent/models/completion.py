@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ci_agent.models import Message, ToolCall
 from ci_agent.task import Usage
+
+MOST_TOKENS = 1_000_000_000  # of one reply; no context is a hundredth of that
 
 
 class Unreadable(Exception):  # noqa: N818 - the outcome of one try; whoever asked decides what it means
@@ -38,11 +40,14 @@ class Completion:
     usage: Usage
 
 
-def decode(raw: bytes) -> Any:
-    """The JSON value in `raw`, with nothing in it that UTF-8 or JSON can't hold. Raises `Unreadable`."""
+def decode(raw: bytes, mask: Callable[[str], str]) -> Any:
+    """The JSON value in `raw`, with nothing in it that UTF-8 or JSON can't hold. Raises `Unreadable`.
+
+    `mask` is applied to every text in it: where an escape could hide a secret there, it no longer can.
+    """
     text = raw.decode("utf-8-sig", "replace")
     try:
-        return _clean(json.loads(text))
+        return _clean(json.loads(text), mask)
     except RecursionError:
         raise Unreadable("the answer is nested too deeply", text) from None
     except ValueError:
@@ -92,13 +97,23 @@ def read_usage(usage: Any) -> Usage:
         or _tokens(usage, "cached_tokens")  # Moonshot
     )
     reasoning = _tokens(usage.get("completion_tokens_details"), "reasoning_tokens")
+    return plausible(Usage(prompt, cached, completion, reasoning))
+
+
+def plausible(usage: Usage) -> Usage:
+    """`usage` with 0 for counts no reply can have, and no part larger than the whole."""
+    prompt, completion = _count(usage.prompt), _count(usage.completion)
+    cached, reasoning = _count(usage.cached), _count(usage.reasoning)
     return Usage(prompt, min(cached, prompt), completion, min(reasoning, completion))
 
 
 def _tokens(counts: Any, name: str) -> int:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    usable = isinstance(value, (int, float)) and 0 <= value < 2**53  # false for not-a-number too
-    return int(value) if usable and value is not None else 0
+    return _count(counts.get(name) if isinstance(counts, dict) else None)
+
+
+def _count(value: Any) -> int:
+    usable = isinstance(value, (int, float)) and 0 <= value <= MOST_TOKENS  # false for not-a-number too
+    return int(value) if usable else 0
 
 
 def _text(content: Any) -> str:
@@ -162,14 +177,14 @@ def _call(entry: dict[str, Any]) -> ToolCall:
     return ToolCall(entry["id"], entry["function"]["name"], entry["function"]["arguments"])
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, mask: Callable[[str], str]) -> Any:
     """`value` with `?` for half surrogate pairs and null for not-a-number: only Python reads these."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        return mask(value if value.isascii() else value.encode("utf-8", "replace").decode())
     if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
+        return {_clean(key, mask): _clean(item, mask) for key, item in value.items()}
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [_clean(item, mask) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

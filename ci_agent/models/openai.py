@@ -1,7 +1,8 @@
 """Models behind OpenAI's chat completions, at OpenAI or any endpoint that speaks the same.
 
 One request per try, without streaming, by the official client with its own retries off (`retry` has them).
-The key goes to the configured address and nowhere else: redirects are refused, and no error text holds it.
+The key goes to the configured address and nowhere else: redirects are refused, and no error text holds it, nor
+does a reply that quotes it. Secrets in the address itself, as in `?key=…`, are treated the same.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Message, ModelError, ModelSettings, Reply, ToolSchema
 from ci_agent.models.completion import Completion, Unreadable, decode, read
+from ci_agent.models.connection import LONGEST_ANSWER, TooLong, open_client
 from ci_agent.models.prices import cost
 from ci_agent.models.refusals import Endpoint, Refusal, meaning, one_line
 from ci_agent.models.retry import Failed, persist
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HOME = "https://api.openai.com/v1"
-SHORTEST_SECRET = 4  # characters; endpoints without keys are given words like "x", found in every text
+# Endpoints without keys are given words like "x" or "test", found in every text. An error without them can
+# still be read; a reply would become another one.
+SHORTEST_SECRET = 4  # characters, to be masked in errors
+SHORTEST_KEY = 8  # characters, one of them a digit, to be masked in replies
 
 
 def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetried], None]) -> OpenAIModel:
@@ -55,6 +60,9 @@ class OpenAIModel:
         self._key = (settings.api_key or "").strip()
         self._client: OpenAI | None = None
         self._check()
+        secrets = _secrets(self._key, self._base_url)
+        self._mask = _mask([secret for secret in secrets if len(secret) >= SHORTEST_SECRET])
+        self._mask_reply = _mask([secret for secret in secrets if _is_unmistakable(secret)])
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         """See `Model.reply`."""
@@ -98,10 +106,8 @@ class OpenAIModel:
             )
 
     def _open_client(self) -> OpenAI:
-        from openai import OpenAI
-
         try:
-            return OpenAI(api_key=self._key, base_url=self._base_url, max_retries=0)
+            return open_client(self._key, self._base_url)
         except (ValueError, ImportError) as error:  # it reads the proxy's address
             raise ModelError(
                 Ending.LLM_UNAVAILABLE,
@@ -136,7 +142,7 @@ class OpenAIModel:
             return answer.content
 
         try:
-            answer = decode(_within(seconds, post))
+            answer = decode(_within(seconds, post), self._mask_reply)
             if refusal := _refusal(answer):
                 raise meaning(refusal, endpoint, datetime.now(UTC))
             return read(answer, messages)
@@ -145,14 +151,36 @@ class OpenAIModel:
             raise meaning(refusal, endpoint, datetime.now(UTC)) from None
         except (openai.APITimeoutError, TimeoutError):
             raise Failed(f"no answer from {endpoint.host} within {seconds:.3g} s") from None
+        except TooLong:
+            raise Failed(f"the answer of {endpoint.host} is longer than {LONGEST_ANSWER:,} bytes") from None
         except openai.OpenAIError as error:
             why = one_line(f"{error} {error.__cause__ or ''}", self._mask)
             raise Failed(f"{endpoint.host} can't be reached: {why}") from None
         except Unreadable as problem:
             raise Failed(f"{problem.reason}: {one_line(problem.quoted, self._mask)}") from None
 
-    def _mask(self, text: str) -> str:
-        return text.replace(self._key, "***") if len(self._key) >= SHORTEST_SECRET else text
+
+def _secrets(key: str, address: str) -> list[str]:
+    """The key, and what else in the address nobody may read, longest first: its password and its query."""
+    parts = urlsplit(address)
+    pairs = [pair.partition("=") for pair in parts.query.split("&")]
+    written = [parts.password or "", *(value for name, _, value in pairs if name != "api-version")]
+    return sorted({key, *written, *map(unquote, written)}, key=len, reverse=True)
+
+
+def _is_unmistakable(secret: str) -> bool:
+    return len(secret) >= SHORTEST_KEY and any(letter.isdigit() for letter in secret)
+
+
+def _mask(secrets: Sequence[str]) -> Callable[[str], str]:
+    """A function that takes the secrets out of a text."""
+
+    def mask(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    return mask
 
 
 def _encode(body: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ absolute paths (a workspace lies elsewhere each time, Python too); of a temporar
 below the temporary folder. Blank lines don't count, nor do pytest's header lines with its versions and the
 `~~~^^^` marks in tracebacks, which depend on Python's version.
 
-A replay costs nothing: tokens are reported as recorded, the cost as 0.
+A replay costs nothing: tokens are reported as recorded, as far as they can be true, the cost as 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ci_agent.errors import JournalError
 from ci_agent.journal import read
 from ci_agent.journal.events import HarnessSaid, ModelReplied, ModelRetried, ToolAnswered
 from ci_agent.models import Message, ModelError, ModelSettings, Reply, ToolSchema
-from ci_agent.models.completion import read_message
+from ci_agent.models.completion import plausible, read_message
 from ci_agent.task import Ending
 
 LINE = 200  # characters of a line that an error shows
@@ -34,7 +34,13 @@ LINE = 200  # characters of a line that an error shows
 
 def open_model(name: str, _: ModelSettings, __: Callable[[ModelRetried], None]) -> Replay:
     """The recording in the file `name`. Raises `ModelError` if it is none."""
-    return Replay(Path(name).expanduser())
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # ~nobody
+        raise ModelError(
+            Ending.LLM_REPLAY, f"The recording {name} can't be read: there is no such home folder"
+        ) from None
+    return Replay(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Replay:
             text=text,
             calls=calls,
             finish_reason=step.reply.finish_reason,
-            usage=step.reply.usage,
+            usage=plausible(step.reply.usage),
             cost=0.0,
             seconds=0.0,
         )
@@ -100,7 +106,7 @@ class Replay:
 def _steps(path: Path) -> tuple[Step, ...]:
     try:
         steps = tuple(_read_steps(path))
-    except (OSError, JournalError) as error:
+    except (OSError, ValueError, RecursionError, JournalError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(Ending.LLM_REPLAY, f"The recording {path} can't be read: {reason}") from error
     if not steps:

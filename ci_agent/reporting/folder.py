@@ -6,13 +6,30 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ci_agent.errors import CiAgentError, JournalError
+from ci_agent.errors import CiAgentError, JournalError, UsageError
 from ci_agent.journal import Event, read
 from ci_agent.journal.events import SetupRan, TestsRan
 from ci_agent.reporting.junit import junit_report
 
 _JUNIT, _JOURNAL, _TEXT, _DIFF, _LOGS = "junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"
 _IGNORE = ".gitignore"
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `UsageError` where a report would take the place of something else: `folder` may be missing, empty
+    or an earlier report, which has a journal of ours in it. A link may lead anywhere, so it is refused."""
+    wrong = ""
+    try:
+        if folder.is_symlink():
+            wrong = "is a link, and what it leads to could be overwritten"
+        elif folder.exists() and not folder.is_dir():
+            wrong = "is no folder"
+        elif folder.exists() and any(folder.iterdir()) and not _is_report(folder):
+            wrong = "holds other things than a report, which could be overwritten"
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    if wrong:
+        raise UsageError(f"{folder.absolute()} {wrong}; choose another folder with --output-dir")
 
 
 def write_folder(
@@ -27,10 +44,11 @@ def write_folder(
     """Write the report of a session to `folder`, made if need be, in place of an earlier report.
 
     `journal` and `logs` are the session's journal and its folder of logs. `diff` and `merge_request` are the
-    change as a patch and the merge request's text; None where there is none. Files that are no report are
-    left alone. In a folder of its own the report is hidden from git by a `.gitignore`. Raises `CiAgentError`
-    when the folder can't be written.
+    change as a patch and the merge request's text; None where there is none. Files that people put beside
+    the earlier report are left alone. In a folder of its own the report is hidden from git by a `.gitignore`.
+    Raises `CiAgentError` when the folder can't be written, or is none to be written to: see `check_folder`.
     """
+    check_folder(folder)
     try:
         own = not folder.exists() or not any(folder.iterdir())
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,10 +64,24 @@ def write_folder(
         if merge_request is not None:
             _write(folder / _TEXT, merge_request.encode("utf-8", "replace"))
     except OSError as error:
-        raise CiAgentError(
-            f"the report can't be written to {folder}: {error.strerror}. The session itself is not touched by "
-            "this; choose another place with --output-dir"
-        ) from error
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> CiAgentError:
+    return CiAgentError(
+        f"the report can't be written to {folder}: {error.strerror}. The session itself is not touched by "
+        "this; choose another place with --output-dir"
+    )
+
+
+def _is_report(folder: Path) -> bool:
+    journal = folder / _JOURNAL
+    if journal.is_symlink() or not journal.is_file():
+        return False
+    try:
+        return next(read(journal), None) is not None
+    except JournalError:
+        return False
 
 
 def _remove_earlier(folder: Path) -> None:
@@ -58,7 +90,7 @@ def _remove_earlier(folder: Path) -> None:
     try:
         names = list(_log_names(read(earlier))) if earlier.is_file() else []
     except JournalError:
-        names = []  # no journal of ours, so the logs beside it are not ours either
+        names = []  # it was changed or is of another version, so nobody knows which logs are ours
     for name in names:
         if not (folder / _LOGS).is_symlink():
             (folder / _LOGS / name).unlink(missing_ok=True)

@@ -24,6 +24,11 @@ from ci_agent.reporting.wording import (
 )
 from ci_agent.task import Status
 
+WORKING = "**Working on it**"  # begins every comment of a session that goes on
+GONE = (
+    "**Stopped.** This run ended without a last word (its process was gone).\n"  # said for it by a later one
+)
+
 QUOTED = 2500  # characters of the model's words; a comment is read on a telephone
 FAILURES = 3  # failing tests named in the final word
 PLAN = 12  # items of the model's plan
@@ -48,7 +53,7 @@ def progress_comment(events: Sequence[Event], *, next_step: str = "") -> str:
 
 
 def _working(summary: Summary) -> list[str]:
-    head = ["**Working on it**", str(summary.status), duration(summary.seconds), spent(summary)]
+    head = [WORKING, str(summary.status), duration(summary.seconds), spent(summary)]
     lines = [_box(summary.issue is not None, _reading(summary))]
     if not summary.no_tests:
         lines.append(_box(summary.before is not None, f"Tests before: {_run(summary)}"))
@@ -171,22 +176,24 @@ def _kept(summary: Summary) -> str:
 
 
 def _where(summary: Summary) -> str:
-    """Where the result lies: the merge request with a link if it has one, else the branch."""
+    """Where the result lies: the merge request with a link if it has one, else the branch, else the checkout."""
     if summary.merge_request:
         name = f"merge request {one_line(summary.merge_request.number, 20)}"
         draft = " (a draft)" if summary.merge_request.draft else ""
         url = summary.merge_request.url
         return (f"[{prose(name)}]({url})" if _WEB.fullmatch(url) else prose(name)) + draft
+    if not summary.handed_over and summary.checkout:
+        return f"the checkout {code(summary.checkout, 1000)}"
     return _branch(summary)
 
 
 def _on_branch(summary: Summary) -> str:
     """The branch, where `_where` names something else."""
-    return f", {_branch(summary)}" if summary.merge_request and summary.committed else ""
+    return f", {_branch(summary)}" if summary.merge_request and summary.handed_over else ""
 
 
 def _branch(summary: Summary) -> str:
-    return f"branch {code(summary.started.branch)}" if summary.committed and summary.started else ""
+    return f"branch {code(summary.handed_over.branch)}" if summary.handed_over else ""
 
 
 def _figures(summary: Summary) -> str:

@@ -41,6 +41,8 @@ from ci_agent.journal.events import (
 )
 from ci_agent.task import Ending, Status, Usage
 
+CHECKOUT_KEPT = "The checkout with the work so far is kept in "  # and its path: how a warning says it
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -83,7 +85,7 @@ class Summary:
     question: QuestionAsked | None = None
     stopped: AgentStopped | None = None
     committed: Committed | None = None
-    handed_over: HandedOver | None = None
+    handed_over: HandedOver | None = None  # of what was committed last; without it there may be no branch
     merge_request: MergeRequestWritten | None = None
     ended: SessionEnded | None = None
     seconds: float = 0.0  # worked so far; the time between two jobs of a session does not count
@@ -110,6 +112,12 @@ class Summary:
         if self.ended:
             return self.ended.ending
         return self.stopped.ending if self.stopped else None
+
+    @property
+    def checkout(self) -> str:
+        """Where the checkout with the work is, if it was kept: its path; empty where nothing says so."""
+        said = [text for text in self.warnings if text.startswith(CHECKOUT_KEPT)]
+        return said[-1].removeprefix(CHECKOUT_KEPT).removesuffix(".") if said else ""
 
     @property
     def no_tests(self) -> bool:
@@ -164,7 +172,7 @@ class Summary:
             case Warned():
                 self.warnings.append(fact.text)
             case Committed():
-                self.committed = fact
+                self.committed, self.handed_over = fact, None
             case HandedOver():
                 self.handed_over = fact
             case MergeRequestWritten():

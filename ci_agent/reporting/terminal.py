@@ -176,9 +176,12 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         rows[""] = f"after:  {counts(summary.after)}"
     elif summary.no_tests:
         rows["tests"] = "none were found"
-    if summary.committed and summary.started:
-        stays = "" if summary.committed.made else ", as an earlier run left it"
-        rows["branch"] = f"{summary.started.branch} ({commit(summary.committed.sha)}{stays})"
+    if summary.handed_over:
+        made = summary.committed is None or summary.committed.made
+        stays = "" if made else ", as an earlier run left it"
+        rows["branch"] = f"{summary.handed_over.branch} ({commit(summary.handed_over.sha)}{stays})"
+    elif summary.checkout:
+        rows["checkout"] = summary.checkout
     if summary.merge_request:
         draft = " (draft)" if summary.merge_request.draft else ""
         rows["merge request"] = f"{summary.merge_request.number}{draft}  {summary.merge_request.url}"

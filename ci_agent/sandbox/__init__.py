@@ -58,10 +58,13 @@ class Sandbox(Protocol):
         ...
 
 
-def open_sandbox(home: Path, temporary: Path, extra: Sequence[str] = ()) -> Sandbox:
+def open_sandbox(
+    home: Path, temporary: Path, extra: Sequence[str] = (), ceiling: Path | None = None
+) -> Sandbox:
     """The sandbox for this machine. `home` and `temporary` are folders for the commands, created where they
-    are missing; variables named in `extra` reach them. A new level is a file of this folder and a line here.
+    are missing; variables named in `extra` reach them. Their git looks for no repository in `ceiling` and above
+    it. A new level is a file of this folder and a line here.
     """
     from ci_agent.sandbox.plain import Plain
 
-    return Plain(home, temporary, extra)
+    return Plain(home, temporary, extra, ceiling)

@@ -11,12 +11,17 @@ from pathlib import Path
 
 
 def build(
-    source: Mapping[str, str], home: Path, temporary: Path, extra: Sequence[str] = ()
+    source: Mapping[str, str],
+    home: Path,
+    temporary: Path,
+    extra: Sequence[str] = (),
+    ceiling: Path | None = None,
 ) -> dict[str, str]:
     """The environment of a command, out of the one in `source`.
 
-    `home` and `temporary` become HOME and TMPDIR. Names in `extra` are taken over as they are and win over
-    everything else.
+    `home` and `temporary` become HOME and TMPDIR, `ceiling` GIT_CEILING_DIRECTORIES: from below it, git finds
+    no repository that is in it or above. Names in `extra` are taken over as they are and win over everything
+    else.
     """
     environment = {"PATH": _PATH, "LANG": "C.UTF-8"}
     environment |= {
@@ -30,6 +35,8 @@ def build(
     }
     environment |= _SETTINGS
     environment |= {"HOME": str(home), "TMPDIR": str(temporary)}
+    if ceiling is not None:
+        environment["GIT_CEILING_DIRECTORIES"] = str(ceiling)
     return environment | {name: source[name] for name in extra if name in source}
 
 

@@ -32,16 +32,20 @@ _OUTPUT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOL
 class Plain:
     """Runs commands with HOME in `home` and TMPDIR in `temporary`, both created where they are missing.
 
-    Variables named in `extra` reach the commands; for the others see `ci_agent.sandbox.environment`.
+    Variables named in `extra` reach the commands; for the others, and `ceiling`, see
+    `ci_agent.sandbox.environment`.
     """
 
     level = "none"
     grace = 2.0  # seconds between the request to end, SIGTERM, and the end, SIGKILL
 
-    def __init__(self, home: Path, temporary: Path, extra: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, temporary: Path, extra: Sequence[str] = (), ceiling: Path | None = None
+    ) -> None:
         for folder in (home, temporary):
             folder.mkdir(parents=True, exist_ok=True)
-        self._environment = build(os.environ, home.absolute(), temporary.absolute(), extra)
+        above = ceiling.resolve() if ceiling else None
+        self._environment = build(os.environ, home.absolute(), temporary.absolute(), extra, above)
         self._shell = shutil.which("bash", path=self._environment["PATH"]) or "sh"
         if not (home / ".gitconfig").exists():
             (home / ".gitconfig").write_text(_GIT_CONFIG)
@@ -67,7 +71,7 @@ class Plain:
         output = os.open(command.output, _OUTPUT_FLAGS, 0o600)
         try:
             # Between fork and the assignment an interruption would leave a process nobody knows of.
-            with _deferred(signal.SIGINT), _deferred(signal.SIGTERM):
+            with _deferred(signal.SIGINT), _deferred(signal.SIGTERM), _deferred(signal.SIGHUP):
                 process = self._start(command, output)
             end = self._wait(process, output, started + command.timeout, command.output_limit)
             code = process.wait()

@@ -17,6 +17,7 @@ from ci_agent.agent import Stop
 from ci_agent.config import FILE_NAME
 from ci_agent.errors import STOPPING, CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
+from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING_LABEL
 from ci_agent.session.handover import hand_over
@@ -158,7 +159,7 @@ def _prepare(parts: Parts, voice: Voice) -> str:
 
 def _last_word(parts: Parts, voice: Voice, end: _End) -> Outcome:
     if parts.workspace.root.exists():
-        voice.warn(f"The checkout with the work so far is kept in {parts.workspace.root}.")
+        voice.warn(f"{CHECKOUT_KEPT}{parts.workspace.root}.")
     status, code = ENDINGS[end.stop.ending]
     outcome = Outcome(status, end.stop.ending, end.stop.detail, end.exit_code or code)
     voice.label(END_LABELS[status])

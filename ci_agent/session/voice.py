@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Sequence
 
 from ci_agent.errors import CiAgentError, JournalError
@@ -11,9 +10,11 @@ from ci_agent.journal import Event
 from ci_agent.journal.events import CommentWritten, LabelsChanged, StatusChanged, Warned
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
+from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.session.endings import END_LABELS, RUNNING_LABEL, TASK_LABEL
 from ci_agent.session.parts import Parts
 from ci_agent.task import Status
+from ci_agent.workspace import discard
 
 
 class Voice:
@@ -50,9 +51,9 @@ class Voice:
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
         for scratch in ("tmp", "home", "outputs"):  # a full disk may take the word once these are gone
-            shutil.rmtree(self._parts.folder / scratch, ignore_errors=True)
+            discard(self._parts.folder / scratch)
         place = self._parts.workspace.root
-        kept = f" The checkout with the work so far is kept in `{place}`." if place.exists() else ""
+        kept = f" {CHECKOUT_KEPT}`{place}`." if place.exists() else ""
         with contextlib.suppress(CiAgentError, OSError):
             self._parts.platform.ensure_comment(self._issue, self._marker, f"**Stopped.** {error}.{kept}")
             self._parts.platform.change_labels(self._issue, [END_LABELS[Status.FAILED]], [RUNNING_LABEL])

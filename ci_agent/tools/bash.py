@@ -31,24 +31,24 @@ class Bash:
         if remaining <= 0:
             raise ToolError("The session's time is used up, nothing is run any more. Call submit.")
         wanted = arguments["timeout"] or world.command_timeout
-        output = fresh(world.outputs)
-        completed = world.sandbox.run(
-            Command(
-                words=world.sandbox.shell(script),
-                cwd=world.root,
-                timeout=min(wanted, remaining),
-                output=output,
-                environment={VARIABLE: str(world.outputs)},
+        with fresh(world.outputs) as output:
+            completed = world.sandbox.run(
+                Command(
+                    words=world.sandbox.shell(script),
+                    cwd=world.root,
+                    timeout=min(wanted, remaining),
+                    output=output.path,
+                    environment={VARIABLE: str(world.outputs)},
+                )
             )
-        )
-        text, shortened = excerpt(output, _SHOWN)
-        if not shortened:
-            output.unlink()
+            text, shortened = excerpt(output, _SHOWN)
+            if not shortened:
+                output.remove()
         lines = [text.rstrip("\n")] if text.strip() else []
         return Answer(
             "\n".join([*lines, *_ends(completed, short_of_time=remaining < wanted)]),
             ok=not completed.timed_out and not completed.flooded,
-            output=output.name if shortened else "",
+            output=output.path.name if shortened else "",
         )
 
 

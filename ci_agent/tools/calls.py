@@ -28,12 +28,18 @@ def call(name: str, arguments_text: str, tools: Sequence[Tool], world: World) ->
         arguments, notes = _checked(_parsed(_clean(arguments_text)), tool)
     except ToolError as error:
         return Answer(f"{name} was not run: {error}\n{_right_call(tool)}", ok=False)
+    except RecursionError:
+        return Answer(
+            f"{name} was not run: the arguments are nested too deeply.\n{_right_call(tool)}", ok=False
+        )
     try:
         answer = tool.run(arguments, world)
     except ToolError as error:
         answer = Answer(str(error), ok=False)
     except OSError as error:
         answer = Answer(f"{name} failed: {error.strerror or error}", ok=False)
+    except (RecursionError, MemoryError):
+        answer = Answer(f"{name} failed: what it met there is too deep or too large for it.", ok=False)
     text = "\n".join([answer.text, *(f"[{note}]" for note in notes)])
     return replace(answer, text=cut(_clean(text), _LONGEST))  # names of files need not be text
 
@@ -102,20 +108,15 @@ def _right_call(tool: Tool) -> str:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    """The arguments in `text`. Raises `ToolError` when they are no JSON object, however leniently read."""
+    """The arguments in `text`. Raises `ToolError` when they are no JSON object, however leniently read, and
+    `RecursionError` when they are nested too deeply."""
     value: Any = text
     for _ in range(3):  # JSON, or a string that holds JSON, or one more of that
         if isinstance(value, str):
             value = _json(value)
     if not isinstance(value, dict):
         raise ToolError(f"the arguments must be one JSON object, not {_kind(value)}.")
-    try:
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    except RecursionError:
-        raise ToolError(_TOO_DEEP) from None
-
-
-_TOO_DEEP = "the arguments are nested too deeply."
+    return {_clean(key): _clean(item) for key, item in value.items()}
 
 
 def _json(text: str) -> Any:
@@ -125,8 +126,6 @@ def _json(text: str) -> Any:
     decoder = json.JSONDecoder(strict=False)  # line ends inside strings are no reason to fail
     try:
         value, end = decoder.raw_decode(text)
-    except RecursionError:
-        raise ToolError(_TOO_DEEP) from None
     except ValueError as error:
         without_comma = re.sub(r",\s*\}\Z", "}", text)
         if without_comma != text:

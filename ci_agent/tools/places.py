@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ci_agent.tools.outputs import VARIABLE
+from ci_agent.tools.outputs import FOLDER, VARIABLE
 from ci_agent.tools.text import cut
 from ci_agent.tools.tool import ToolError, World
 
 _LOOKED_AT = 20_000  # files, when looking for one that was meant
 _NAMED = 200  # characters of a path in an answer
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not hold us up
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -45,7 +44,8 @@ def locate(path: str, world: World, *, outputs: bool = False) -> Place:
     if "\0" in path:
         raise ToolError("A path can't hold a NUL byte.")
     root = os.path.realpath(world.root)
-    kept = os.path.realpath(world.outputs)
+    # A command may have put a link in the place of the folder of outputs: that one is not followed.
+    kept = f"{os.path.realpath(world.outputs.parent)}/{world.outputs.name}"
     first, slash, rest = path.partition("/")
     if first in {f"${VARIABLE}", f"${{{VARIABLE}}}"}:
         if not outputs:
@@ -129,7 +129,7 @@ def write(place: Place, data: bytes) -> bool:
 def names(place: Place) -> list[str]:
     """What is in the folder at `place`, sorted, folders with a `/` at the end, without `.git`."""
     with _folder_of(place) as (folder, name):
-        descriptor = os.open(name, _FOLDER, dir_fd=folder)
+        descriptor = os.open(name, FOLDER, dir_fd=folder)
     try:
         with os.scandir(descriptor) as entries:
             return sorted(
@@ -158,25 +158,29 @@ def missing(place: Place) -> str:
 def _files(root: Path) -> Iterator[str]:
     """Files below `root`, in a fixed order, `.git` left out, at most so many."""
     left = _LOOKED_AT
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name != ".git")
-        for name in sorted(files)[:left]:
-            yield os.path.relpath(Path(folder, name), root)
-        left -= len(files) + len(folders)
-        if left <= 0:
-            return
+    waiting = [""]  # folders, as what comes before the names in them; `os.walk` calls itself for each level
+    while waiting and left > 0:
+        folder = waiting.pop()
+        try:
+            with os.scandir(f"{root}/{folder}") as entries:
+                names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError:  # not ours to read, or its path is longer than the system takes
+            continue
+        yield from [folder + name for name, is_folder in names if not is_folder][:left]
+        waiting += [f"{folder}{name}/" for name, is_folder in reversed(names) if is_folder and name != ".git"]
+        left -= len(names)
 
 
 @contextmanager
 def _folder_of(place: Place, *, create: bool = False) -> Iterator[tuple[int, str]]:
     """The open folder that holds `place`, and the name in it."""
-    descriptor = os.open(place.root, _FOLDER)
+    descriptor = os.open(place.root, FOLDER)
     try:
         for part in place.parts[:-1]:
             if create:
                 with suppress(FileExistsError):
                     os.mkdir(part, dir_fd=descriptor)
-            inner = os.open(part, _FOLDER, dir_fd=descriptor)
+            inner = os.open(part, FOLDER, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
         yield descriptor, place.parts[-1] if place.parts else "."

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_agent.sandbox import Command
+from ci_agent.sandbox import Command, Completed
 from ci_agent.tools import places
 from ci_agent.tools.outputs import fresh
 from ci_agent.tools.text import clean
@@ -80,37 +80,41 @@ def _place(line: str) -> tuple[str, int]:
 
 def _by_first_able(programs: Iterable[Sequence[str]], folder: Path, world: World) -> _Found | None:
     """What the first program finds that is able to search here. Raises `ToolError` with its words when it fails."""
-    output = fresh(world.outputs)
-    try:
-        for words in programs:
+    for words in programs:
+        completed, text = _ran(words, folder, world)
+        if completed.exit_code == _NOT_FOUND or (
+            completed.exit_code == _FATAL and any(reason in text for reason in _UNABLE)
+        ):
+            continue
+        lines = [line.removeprefix("./") for line in text.split("\n") if _MATCH.match(line)]
+        if lines or completed.exit_code == _NO_MATCH:
+            return _Found(lines, all=completed.exit_code is not None)
+        if completed.timed_out:
+            raise ToolError(
+                f"The search took longer than {completed.seconds:.0f} s. Narrow `path` or `glob`."
+            )
+        raise ToolError(
+            f"The search failed, perhaps `pattern` is no regular expression:\n{clean(text[:1000])}"
+        )
+    return None
+
+
+def _ran(words: Sequence[str], folder: Path, world: World) -> tuple[Completed, str]:
+    with fresh(world.outputs) as output:
+        try:
             completed = world.sandbox.run(
                 Command(
                     words=words,
                     cwd=folder,
                     timeout=min(_SECONDS, world.remaining()),
-                    output=output,
+                    output=output.path,
                     environment={"LC_ALL": "C.UTF-8"},  # messages in English
                     output_limit=_BYTES,
                 )
             )
-            text = output.read_text(errors="replace")
-            if completed.exit_code == _NOT_FOUND or (
-                completed.exit_code == _FATAL and any(reason in text for reason in _UNABLE)
-            ):
-                continue
-            lines = [line.removeprefix("./") for line in text.split("\n") if _MATCH.match(line)]
-            if lines or completed.exit_code == _NO_MATCH:
-                return _Found(lines, all=completed.exit_code is not None)
-            if completed.timed_out:
-                raise ToolError(
-                    f"The search took longer than {completed.seconds:.0f} s. Narrow `path` or `glob`."
-                )
-            raise ToolError(
-                f"The search failed, perhaps `pattern` is no regular expression:\n{clean(text[:1000])}"
-            )
-    finally:
-        output.unlink(missing_ok=True)
-    return None
+        finally:
+            output.remove()
+        return completed, re.sub("\r\n?", "\n", output.file.read().decode(errors="replace"))
 
 
 # What git says when this way of calling it is not possible here, and the next may be.

@@ -2,7 +2,7 @@
 
 from ci_agent.workspace.remote import Remote, is_url
 from ci_agent.workspace.source import Source, identity, open_source
-from ci_agent.workspace.workspace import Author, Workspace, check_branch_name
+from ci_agent.workspace.workspace import Author, Workspace, check_branch_name, discard
 
 __all__ = [
     "Author",
@@ -10,6 +10,7 @@ __all__ = [
     "Source",
     "Workspace",
     "check_branch_name",
+    "discard",
     "identity",
     "is_url",
     "open_source",

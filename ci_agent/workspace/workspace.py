@@ -117,7 +117,7 @@ class Workspace:
         into a repository of somebody else's.
         """
         made = self._folder / "commands"
-        _remove(made)
+        discard(made)
         kind = text(git("--git-dir", self._control, "rev-parse", "--show-object-format"))
         git("init", "--quiet", "--template=", f"--object-format={kind}", "--initial-branch=work", made)
         own = made / ".git"
@@ -126,9 +126,9 @@ class Workspace:
         git("--git-dir", own, "update-ref", "refs/heads/work", sha)
         shutil.copyfile(self._control / "info" / "exclude", _made(own / "info") / "exclude")
         shutil.copyfile(self._worktree / "index", own / "index")
-        _remove(self.root / ".git")
+        discard(self.root / ".git")
         own.rename(self.root / ".git")
-        _remove(made)
+        discard(made)
 
     def _copy_refs(self) -> None:
         """Tags (versions are made from them) and the base branch, for `git describe` and `git log`."""
@@ -183,7 +183,7 @@ class Workspace:
             if not os.path.lexists(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.rename(target)
-        _remove(self._aside)
+        discard(self._aside)
 
     def _untracked(self) -> set[bytes]:
         """Every file in the checkout that the tree does not hold, ignored or not; repositories as a whole."""
@@ -282,11 +282,13 @@ class Workspace:
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""
         for folder in (self._work, self._control, self._aside):
-            _remove(folder)
+            discard(folder)
 
     def _git(
         self, *words: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
     ) -> bytes:
+        if self.root.is_symlink():
+            raise GitError(f"{self.root} was replaced by a link, so the checkout is gone")
         place = ("--git-dir", self._worktree, "--work-tree", self.root)
         return git(*place, *words, directory=self.root, stdin=stdin, environment=environment)
 
@@ -354,7 +356,7 @@ def _is_cache(name: bytes) -> bool:
     return any(fnmatch(part, pattern.rstrip("/")) for pattern in _CACHES for part in parts)
 
 
-def _remove(path: Path) -> None:
+def discard(path: Path) -> None:
     """Delete a file, a link or a whole folder; what can't be deleted is left where it is."""
     if path.is_symlink() or not path.is_dir():
         with contextlib.suppress(OSError):

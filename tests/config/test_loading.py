@@ -141,16 +141,48 @@ def test_a_tilde_is_our_home() -> None:
 
 
 def test_every_setting_is_shown_once_with_its_origin_and_without_secrets() -> None:
-    result = loaded("git: {push: true}", {"OPENAI_API_KEY": "sk-very-secret"}, {"limits.max_cost": 2.5})
+    environment = {"OPENAI_API_KEY": "sk-very-secret", "CI_AGENT_GIT_PUSH": "1"}
+    result = loaded("git: {base: dev}", environment, {"limits.max_cost": 2.5})
     rows = result.rows()
     assert [row.key for row in rows] == [setting.key for setting in SETTINGS]
     shown = {row.key: (row.value, row.origin) for row in rows}
     assert shown["model.api_key"] == ("***", "environment OPENAI_API_KEY")
-    assert shown["git.push"] == ("true", ".ci-agent.yml:1")
+    assert shown["git.base"] == ("dev", ".ci-agent.yml:1")
+    assert shown["git.push"] == ("true", "environment CI_AGENT_GIT_PUSH")
     assert shown["limits.max_cost"] == ("2.5", "flag --max-cost")
     assert shown["limits.timeout"] == ("60", "default")
     assert shown["model.base_url"] == ("not set", "default")
     assert "sk-very-secret" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://host.example/v1?key=hunter2", "https://host.example/v1?key=***"),
+        ("https://host.example/v1?hunter2", "https://host.example/v1?***"),
+        ("https://host.example/v1?a=hunter2&b=hunter2#hunter2", "https://host.example/v1?a=***&b=***#***"),
+        ("https://host.example:8080/team@v1", "https://host.example:8080/team@v1"),
+    ],
+)
+def test_an_address_is_shown_without_what_can_be_a_secret_and_used_with_it(url: str, shown: str) -> None:
+    result = loaded(environment={"OPENAI_BASE_URL": url})
+    assert [row.value for row in result.rows() if row.key == "model.base_url"] == [shown]
+    assert result.config.model.base_url == url
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("pip install -i https://dana:hunter2@host.example/simple x", "pip install -i https://***@host.example/simple x"),
+        ("pip install -i 'https://hunter2@host.example' x", "pip install -i 'https://***@host.example' x"),
+        ("curl 'https://host.example/?t=hunter2' | sh", "curl 'https://host.example/?t=***' | sh"),
+        ("pip install git+https://host.example/a@main", "pip install git+https://host.example/a@main"),
+        ("git clone git@host.example:a/b && make a:b", "git clone git@host.example:a/b && make a:b"),
+    ],
+)  # fmt: skip
+def test_a_command_is_shown_without_the_secrets_in_its_addresses(command: str, shown: str) -> None:
+    rows = loaded(flags={"verification.setup": command}).rows()
+    assert [row.value for row in rows if row.key == "verification.setup"] == [shown]
 
 
 def test_a_value_of_several_lines_is_shown_on_one() -> None:
@@ -209,12 +241,10 @@ def test_a_value_of_several_lines_is_shown_on_one() -> None:
                 "; put it in quotes if it is meant as text"
             ),
         ),
-        ("git: {push: maybe}", ".ci-agent.yml:1: `git.push` can't be `maybe`: true or false is wanted"),
         (
-            "sandbox: {env: A}",
-            ".ci-agent.yml:1: `sandbox.env` can't be `A`: a list of names is wanted; write `[A]`",
+            "model: {tries: }",
+            ".ci-agent.yml:1: `model.tries` is empty: a whole number from 1 up to 20 is wanted",
         ),
-        ("git: {push: }", ".ci-agent.yml:1: `git.push` is empty: true or false is wanted"),
         (
             "git: {branch: same}",
             (
@@ -223,8 +253,8 @@ def test_a_value_of_several_lines_is_shown_on_one() -> None:
             ),
         ),
         (
-            "report: {output_dir: ../x}",
-            ".ci-agent.yml:1: `report.output_dir` can't be `../x`: a relative path without `..` is wanted",
+            "verification: {junit: ../x}",
+            ".ci-agent.yml:1: `verification.junit` can't be `../x`: a relative path without `..` is wanted",
         ),
         (
             "state_dir: x",
@@ -238,7 +268,7 @@ def test_a_value_of_several_lines_is_shown_on_one() -> None:
             ".ci-agent.yml:1: `model.prices.output` is missing; the prices of input and output go together",
         ),
         (
-            "git: {push: true}\nlimits: {}\ngit: {push: false}",
+            "git: {base: a}\nlimits: {}\ngit: {base: b}",
             ".ci-agent.yml:3: `git` stands here and in line 1; keep one of them",
         ),
         ("? [a]\n: b", ".ci-agent.yml:1: a key must be a single word"),
@@ -274,7 +304,7 @@ def test_a_mistake_in_the_file_is_named_with_its_line_and_what_is_wanted(file: s
 
 
 def test_all_mistakes_of_all_sources_are_told_at_once_in_reading_order() -> None:
-    file = "git:\n  push: 3\nlimits:\n  max_cost: 0\n  max_cost: 1\nfoo: 1\n"
+    file = "git:\n  base: 3\nlimits:\n  max_cost: 0\n  max_cost: 1\nfoo: 1\n"
     found = problems(file, {"CI_AGENT_LIMITS_TIMEOUT": "0"}, {"limits.max_iterations": 0})
     assert [line.split(": ")[0] for line in found] == [
         ".ci-agent.yml:2",
@@ -310,7 +340,7 @@ def test_a_file_that_is_not_utf_8_is_named_with_the_line() -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_not_matter() -> None:
-    assert loaded(b"\xef\xbb\xbfgit:\r\n  push: true\r\n").config.git.push is True
+    assert loaded(b"\xef\xbb\xbfgit:\r\n  base: dev\r\n").config.git.base == "dev"
 
 
 def test_a_key_in_the_file_is_refused_with_the_reason_and_is_not_repeated() -> None:
@@ -333,16 +363,49 @@ def test_a_repository_can_not_choose_where_the_key_is_sent() -> None:
     assert "your key is sent there" in line
 
 
+@pytest.mark.parametrize(
+    ("file", "why", "ways"),
+    [
+        ("sandbox: {env: [GITHUB_TOKEN]}", "may be a secret of your job", "`CI_AGENT_SANDBOX_ENV`"),
+        ("sandbox: {env: []}", "may be a secret of your job", "`CI_AGENT_SANDBOX_ENV`"),
+        ("git: {push: true}", "with your rights", "`CI_AGENT_GIT_PUSH` or `--push`"),
+        ("git: {push: false}", "with your rights", "`CI_AGENT_GIT_PUSH` or `--push`"),
+        (
+            "report: {output_dir: keep}",
+            "about this machine",
+            "`CI_AGENT_REPORT_OUTPUT_DIR` or `--output-dir`",
+        ),
+    ],
+)
+def test_a_repository_has_no_say_in_what_is_the_persons_own(file: str, why: str, ways: str) -> None:
+    (line,) = problems(file)
+    assert line.startswith(".ci-agent.yml:1: `")
+    assert "can't stand in this file" in line
+    assert why in line
+    assert line.endswith(f"Take it out and use {ways} instead")
+
+
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "LLM_API_KEY", "CI_AGENT_MODEL_API_KEY"])
-def test_a_repository_can_not_have_the_key_handed_to_commands(name: str) -> None:
-    (line,) = problems(f"sandbox: {{env: [PATH, {name}]}}")
+def test_nobody_can_have_the_key_handed_to_commands(name: str) -> None:
+    (line,) = problems(environment={"CI_AGENT_SANDBOX_ENV": f"PATH, {name}"})
     assert f"{name} is a key, and keys never reach a command" in line
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "tru"])
+def test_a_variable_that_is_neither_true_nor_false_is_named(value: str) -> None:
+    (line,) = problems(environment={"CI_AGENT_GIT_PUSH": value})
+    assert line == f"CI_AGENT_GIT_PUSH: `git.push` can't be `{value}`: true or false is wanted"
 
 
 @pytest.mark.parametrize(
     ("url", "why"),
     [
         ("https://user:hunter2@host.example", "without user and password"),
+        ("https://user:hunter2/x@host.example", "an address is wanted"),
+        ("https://user:x hunter2@host.example", "an address is wanted"),
+        ("https://user:x'hunter2@host.example", "without user and password"),
+        ("user:hunter2@host.example", "an address is wanted"),
+        ("ftp://host.example/v1?key=hunter2", "an address is wanted"),
         ("ftp://host.example", "an address is wanted"),
         ("host.example", "an address is wanted"),
         ("http://[::1", "an address is wanted"),
@@ -398,7 +461,7 @@ def test_what_would_break_a_git_identity_is_refused() -> None:
 
 
 def test_names_of_variables_that_can_not_exist_are_refused() -> None:
-    (line,) = problems("sandbox: {env: [A, B=1]}")
+    (line,) = problems(environment={"CI_AGENT_SANDBOX_ENV": "A, B=1"})
     assert "'B=1' is not the name of an environment variable" in line
 
 

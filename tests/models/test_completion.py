@@ -57,7 +57,7 @@ CONTEXT: list[dict[str, Any]] = [
 @given(ANSWER | JSON)
 def test_any_json_is_a_completion_that_can_go_back_or_a_clean_refusal(answer: Any) -> None:
     try:
-        completion = read(decode(json.dumps(answer).encode()), CONTEXT)
+        completion = read(decode(json.dumps(answer).encode(), str), CONTEXT)
     except Unreadable:
         return  # any other error fails the test
     check(completion)
@@ -81,7 +81,7 @@ def check(completion: Completion) -> None:
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-16")))
 def test_any_bytes_are_json_or_a_clean_refusal(raw: bytes) -> None:
     try:
-        value = decode(raw)
+        value = decode(raw, str)
     except Unreadable:
         return
     msgspec.json.encode(value)
@@ -89,7 +89,7 @@ def test_any_bytes_are_json_or_a_clean_refusal(raw: bytes) -> None:
 
 def mended(message: dict[str, Any]) -> Completion:
     answer = {"choices": [{"message": {"role": "assistant", **message}}]}
-    return read(decode(json.dumps(answer).encode()), [])
+    return read(decode(json.dumps(answer).encode(), str), [])
 
 
 def call(**fields: Any) -> dict[str, Any]:
@@ -210,6 +210,12 @@ def test_usage_is_read_in_each_dialect(usage: Any, expected: Usage) -> None:
     assert read_usage(usage) == expected
 
 
+def test_counts_no_reply_can_have_are_no_counts() -> None:
+    usage = {"prompt_tokens": -5, "completion_tokens": 10**15, "total_tokens": 1e300}
+    assert read_usage(usage) == Usage()
+    assert read_usage({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 10**10}).completion == 3
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
@@ -223,10 +229,10 @@ def test_usage_is_read_in_each_dialect(usage: Any, expected: Usage) -> None:
 )
 def test_what_is_no_answer_says_why(raw: bytes, reason: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        read(decode(raw), [])
+        read(decode(raw, str), [])
     assert caught.value.reason == reason
     assert caught.value.quoted
 
 
 def test_a_byte_order_mark_is_no_part_of_the_answer() -> None:
-    assert decode(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    assert decode(b'\xef\xbb\xbf{"a": 1}', str) == {"a": 1}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -24,8 +28,9 @@ from ci_agent.models import (
     ToolSchema,
     open_model,
 )
+from ci_agent.models.connection import LONGEST_ANSWER
 from ci_agent.task import Ending, Usage
-from tests.support.model_server import Fault, Hang, ModelServer, Raw, Reset, Say, Step
+from tests.support.model_server import Fault, Hang, ModelServer, Raw, Request, Reset, Say, Step, completion
 
 MESSAGES: list[Message] = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "go"}]
 TOOLS: list[ToolSchema] = [
@@ -265,6 +270,75 @@ def test_the_key_is_not_repeated_in_the_journal_either(status: int) -> None:
     assert "sk-" not in retries[0].reason
 
 
+def test_a_key_that_a_reply_quotes_is_not_in_the_reply() -> None:
+    step = Say(
+        "debug: sk-test-0123456789",
+        calls=[("bash", {"command": "echo sk-test-0123456789"})],
+        message={"reasoning": [{"sk-test-0123456789": "sk-test-0123456789"}]},
+        finish_reason="sk-test-0123456789",
+    )
+    escaped = json.dumps(completion(step, 0, "m")).replace("sk-test", r"s\u006b\u002dtest").encode()
+    for answer in (step, Fault(200, escaped)):
+        with ModelServer([answer]) as server:
+            reply = ask(server)
+        assert "0123456789" not in repr(reply)
+        assert reply.text == "debug: ***"
+
+
+@pytest.mark.parametrize("key", ["test", "not-needed", "gpt-4"])
+def test_a_word_in_place_of_a_key_changes_no_reply(key: str) -> None:
+    with ModelServer([Say(f"the {key} passed")], key=key) as server:
+        assert ask(server).text == f"the {key} passed"
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_end_is_left_and_asked_for_again(status: int, packed: bool) -> None:
+    body = b'{"error": "' + b"a" * (LONGEST_ANSWER + 1)
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    huge = Fault(status, gzip.compress(body, 1) if packed else body, headers)
+    retries: list[ModelRetried] = []
+    with ModelServer([huge, Say("shorter")]) as server:
+        assert ask(server, retries).text == "shorter"
+    assert [retry.reason for retry in retries] == ["the answer of 127.0.0.1 is longer than 20,000,000 bytes"]
+
+
+def test_an_endless_answer_costs_no_memory_and_ends_the_session_in_the_end() -> None:
+    def drown(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(1_000_000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+            while True:
+                connection.sendall(b" " * 1_000_000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=lambda: drown(listener.accept()[0]), daemon=True).start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        settings = ModelSettings(base_url=address, api_key="sk-1234", tries=1)
+        with pytest.raises(ModelError, match="longer than 20,000,000 bytes") as caught:
+            open_model("m", settings, lambda _: None).reply(MESSAGES, TOOLS, time.monotonic() + 20)
+    assert caught.value.ending is Ending.LLM_UNAVAILABLE
+
+
+def test_a_packed_answer_is_read() -> None:
+    body = gzip.compress(json.dumps(completion(Say("hi"), 0, "m")).encode())
+    with ModelServer([Fault(200, body, {"Content-Encoding": "gzip"})]) as server:
+        assert ask(server).text == "hi"
+
+
+def test_a_query_in_the_address_goes_along_and_its_secrets_are_told_to_nobody() -> None:
+    def answer(request: Request) -> Step:
+        return Fault(404, {"error": {"message": f"no {request.path}, pa%3Ass-word1 pa:ss-word1"}})
+
+    with ModelServer(answer) as server, pytest.raises(ModelError) as caught:
+        ask(server, base_url=f"{server.base_url}?api-version=2024-10-21&key=pa%3Ass-word1")
+    [request] = server.requests
+    assert request.path == "/v1/chat/completions?api-version=2024-10-21&key=pa%3Ass-word1"
+    text = str(caught.value)
+    assert "no /v1/chat/completions?api-version=2024-10-21&key=***, *** ***" in text
+    assert "ss-word1" not in text
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_key_does_not_follow_a_redirect(status: int) -> None:
     with ModelServer([Say("gotcha")]) as elsewhere:
@@ -346,7 +420,7 @@ def test_a_name_is_sent_as_the_endpoint_knows_it(name: str, sent: str) -> None:
 
 
 def test_at_home_the_prefix_with_a_slash_is_no_part_of_the_name() -> None:
-    assert open_model("openai/gpt-5", ModelSettings(), lambda _: None).name == "gpt-5"
+    assert open_model("openai/gpt-5", ModelSettings(api_key="sk-x"), lambda _: None).name == "gpt-5"
 
 
 def test_the_addresses_in_the_environment_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,6 +91,26 @@ def test_a_replay_reports_the_recorded_tokens_and_costs_nothing(tmp_path: Path) 
     reply = model.reply(PROMPT, [], time.monotonic())
     assert model.name == "replay:session.jsonl"
     assert (reply.usage, reply.cost, reply.seconds) == (Usage(100, 90, 5, 1), 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "reported"),
+    [
+        (Usage(-(10**15), -5, -1, -1), Usage()),
+        (Usage(10**15, 7, 5, 9), Usage(0, 0, 5, 5)),
+        (Usage(10, 11, 10**10, 3), Usage(10, 10, 0, 0)),
+    ],
+)
+def test_tokens_no_reply_can_have_are_not_reported(tmp_path: Path, recorded: Usage, reported: Usage) -> None:
+    model = recording(tmp_path, dataclasses.replace(said(1), usage=recorded))
+    assert model.reply(PROMPT, [], time.monotonic()).usage == reported
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x.jsonl", "a\0b"])
+def test_a_path_that_can_not_be_one_is_told(name: str) -> None:
+    with pytest.raises(ModelError, match="can't be read") as caught:
+        open_model(f"replay:{name}", ModelSettings(), quiet)
+    assert caught.value.ending is Ending.LLM_REPLAY
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -344,6 +345,93 @@ def test_a_lock_that_nobody_gives_back_ends_in_an_error_for_people(tmp_path: Pat
         store.writing(tmp_path, patience=0.02),
     ):
         pytest.fail("two writers at once")
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from ci_agent.platforms.local import Local
+with Local(Path(sys.argv[1]), "widgets", user="dana").claim("1"):
+    print("claimed", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextlib.contextmanager
+def claiming(local: Local) -> Iterator[subprocess.Popen[str]]:
+    """Another process that works on issue 1."""
+    command = [sys.executable, "-c", CLAIM, str(local.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "claimed\n"
+        yield other
+        other.kill()
+
+
+def test_an_issue_that_another_process_works_on_is_refused_and_others_are_not(local: Local) -> None:
+    local.create_issue("First", "", "dana")
+    local.create_issue("Second", "", "dana")
+    with claiming(local) as other:
+        wanted = rf"another ci-agent works on issue 1 right now \(process {other.pid}\); wait"
+        with pytest.raises(UsageError, match=wanted), local.claim("1"):
+            pytest.fail("two at once")
+        with local.claim("2"):
+            local.ensure_comment("1", "m", "said meanwhile")  # the others may write all the same
+        other.communicate("\n", timeout=30)
+    assert other.returncode == 0
+    with local.claim("1"), pytest.raises(UsageError, match=f"process {os.getpid()}"), local.claim("1"):
+        pytest.fail("two at once")
+
+
+def test_a_process_that_was_killed_holds_no_issue_nor_do_its_children(local: Local) -> None:
+    local.create_issue("First", "", "dana")
+    with claiming(local) as other:
+        other.kill()
+        other.wait(timeout=30)
+        with local.claim("1"):
+            command = [sys.executable, "-c", "print(flush=True); input()"]
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
+        with child, local.claim("1"):
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"\n"
+            assert child.poll() is None
+            child.communicate(b"\n", timeout=30)
+
+
+def test_an_issue_that_is_not_there_can_not_be_claimed(local: Local) -> None:
+    for number in ("1", "../1"):
+        with pytest.raises(UsageError, match="has no issue"), local.claim(number):
+            pytest.fail("claimed")
+    assert local.create_issue("First", "", "dana").number == "1"
+
+
+def test_a_claim_leaves_no_trace_in_the_numbers(local: Local) -> None:
+    issue = local.create_issue("First", "", "dana")
+    with local.claim("1"):
+        assert list(local.comments("1")) == []
+        assert local.create_issue("Second", "", "dana").number == "2"
+    assert local.issue("1") == issue
+
+
+def test_comments_of_runs_that_are_gone_are_closed_and_no_others(local: Local) -> None:
+    number = local.create_issue("First", "", "dana").number
+    gone = local.ensure_comment(
+        number, "progress s1", "**Working on it** · coding\n\n- [ ] The change\n"
+    ).item
+    local.ensure_comment(number, "progress s2", "**Done: branch `x`**\n")
+    local.ensure_comment(number, "progress s3", "**Working on it** · coding\n")
+    hers = local.folder / "issues" / number / "comments" / "4.md"
+    hers.write_text("---\nauthor: eve\n---\n\n<!-- ci-agent: progress s9 -->\n**Working on it**\n", "utf-8")
+    before = [comment.text for comment in local.comments(number)]
+    edited = local.close_stale(
+        number, beginning="**Working on it**", text="**Stopped.**\n", keep="progress s3"
+    )
+    assert [(comment.id, comment.text, comment.ours) for comment in edited] == [("1", "**Stopped.**\n", True)]
+    assert [comment.text for comment in local.comments(number)] == ["**Stopped.**\n", *before[1:]]
+    assert local.comments(number)[0].created == gone.created
+    assert local.close_stale(number, beginning="**Working on it**", text="x", keep="progress s3") == ()
+    # It is still the comment of its own session.
+    assert not local.ensure_comment(number, "progress s1", "**Working on it** again").created
 
 
 def test_a_folder_that_can_not_be_made_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

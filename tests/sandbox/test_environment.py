@@ -71,3 +71,9 @@ def test_an_empty_environment_still_makes_a_usable_one() -> None:
     built = build({}, _HOME, _TEMPORARY)
     assert "/usr/bin" in built["PATH"].split(":")
     assert built["GIT_TERMINAL_PROMPT"] == "0"
+
+
+def test_where_git_stops_looking_is_set_only_when_it_is_named() -> None:
+    built = build({"GIT_CEILING_DIRECTORIES": "/elsewhere"}, _HOME, _TEMPORARY, ceiling=Path("/sandbox"))
+    assert built["GIT_CEILING_DIRECTORIES"] == "/sandbox"
+    assert "GIT_CEILING_DIRECTORIES" not in build({"GIT_CEILING_DIRECTORIES": "/x"}, _HOME, _TEMPORARY)

@@ -251,6 +251,19 @@ def test_a_command_can_commit_and_a_repositorys_own_identity_wins(plain: Plain, 
     assert run(plain, tmp_path, script)[1] == "ci-agent sandbox\nSomebody\n"
 
 
+def test_git_finds_no_repository_above_the_ceiling(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path / "real"], check=True)
+    session = tmp_path / "real" / "session"
+    (session / "work" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(session)
+    sandbox = open_sandbox(session / "home", session / "tmp", ceiling=tmp_path / "link")
+    completed, text = run(sandbox, session / "work", "git rev-parse --show-toplevel")
+    assert completed.exit_code == 128
+    assert "not a git repository" in text
+    script = "git init -q && cd deep && git rev-parse --show-toplevel"
+    assert run(sandbox, session / "work", script)[1] == f"{session.resolve() / 'work'}\n"
+
+
 def test_a_command_writes_no_core_file_and_our_own_limit_stays(plain: Plain, tmp_path: Path) -> None:
     _, hard = before = resource.getrlimit(resource.RLIMIT_CORE)
     ours = (min(4096, hard) if hard >= 0 else 4096, hard)
@@ -270,21 +283,21 @@ def test_pipes_break_quietly_as_they_do_in_a_shell(plain: Plain, tmp_path: Path)
 
 
 @contextmanager
-def _interrupted_after(seconds: float) -> Iterator[None]:
-    """Raise `Interrupted` in the body so many seconds from now, as a SIGTERM would."""
+def _interrupted_after(seconds: float, by: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """Raise `Interrupted` in the body so many seconds from now, as the signal would."""
 
     def interrupt(number: int, _: FrameType | None) -> None:
         raise Interrupted(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    alarm = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(by, interrupt)
+    alarm = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(by))
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(by, before)
 
 
 def test_an_interruption_ends_the_command_before_it_goes_on(plain: Plain, tmp_path: Path) -> None:
@@ -293,11 +306,14 @@ def test_an_interruption_ends_the_command_before_it_goes_on(plain: Plain, tmp_pa
     assert is_gone((tmp_path / "output").read_text())
 
 
-def test_an_interruption_at_any_moment_leaves_no_process_behind(plain: Plain, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_at_any_moment_leaves_no_process_behind(
+    by: signal.Signals, plain: Plain, tmp_path: Path
+) -> None:
     interruptions = 0
     for step in range(150):
         try:
-            with _interrupted_after(0.0001 + step * 0.00003):
+            with _interrupted_after(0.0001 + step * 0.00003, by):
                 run(plain, tmp_path, "echo $$ >> started; sleep 0.004")
         except Interrupted:
             interruptions += 1

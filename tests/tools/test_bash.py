@@ -115,3 +115,28 @@ print(json.dumps([len(answer.text), page.text[:17], grown]))
     assert length < 16_200
     assert page == "10000000\t0123456\n"
     assert grown < 20_000  # kilobytes
+
+
+@pytest.mark.parametrize("rows", [1, 100_000])
+def test_a_link_in_the_place_of_the_outputs_leads_nowhere(rows: int, do: Do, world: World) -> None:
+    victim = world.root.parent / "victim"
+    victim.mkdir()
+    (victim / "1.txt").write_text("theirs")
+    script = f'seq {rows}; rm -rf "$AGENT_OUTPUTS"; ln -s "{victim}" "$AGENT_OUTPUTS"'
+    first = do("bash", command=script)
+    assert first.text.startswith("1\n")
+    assert "theirs" not in first.text
+    assert not do("read_file", path="$AGENT_OUTPUTS/1.txt").ok
+    assert without_seconds(do("bash", command="echo hello").text) == "hello\n[exit 0]"
+    assert do("search", pattern="x").ok
+    assert do("bash", command="seq 1 100000").output == "1.txt"
+    assert [path.name for path in victim.iterdir()] == ["1.txt"]
+    assert (victim / "1.txt").read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    "instead", ["", 'mkdir "$AGENT_OUTPUTS/1.txt"', 'ln -s /etc/hostname "$AGENT_OUTPUTS/1.txt"']
+)
+def test_an_output_that_the_command_removed_is_shown_all_the_same(instead: str, do: Do) -> None:
+    answer = do("bash", command=f'echo hello; rm "$AGENT_OUTPUTS/1.txt"; {instead}')
+    assert without_seconds(answer.text) == "hello\n[exit 0]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -218,3 +219,19 @@ def test_no_path_at_all_leads_out(parts: list[str], absolute: bool) -> None:
 
 def _names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_folders_in_each_other_as_deep_as_paths_can_be_are_an_answer(do: Do, world: World) -> None:
+    script = "import os\nfor _ in range(2500):\n os.mkdir('a'); os.chdir('a')"
+    (world.root / "z.py").touch()
+    assert do("bash", command=f'python3 -c "{script}"').text.startswith("[exit 0")
+    answer = do("read_file", path="elsewhere/z.py")
+    assert answer.text == "There is no elsewhere/z.py. Files of that name: z.py."
+    subprocess.run(["rm", "-rf", world.root / "a"], check=True)  # Python can't, and pytest is to tidy up
+
+
+def test_links_to_links_to_links_are_an_answer(do: Do, world: World) -> None:
+    for number in range(3000):
+        (world.root / f"l{number}").symlink_to(f"l{number + 1}")
+    for tool, arguments in _TOOLS:
+        assert not do(tool, path="l0", **arguments).ok

@@ -70,28 +70,32 @@ def test_head_and_tail_are_cut_at_line_ends() -> None:
     assert tail(text, 15) == "third line\n"
 
 
+def shown(folder: Path, data: bytes, limit: int) -> tuple[str, bool]:
+    """The excerpt of an output that a command filled with `data`."""
+    with fresh(folder) as output:
+        output.path.write_bytes(data)
+        return excerpt(output, limit)
+
+
 @given(st.binary(max_size=300), st.integers(10, 100))
 def test_an_excerpt_of_any_bytes_is_bounded_text(data: bytes, limit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "1.txt")
-        path.write_bytes(data)
-        text, shortened = excerpt(path, limit)
+        text, shortened = shown(Path(folder), data, limit)
     assert len(text) <= limit + 100
     assert text.encode().decode() == text
     assert shortened == (len(clean(data.decode(errors="replace"))) > limit)
 
 
 def test_what_is_left_out_is_counted_in_bytes(tmp_path: Path) -> None:
-    (tmp_path / "7.txt").write_text("é" * 100)
-    text, shortened = excerpt(tmp_path / "7.txt", 20)
+    (tmp_path / "6.txt").touch()
+    text, shortened = shown(tmp_path, b"\xc3\xa9" * 100, 20)
     assert shortened
     where = "whole output: $AGENT_OUTPUTS/7.txt (look at parts with read_file)"
     assert text == "é" * 10 + f"\n[… 160 bytes left out; {where} …]\n" + "é" * 10
 
 
 def test_a_big_file_is_shown_by_its_ends(tmp_path: Path) -> None:
-    (tmp_path / "1.txt").write_bytes(b"first\n" + b"x" * 5_000_000 + b"\nlast\n")
-    text, _ = excerpt(tmp_path / "1.txt", 100)
+    text, _ = shown(tmp_path, b"first\n" + b"x" * 5_000_000 + b"\nlast\n", 100)
     assert text.startswith("first\n")
     assert text.endswith("\nlast\n")
     assert "[… 4,99" in text
@@ -108,4 +112,5 @@ def test_a_big_file_is_shown_by_its_ends(tmp_path: Path) -> None:
 def test_an_output_gets_the_next_free_number(tmp_path: Path, there: list[str], name: str) -> None:
     for other in there:
         (tmp_path / other).touch()
-    assert fresh(tmp_path) == tmp_path / name
+    with fresh(tmp_path) as output:
+        assert output.path == tmp_path / name

@@ -393,6 +393,19 @@ def test_a_checkout_that_a_command_deleted_is_said_to_be_gone(tmp_path: Path) ->
         workspace.tree()
 
 
+def test_a_checkout_replaced_by_a_link_is_not_followed(tmp_path: Path) -> None:
+    workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1"}), tmp_path)
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "diary").write_text("mine")
+    subprocess.run(["rm", "-rf", str(workspace.root)], check=True)
+    workspace.root.symlink_to(private)
+    with pytest.raises(GitError, match="replaced by a link"):
+        workspace.tree()
+    workspace.remove()
+    assert (private / "diary").exists()
+
+
 def test_a_folder_a_thousand_levels_deep_can_be_removed_or_is_left(tmp_path: Path) -> None:
     workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1"}), tmp_path)
     _in(workspace, "i=0; while [ $i -lt 1200 ]; do mkdir d; cd d; i=$((i+1)); done; touch f")

@@ -7,6 +7,7 @@ ourselves, and nobody at all, are `NONE`.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import shlex
 import unicodedata
@@ -192,6 +193,32 @@ class Local:
                 "key": _key(str(file)),
             }
             return Written(self._new_issue(head, text, taken), created=True)
+
+    @contextlib.contextmanager
+    def claim(self, number: str) -> Iterator[None]:
+        """Inside, nobody else works on the issue. Raises `UsageError` when somebody does, in another process or
+        in this one, or when there is no such issue. A process that dies holds nothing any more."""
+        self._document_of(number)
+        with store.claimed(self._issues / number / ".lock") as holder:
+            if holder is not None:
+                who = f" (process {holder})" if holder else ""
+                raise UsageError(
+                    f"another ci-agent works on issue {number} right now{who}; wait until it has ended, or end it"
+                )
+            yield
+
+    def close_stale(self, number: str, *, beginning: str, text: str, keep: str) -> tuple[Comment, ...]:
+        """Every comment of ours that begins with `beginning` says `text` instead, but that with the marker
+        `keep`. Gives those that were edited. For use inside `claim`: then nobody is left to write them on."""
+        edited = []
+        with store.writing(self.folder):
+            self._document_of(number)
+            for path, document in _documents(self._comments_of(number)):
+                marker, _, said = document.text.partition("\n")
+                if _is_ours(document) and marker != _MARKER.format(keep) and said.startswith(beginning):
+                    changed = _saved(path, document.plain_head(), f"{marker}\n{text}")
+                    edited.append(self._comment_in(changed, path))
+        return tuple(edited)
 
     def thread(self, number: str) -> str:
         """The issue and its comments as text for a terminal, without control characters of strangers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -40,6 +41,33 @@ def writing(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
                 )
             time.sleep(_PAUSE)
         yield
+
+
+@contextlib.contextmanager
+def claimed(lock_file: Path) -> Iterator[int | None]:
+    """Hold `lock_file`, as no other process does meanwhile. Gives None; where it is held already, the id of the
+    process that holds it, 0 where that is not known, and nothing is held.
+
+    The lock goes with the process that holds it, however that ends; its children don't have it. Raises
+    `CiAgentError` when the file can't be used.
+    """
+    with explained(lock_file):
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_file.open("a+b", buffering=0)
+    with lock:
+        if not _locked(lock.fileno(), lock_file):
+            lock.seek(0)
+            word = lock.read(20).decode("ascii", "replace").strip()
+            yield int(word) if word.isdecimal() else 0
+            return
+        with explained(lock_file):
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n".encode())
+        try:
+            yield None
+        finally:
+            # Closing would not do: a child that was started this instant has the file until it runs its program.
+            fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
 
 
 def numbers(folder: Path) -> list[int]:
