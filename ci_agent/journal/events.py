@@ -108,6 +108,7 @@ class Verdict(StrEnum):
 
     VERIFIED = "verified"  # tests ran to their end and nothing is newly broken
     BROKEN = "broken"  # something is newly broken
+    WEAKENED = "weakened"  # tests that ran before do not run now
     INCOMPLETE = "incomplete"  # the run after did not reach its end, so it proves nothing
     NO_TESTS = "no_tests"  # there is nothing to run, or what there is contains no test
 
@@ -186,6 +187,9 @@ class TestsCompared:
     newly_skipped: tuple[Change, ...] = ()  # passed or bad → skipped
     added: tuple[Change, ...] = ()  # not there → passed or skipped
     removed: tuple[Change, ...] = ()  # there → not there
+    lost: tuple[
+        Change, ...
+    ] = ()  # of the newly skipped and the removed: what ran before and has no successor
     still_passing: int = 0
     still_skipped: int = 0
 

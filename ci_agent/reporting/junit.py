@@ -36,7 +36,7 @@ def junit_report(events: Sequence[Event], read_log: Callable[[str], str]) -> str
     """
     summary = Summary.of(events)
     suites = [_own_suite(summary)]
-    if summary.after is not None:
+    if summary.after is not None and (summary.after.command or summary.after.cases):
         suites.append(_project_suite(summary, summary.after, read_log))
     root = ET.Element("testsuites", name="ci-agent")
     for suite in suites:
@@ -99,13 +99,13 @@ def _issue_read(summary: Summary) -> TestCase:
 
 def _tests(summary: Summary, name: str, run: TestsRan | None) -> TestCase:
     """Whether the tests ran to their end. How they ended is for the project's own suite to say."""
-    case = _own_case(name, run.seconds if run else 0.0, counts(run) if run else "")
-    if run is None:
+    case = _own_case(name, run.seconds if run else 0.0, counts(run) if run and run.command else "")
+    if run is None or not run.command:
         case.add_skipped_info("no tests were found" if summary.no_tests else "not reached")
     elif run.problem and not summary.no_tests:
         case.add_error_info(legal(run.problem), legal(run.tail))
-    elif run.problem:
-        case.add_skipped_info(legal(run.problem))
+    elif run.problem or not run.cases:
+        case.add_skipped_info(legal(run.problem) or "no test was run")
     return case
 
 
@@ -148,6 +148,9 @@ def _nothing_broken(summary: Summary) -> TestCase:
     elif compared.newly_broken or compared.verdict is Verdict.BROKEN:
         names = "\n".join(f"{change.id}: {change.message}" for change in compared.newly_broken)
         case.add_failure_info(legal(compared.reason) or "something is newly broken", legal(names))
+    elif compared.verdict is Verdict.WEAKENED:
+        names = "\n".join(change.id for change in compared.lost)
+        case.add_failure_info(legal(compared.reason) or "tests that ran before do not run now", legal(names))
     return case
 
 

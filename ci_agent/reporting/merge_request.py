@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import Result, TestsRan
+from ci_agent.journal.events import Result, TestsCompared, TestsRan, Verdict
 from ci_agent.reporting import tables
 from ci_agent.reporting.commit_message import change_title, tidied
 from ci_agent.reporting.diffstat import file_table
@@ -113,15 +113,23 @@ def _verdict(summary: Summary) -> str:
     if summary.solved and summary.no_tests:
         return "**Not verified: no tests were found.** Read the change with care."
     said = comparison(summary)
-    figures = f"{said[:1].upper()}{said[1:]}." if said else ""
+    figures = prose(f"{said[:1].upper()}{said[1:]}.") if said else ""
     if summary.solved:
         return f"**Verified.** {figures}" if verified(summary) else _nothing_broken(summary)
     sentences = " ".join(prose(sentence) for sentence in wrong(summary))
     if summary.no_tests:
         return f"**Needs human.** {sentences} Not verified: no tests were found."
-    broken = tables.newly_broken(summary.compared) if summary.compared else ""
-    proven = "" if broken else figures and f" Tests of what is here: {figures[:1].lower()}{figures[1:]}"
-    return f"**Needs human.** {sentences}{proven}" + (f"\n\n{broken}" if broken else "")
+    named = _named(summary.compared) if summary.compared else ""
+    proven = "" if named else figures and f" Tests of what is here: {figures[:1].lower()}{figures[1:]}"
+    return f"**Needs human.** {sentences}{proven}" + (f"\n\n{named}" if named else "")
+
+
+def _named(compared: TestsCompared) -> str:
+    """What nobody should have to unfold: the newly broken tests, and those that do not run any more."""
+    broken, lost = tables.newly_broken(compared), tables.lost(compared)
+    if lost and compared.verdict is not Verdict.WEAKENED:  # else the sentence before has said it
+        lost = f"No longer run:\n\n{lost}"
+    return "\n\n".join(filter(None, [broken, lost]))
 
 
 def _nothing_broken(summary: Summary) -> str:
@@ -132,7 +140,8 @@ def _nothing_broken(summary: Summary) -> str:
     if after and not after.by_case:
         return (
             "**Nothing newly broken.** The test command passes before and after, "
-            "so it does not show what this change does."
+            "so it does not show what this change does. Only the exit code of "
+            f"{code(one_line(after.command, 160))} is known: not which tests ran, nor that any did."
         )
     differs = ", ".join(others(compared, "test"))
     head = f"**Nothing newly broken**; {differs}." if differs else "**Nothing newly broken.**"

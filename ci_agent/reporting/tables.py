@@ -12,7 +12,7 @@ from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import cell, code
 from ci_agent.reporting.wording import NOTHING, commit, tally
 
-OPEN = 10  # rows shown without a click: what is newly broken
+OPEN = 10  # rows shown without a click: what is newly broken or lost
 FOLDED = 50  # rows in a folded list; `junit.xml` has all of them
 
 
@@ -63,9 +63,19 @@ _NAMES = {
 
 def newly_broken(compared: TestsCompared) -> str:
     """The list nobody should have to unfold. Empty when there is nothing in it."""
-    changes = compared.newly_broken
-    lines = [f"- {code(change.id)}{_because(change)}" for change in changes[:OPEN]]
-    lines += [f"- {_more(len(changes) - OPEN)}"] if len(changes) > OPEN else []
+    return _open_list([f"{code(change.id)}{_because(change)}" for change in compared.newly_broken])
+
+
+def lost(compared: TestsCompared) -> str:
+    """The list of the tests that ran before and do not run now. Empty when there are none."""
+    return _open_list(
+        [f"{code(change.id)}: {'skipped' if change.after else 'removed'}" for change in compared.lost]
+    )
+
+
+def _open_list(items: Sequence[str]) -> str:
+    lines = [f"- {item}" for item in items[:OPEN]]
+    lines += [f"- {_more(len(items) - OPEN)}"] if len(items) > OPEN else []
     return "\n".join(lines)
 
 

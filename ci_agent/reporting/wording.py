@@ -106,7 +106,7 @@ def comparison(summary: Summary) -> str:
     if summary.before and summary.before.problem:  # then the lists hold what nobody knows the before of
         return compared.reason[:1].lower() + compared.reason[1:].rstrip(".")
     if summary.after and not summary.after.by_case:
-        return _whole_command(compared)
+        return _whole_command(compared, summary.after)
     fixed, broken = len(compared.fixed), len(compared.newly_broken)
     if fixed:
         said = f"{count(fixed, 'test')} fixed, {f'{broken:,}' if broken else 'none'} newly broken"
@@ -133,6 +133,8 @@ def result(compared: TestsCompared) -> str:
     match compared.verdict:
         case Verdict.BROKEN:
             return f"{len(compared.newly_broken):,} newly broken"
+        case Verdict.WEAKENED:
+            return f"{len(compared.lost):,} no longer run"
         case Verdict.INCOMPLETE:
             return "the tests prove nothing"
         case Verdict.NO_TESTS:
@@ -157,14 +159,13 @@ def purpose(said: str) -> str:
     return "tests run for the model" if said == f"tests {Moment.ASKED}" else said
 
 
-def _whole_command(compared: TestsCompared) -> str:
+def _whole_command(compared: TestsCompared, after: TestsRan) -> str:
     if compared.newly_broken:
         return "the test command passed before and fails now"
-    if compared.fixed:
-        return "the test command failed before and passes now"
     if compared.still_failing:
         return "the test command fails before and after"
-    return "the test command passes before and after"
+    said = "failed before and passes now" if compared.fixed else "passes before and after"
+    return f"the test command {said} (only the exit code of `{one_line(after.command, 80)}` is known)"
 
 
 def wrong(summary: Summary) -> list[str]:
@@ -175,9 +176,13 @@ def wrong(summary: Summary) -> list[str]:
     compared = summary.compared
     if compared is not None and compared.verdict is Verdict.BROKEN:
         broken = len(compared.newly_broken)
-        by_case = summary.after is None or summary.after.by_case
-        said = f"{count(broken, 'test')} newly broken by this change." if by_case else ""
-        sentences.append(said or _sentence(_whole_command(compared)))
+        if summary.after is None or summary.after.by_case:
+            sentences.append(f"{count(broken, 'test')} newly broken by this change.")
+        else:
+            sentences.append(_sentence(_whole_command(compared, summary.after)))
+    elif compared is not None and compared.verdict is Verdict.WEAKENED:
+        does = "does" if len(compared.lost) == 1 else "do"
+        sentences.append(f"{count(len(compared.lost), 'test')} that ran before {does} not run now.")
     elif compared is not None and compared.verdict is Verdict.INCOMPLETE:
         sentences.append(_sentence(compared.reason))
     elif compared is None and summary.committed and not summary.no_tests:

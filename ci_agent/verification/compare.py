@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ci_agent.journal.events import Case, Change, Result, TestsCompared, TestsRan, Verdict
-from ci_agent.verification.text import by_exit_code, counted
+from ci_agent.verification.lost import lost
+from ci_agent.verification.text import by_exit_code, counted, only_exit_code, short
 
+NAMED = 3  # lost cases in the sentence
+LONGEST_NAME = 120
 _LISTS = (
     *("fixed", "newly_broken", "still_failing", "newly_skipped", "added", "removed"),
     *("still_passing", "still_skipped"),
@@ -24,11 +27,14 @@ def compare(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompar
     A case that was skipped and passes now is counted as still passing.
 
     *Broken*: a case is newly broken. *No tests*: neither run has a case. *Incomplete*: `after` did not reach
-    its end, can't be compared, or has no passing case, so that it proves nothing. Else *verified*.
+    its end, can't be compared, or has no passing case, so that it proves nothing. *Weakened*: a case that ran
+    before is lost (see `lost`). Else *verified*.
     """
     if before and _known(before) and _known(after) and before.by_case != after.by_case:
         return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
     compared = _sorted(before, after, round)
+    passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
+    compared = replace(compared, lost=lost(compared, passing))
     verdict, reason = _verdict(before, after, compared)
     return replace(compared, verdict=verdict, reason=reason)
 
@@ -103,23 +109,37 @@ def _verdict(before: TestsRan | None, after: TestsRan, compared: TestsCompared) 
     unfinished = before.problem if before else ""
     if compared.newly_broken:
         return Verdict.BROKEN, said
-    if after.problem:
-        return Verdict.INCOMPLETE, _unfinished(after)
-    if not after.cases:
-        if not (before and before.cases):
-            return Verdict.NO_TESTS, "There is no test, before the change or after it."
-        return Verdict.INCOMPLETE, "No test ran after the change, though there were tests before it."
-    if not any(case.result is Result.PASSED for case in after.cases):
-        return Verdict.INCOMPLETE, f"Nothing passes after the change, so nothing is proved. {said}"
+    if not (after.cases or after.problem or (before and before.cases)):
+        return Verdict.NO_TESTS, "There is no test, before the change or after it."
+    if nothing := _proves_nothing(after, said):
+        return Verdict.INCOMPLETE, nothing
+    if compared.lost:
+        return Verdict.WEAKENED, f"{_no_longer(compared)} {said}"
     if unfinished and compared.still_failing:
         many = counted(len(compared.still_failing), "test")
-        return (
-            Verdict.INCOMPLETE,
-            f"{many} failing, and it is not known whether they did before: {unfinished}.",
-        )
+        said = f"{many} failing, and it is not known whether they did before: {unfinished}."
+        return Verdict.INCOMPLETE, said
     if unfinished:
-        return Verdict.VERIFIED, f"No test fails. What failed before the change is not known: {unfinished}."
-    return Verdict.VERIFIED, said
+        said = f"No test fails. What failed before the change is not known: {unfinished}."
+    return Verdict.VERIFIED, said if after.by_case else f"{said} {only_exit_code(after.command)}"
+
+
+def _proves_nothing(after: TestsRan, said: str) -> str:
+    """Why not, as a sentence; empty where the run after the change proves something."""
+    if after.problem:
+        return _unfinished(after)
+    if not after.cases:
+        return "No test ran after the change, though there were tests before it."
+    if not any(case.result is Result.PASSED for case in after.cases):
+        return f"Nothing passes after the change, so nothing is proved. {said}"
+    return ""
+
+
+def _no_longer(compared: TestsCompared) -> str:
+    names = ", ".join(short(change.id, LONGEST_NAME) for change in compared.lost[:NAMED])
+    more = f" and {len(compared.lost) - NAMED:,} more" if len(compared.lost) > NAMED else ""
+    does = "does" if len(compared.lost) == 1 else "do"
+    return f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {names}{more}."
 
 
 def _unlike(after: TestsRan) -> str:

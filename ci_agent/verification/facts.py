@@ -24,6 +24,7 @@ LONGEST_NAME = 200
 LONGEST_REASON = 700
 LONGEST_COMMAND = 500
 LONGEST_HEADLINE = 150
+NAMED = 3  # cases that the verdict names
 
 
 def facts(comparison: TestsCompared, after: TestsRan) -> str:
@@ -32,15 +33,20 @@ def facts(comparison: TestsCompared, after: TestsRan) -> str:
     cases = [(case, labels[case.id]) for case in after.cases if case.id in labels and after.by_case]
     failing = comparison.still_failing
     unfinished = "" if after.problem in comparison.reason else _unfinished(after)
+    reason = short(comparison.reason, LONGEST_REASON)
+    restore = _RESTORE if comparison.lost and not after.problem else ""
+    missing = set(comparison.lost)
     return _joined(
-        [short(comparison.reason, LONGEST_REASON), f"{_command(after)}{_counts(after)}", unfinished],
+        [reason, f"{_command(after)}{_counts(after)}", unfinished, restore],
         cases[:SHOWN],
         {
             _NEW: [case.id for case, _ in cases[SHOWN:]],
             _OLD: [change.id for change in failing if change.before],
             _UNKNOWN: [change.id for change in failing if not change.before],
             "Skipped now, but not on the base": [change.id for change in comparison.newly_skipped],
-            "There on the base, and gone now": [change.id for change in comparison.removed],
+            "There on the base, and gone now": [
+                change.id for change in comparison.removed if change in missing
+            ],
         },
         _output(after),
     )
@@ -77,6 +83,10 @@ def ran_facts(ran: TestsRan, before: TestsRan | None, unused_selector: str = "")
     )
 
 
+_RESTORE = (
+    "Restore the tests that do not run any more, so that they run and pass. Where the issue itself asks for their "
+    "removal, say so in your summary and submit again; a person will decide."
+)
 _NEW = "Newly broken as well"
 _UNKNOWN = "Failing, not known on the base"
 _OLD = "Failing on the base as well"
@@ -123,15 +133,15 @@ def _verdict(ran: TestsRan, before: TestsRan | None, failing: _Failing) -> str:
         unfinished += ["The run on the base did not reach its end either."]
     if unfinished and not ran.by_case:
         return " ".join(unfinished)
-    if not ran.cases:
-        return " ".join([*unfinished, "No test was run."])
+    return " ".join([*unfinished, _differences(ran, failing) if ran.cases else "No test was run."])
+
+
+def _differences(ran: TestsRan, failing: _Failing) -> str:
     noun = "test" if ran.by_case else "command"
     new, unknown, old = failing.new, failing.unknown, failing.old
     parts = [f"No {noun} newly broken"]
     if new:
-        names = ", ".join(short(case.id, LONGEST_NAME) for case, _ in new[:3])
-        more = f" and {len(new) - 3:,} more" if len(new) > 3 else ""  # noqa: PLR2004 - the three before
-        parts = [f"{counted(len(new), noun)} newly broken: {names}{more}"]
+        parts = [f"{counted(len(new), noun)} newly broken: {_few([case.id for case, _ in new])}"]
     elif unknown:
         parts = []
     if failing.fixed:
@@ -140,7 +150,14 @@ def _verdict(ran: TestsRan, before: TestsRan | None, failing: _Failing) -> str:
         parts += [f"{counted(len(unknown), noun)} failing, {unknown[0][1]}"]
     if old:
         parts += [f"{_fail(len(old))} on the base as well"]
-    return " ".join([*unfinished, "; ".join(parts) + "."])
+    if failing.lost:
+        parts += [f"{counted(len(failing.lost), noun)} of the base not run now: {_few(failing.lost)}"]
+    return "; ".join(parts) + "."
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(short(name, LONGEST_NAME) for name in names[:NAMED]) + more
 
 
 def _fail(number: int) -> str:
@@ -152,19 +169,22 @@ def _fail(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Failing:
-    """The failing cases of a run by what the base says of them, and how many that failed there pass now."""
+    """The failing cases of a run by what the base says of them, and what else differs from it."""
 
     new: list[Labelled] = field(default_factory=list)
     unknown: list[Labelled] = field(default_factory=list)
     old: list[Labelled] = field(default_factory=list)
-    fixed: int = 0
+    fixed: int = 0  # how many failed there and pass now
+    lost: Sequence[str] = ()  # what ran there and does not run now, where the command is the same
 
 
 def _failing(ran: TestsRan, before: TestsRan | None) -> _Failing:
     """As `compare` sorts them, so that this says the same as the verdict after a hand-in will."""
     compared = compare(before, ran, 1)
     changes = {change.id: change for change in (*compared.newly_broken, *compared.still_failing)}
-    found = _Failing(fixed=len(compared.fixed))
+    whole_run = before is not None and ran.command == before.command and not ran.problem
+    gone = [change.id for change in compared.lost] if whole_run else []
+    found = _Failing(fixed=len(compared.fixed), lost=gone)
     for case in ran.cases:
         if not case.result.bad:
             continue

@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree.ElementTree import ParseError  # only the exception; parsing is defusedxml's
@@ -42,16 +43,17 @@ def read(paths: Iterable[Path], shown: Callable[[str], str] = str) -> tuple[Case
     """The cases of all reports in `paths`, in their order, with ids made unique, messages and details as `shown`.
 
     Ids are `file::Class::name` where the report names the file as pytest does, else `classname::name`, else
-    `name`. Cases of the same id are numbered `#2`, `#3`, the better results first, so that their order in the
-    report does not matter. Raises `ReportError`.
+    `name`. Cases of the same id are numbered `#2`, `#3`, in the order of the reports, and the better results
+    of one report first, so that their order in it does not matter. Raises `ReportError`.
     """
-    cases: list[Case] = []
-    room = MOST_BYTES
+    reports: list[list[Case]] = []
+    room, most = MOST_BYTES, MOST_CASES
     for path in paths:
         with _open(path, room) as file:
-            cases += _read_one(path, file, partial(_Target, MOST_CASES - len(cases), shown))
+            reports.append(_read_one(path, file, partial(_Target, most, shown)))
             room -= file.tell()
-    return _unique(cases)
+            most -= len(reports[-1])
+    return _unique(reports)
 
 
 def _read_one(path: Path, file: BinaryIO, target: Callable[[], _Target]) -> list[Case]:
@@ -263,13 +265,15 @@ def _seconds(text: str) -> float:
     return seconds if math.isfinite(seconds) and seconds > 0 else 0.0
 
 
-def _unique(cases: list[Case]) -> tuple[Case, ...]:
-    by_id: dict[str, list[Case]] = {}
-    for case in cases:
-        by_id.setdefault(case.id, []).append(case)
+def _unique(reports: list[list[Case]]) -> tuple[Case, ...]:
+    by_id: dict[str, list[tuple[int, int, Case]]] = {}
+    for number, cases in enumerate(reports):
+        for case in cases:
+            by_id.setdefault(case.id, []).append((number, _WORST_LAST.index(case.result), case))
     unique: dict[str, Case] = {}
     for name, same in by_id.items():
-        for number, case in enumerate(sorted(same, key=lambda case: _WORST_LAST.index(case.result)), start=1):
+        in_order = [case for _, _, case in sorted(same, key=itemgetter(0, 1))]
+        for number, case in enumerate(in_order, start=1):
             label = name if number == 1 else f"{name}#{number}"
             while label in unique or (number > 1 and label in by_id):  # a test may be called `x#2` itself
                 label += "'"

@@ -1,7 +1,7 @@
 """Runs the project's setup and tests through a sandbox and says how they ended.
 
-The only place that knows where results by test case come from: pytest is told through `PYTEST_ADDOPTS`,
-whatever starts it; unittest runs in a script of ours; other runners write the reports that
+The only place that knows where results by test case come from: pytest is told through `PYTEST_ADDOPTS` and
+a plugin of ours, whatever starts it; unittest runs in a script of ours; other runners write the reports that
 `verification.junit` names. It judges no change; that is `compare`'s.
 """
 
@@ -69,7 +69,8 @@ def run_tests(
     stale = dict(_matching(root, junit))
     with tempfile.TemporaryDirectory(prefix="ci-agent-tests-") as name:
         folder = Path(name)
-        words = sandbox.shell(_with_report(chosen.runner, command, folder))
+        script = f"{_with_plugin(folder)}; {_with_report(chosen.runner, command, folder)}"
+        words = sandbox.shell(script)
         done = sandbox.run(Command(words, root, timeout, log, _environment(folder, chosen.runner, command)))
         own = sorted(folder.glob("*.xml"))
         written = [path for path, stamp in _matching(root, junit) if stale.get(path) != stamp]
@@ -115,6 +116,21 @@ def _environment(folder: Path, runner: str, command: str) -> dict[str, str]:
         "TOX_OVERRIDE": "testenv.pass_env+=PYTEST_ADDOPTS",
         REPORTS: str(folder),
     }
+
+
+def _with_plugin(folder: Path) -> str:
+    """Puts our plugin where pytest finds it, and gives the shell command that shows it the way.
+
+    By `-p` in PYTEST_ADDOPTS pytest would fail where PYTHONPATH is set anew on the way to it, which many a
+    Makefile does. An entry point that it does not see is none.
+    """
+    python = folder / "python"
+    about = python / "ci_agent_reports-0.dist-info"
+    about.mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("pytest_reports.py"), python / "ci_agent_reports.py")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ci-agent-reports\nVersion: 0\n")
+    (about / "entry_points.txt").write_text("[pytest11]\nci_agent_reports = ci_agent_reports\n")
+    return f'export PYTHONPATH={shlex.quote(str(python))}"${{PYTHONPATH:+:$PYTHONPATH}}"'
 
 
 def _with_report(runner: str, command: str, folder: Path) -> str:

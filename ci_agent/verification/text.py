@@ -48,6 +48,11 @@ def by_exit_code(command: str) -> str:
     return f"{whole(command)} (exit code)"
 
 
+def only_exit_code(command: str) -> str:
+    """How little a result for a whole command says."""
+    return f"Only the exit code of `{whole(command)}` is known."
+
+
 def counted(number: int, noun: str) -> str:
     """`1 test`, `2,000 tests`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

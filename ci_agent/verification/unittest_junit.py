@@ -3,7 +3,7 @@
 The standard library only, nothing of ci-agent: it is copied away and started as
 `python unittest_junit.py [arguments of python -m unittest]`. Choice of tests, output and exit code are
 unittest's. The report goes into the folder that the environment variable `CI_AGENT_UNITTEST_JUNIT` names,
-once all tests have run; a run that was ended before leaves none. One `testcase` per test method: its failing sub
+once all tests have run; a run that was ended before leaves none. What the tests themselves start writes none. One `testcase` per test method: its failing sub
 tests are told in it. What a test prints goes on to the terminal and, its last part, into its case.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
+PYTEST_OPTIONS = "PYTEST_ADDOPTS"
 REPORTS = "CI_AGENT_UNITTEST_JUNIT"
 KEPT = 64_000  # characters of the output of one test
 
@@ -35,11 +36,15 @@ def main() -> None:
     """Run what the command line says and end the process, with the exit code of `python -m unittest`."""
     if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
         sys.path[0] = str(Path.cwd())  # as -m has it
+    Runner.folder = os.environ.pop(REPORTS)
+    os.environ.pop(PYTEST_OPTIONS, None)  # or a pytest that a test starts would report to us
     unittest.main(module=None, argv=["python -m unittest", *sys.argv[1:]], testRunner=Runner)
 
 
 class Runner(unittest.TextTestRunner):
     """unittest's own runner, with a report afterwards."""
+
+    folder = ""  # for the report; unittest wants a class and makes the instance itself
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,8 +53,9 @@ class Runner(unittest.TextTestRunner):
     def run(self, test: Any) -> Any:
         result = super().run(test)
         if isinstance(result, Collected):
-            # A command can start unittest more than once.
-            _write(result.cases, Path(os.environ[REPORTS], f"unittest-{os.getpid()}.xml"))
+            # A command can start unittest more than once; the reports are read in the order of their names.
+            name = f"unittest-{time.time_ns()}-{os.getpid()}.xml"
+            _write(result.cases, Path(self.folder, name))
         return result
 
 

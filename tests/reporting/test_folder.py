@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ci_agent.errors import CiAgentError
+from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.journal import Event, Journal, read
-from ci_agent.reporting.folder import write_folder
+from ci_agent.reporting.folder import check_folder, write_folder
 from tests.support.stories import ALL, facts, no_tests, success
 
 
@@ -68,14 +68,70 @@ def test_a_later_report_takes_the_place_of_the_earlier(tmp_path: Path) -> None:
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "report"
-    (folder / "logs").mkdir(parents=True)
+    write(tmp_path, folder)
     (folder / "notes.txt").write_text("mine")
     (folder / "logs" / "mine.log").write_text("mine")
-    write(tmp_path, folder)
+    (folder / ".gitignore").unlink()  # it would hide the others' files from git
     write(tmp_path, folder)
     assert (folder / "notes.txt").read_text() == "mine"
     assert (folder / "logs" / "mine.log").read_text() == "mine"
-    assert not (folder / ".gitignore").exists()  # it would hide the others' files from git
+    assert not (folder / ".gitignore").exists()
+
+
+@pytest.mark.parametrize("name", ["junit.xml", "diff.patch", "merge-request.md", "notes.txt", ".git/HEAD"])
+def test_a_folder_that_is_no_report_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "keep" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("precious")
+    with pytest.raises(UsageError, match=r"holds other things than a report.*--output-dir"):
+        write(tmp_path, tmp_path / "keep")
+    assert names(tmp_path / "keep") == {name}
+    assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", ["", "precious\n", "{}\n", '{"v": 1}\n', '{"kind": "SessionSt'])
+def test_a_file_that_is_only_called_like_our_journal_makes_no_report(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "keep"
+    folder.mkdir()
+    (folder / "session.jsonl").write_text(content)
+    (folder / "junit.xml").write_text("precious")
+    with pytest.raises(UsageError, match="holds other things than a report"):
+        check_folder(folder)
+    with pytest.raises(UsageError, match="holds other things than a report"):
+        write(tmp_path, folder)
+    assert (folder / "junit.xml").read_text() == "precious"
+
+
+def test_a_link_to_a_real_journal_makes_no_report(tmp_path: Path) -> None:
+    write(tmp_path, tmp_path / "report")
+    folder = tmp_path / "keep"
+    folder.mkdir()
+    (folder / "session.jsonl").symlink_to(tmp_path / "report" / "session.jsonl")
+    with pytest.raises(UsageError, match="holds other things than a report"):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize("there", ["something else", "an earlier report", "nothing"])
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, there: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    if there == "an earlier report":
+        write(tmp_path, elsewhere)
+    elif there == "something else":
+        elsewhere.mkdir()
+        (elsewhere / "junit.xml").write_text("precious")
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    (tmp_path / "report").symlink_to(elsewhere)
+    with pytest.raises(UsageError, match=r"is a link.*--output-dir"):
+        write(tmp_path, tmp_path / "report", no_tests())
+    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
+
+
+def test_a_missing_an_empty_and_an_earlier_folder_will_do(tmp_path: Path) -> None:
+    check_folder(tmp_path / "missing" / "below")
+    (tmp_path / "empty").mkdir()
+    check_folder(tmp_path / "empty")
+    write(tmp_path, tmp_path / "report")
+    check_folder(tmp_path / "report")
 
 
 def test_a_report_does_not_make_a_checkout_dirty(tmp_path: Path) -> None:
@@ -90,12 +146,13 @@ def test_a_report_does_not_make_a_checkout_dirty(tmp_path: Path) -> None:
     assert status.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["junit.xml", "session.jsonl", "diff.patch", "merge-request.md"])
+@pytest.mark.parametrize("name", ["junit.xml", "diff.patch", "merge-request.md"])
 def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path, name: str) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     folder = tmp_path / "report"
-    folder.mkdir()
+    write(tmp_path, folder)
+    (folder / name).unlink()
     (folder / name).symlink_to(victim)
     write(tmp_path, folder)
     assert victim.read_text() == "precious"

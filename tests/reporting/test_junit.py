@@ -13,9 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import Case, Result, SetupRan, TestsRan, WorkspaceReady
+from ci_agent.journal.events import (
+    Case,
+    Result,
+    SetupRan,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    Verdict,
+    WorkspaceReady,
+)
 from ci_agent.reporting.junit import LOG, junit_report, legal
-from tests.reporting.test_merge_request import told_with
+from tests.reporting.test_merge_request import told_with, weakened
 from tests.reporting.test_text import TEXTS
 from tests.support.junit_schema import junit_schema
 from tests.support.stories import ALL, BASE, HEAD, TREE, facts, needs_human, story, success
@@ -68,12 +77,30 @@ def test_the_session_checks_itself_first() -> None:
         ("cancelled", "tests after", "skipped"),
         ("question", "agent finished", "skipped"),
         ("no_tests", "tests before", "skipped"),
+        ("no_tests", "tests after", "skipped"),
         ("no_tests", "nothing newly broken", "skipped"),
         ("no_change", "agent finished", "failure"),
     ],
 )
 def test_a_check_ends_as_it_was(name: str, case: str, result: str) -> None:
     assert own(ALL[name]())[case] == result
+
+
+def test_tests_that_no_longer_run_are_a_failure_with_their_names() -> None:
+    [case] = [c for c in report(weakened())[0].iter("testcase") if c.get("name") == "nothing newly broken"]
+    failure = case.find("failure")
+    assert failure is not None
+    assert "2 tests that ran before do not run now" in failure.get("message", "")
+    assert (failure.text or "").split() == ["t.py::test_skipped", "t.py::test_*gone*"]
+
+
+@pytest.mark.parametrize("command", ["", "python -m pytest"])
+def test_a_session_without_tests_has_no_tests_after_that_pass(command: str) -> None:
+    told = after(success(), command=command, cases=(), by_case=bool(command), exit_code=5, log="", tail="")
+    told = told_with(told, TestsCompared, verdict=Verdict.NO_TESTS, fixed=(), added=())
+    told = told_with(told, TestsChosen, command=command, runner="")
+    assert own(told)["tests after"] == "skipped"
+    assert [suite.get("name") for suite in report(told)] == ["ci-agent", *filter(None, [command])]
 
 
 def test_a_session_that_could_not_read_the_issue_says_so() -> None:

@@ -89,6 +89,43 @@ def test_a_failure_starts_with_what_is_wrong() -> None:
     assert "Verified" not in body
 
 
+def weakened(**changes: object) -> list[Event]:
+    """Handed in until the end with a test removed and one skipped."""
+    lost = (
+        Change("t.py::test_skipped", Result.PASSED, Result.SKIPPED),
+        Change("t.py::test_*gone*", Result.FAILED, None, "boom"),
+    )
+    values: dict[str, object] = {
+        "verdict": Verdict.WEAKENED,
+        "reason": "2 tests that ran before do not run now: t.py::test_skipped, t.py::test_*gone*. No test newly broken.",
+        "newly_broken": (),
+        "still_failing": (),
+        "newly_skipped": lost[:1],
+        "removed": lost[1:],
+        "lost": lost,
+    }
+    return told_with(needs_human(), TestsCompared, **(values | changes))
+
+
+def test_tests_that_no_longer_run_need_a_human_and_are_named() -> None:
+    body = said(weakened())
+    assert body.startswith(
+        "**Needs human.** 2 tests that ran before do not run now.\n\n"
+        "- `t.py::test_skipped`: skipped\n- `t.py::test_*gone*`: removed\n\nRefs #12"
+    )
+    assert "hand-in 3: 2 no longer run (" in body
+    assert "Verified" not in body
+
+
+def test_beside_broken_tests_those_that_no_longer_run_are_named_too() -> None:
+    broke = Change("t.py::test_b", Result.PASSED, Result.FAILED, "oh")
+    body = said(weakened(verdict=Verdict.BROKEN, newly_broken=(broke,)))
+    assert body.startswith(
+        "**Needs human.** 1 test newly broken by this change.\n\n- `t.py::test_b`: `oh`\n\n"
+        "No longer run:\n\n- `t.py::test_skipped`: skipped\n"
+    )
+
+
 def test_a_limit_is_said_with_its_figure_and_the_tests_of_what_is_there() -> None:
     assert said(limit()).startswith(
         "**Needs human.** The limit of 50 model replies was reached before the work was handed in. "
@@ -205,7 +242,8 @@ def test_without_tests_nothing_is_called_verified() -> None:
 
 
 def test_a_run_that_did_not_end_proves_nothing() -> None:
-    events = told_with(success(), TestsCompared, verdict=Verdict.INCOMPLETE)
+    reason = "The tests after the change prove nothing: ended by us after 600 s."
+    events = told_with(success(), TestsCompared, verdict=Verdict.INCOMPLETE, reason=reason)
     events = story(
         *(
             dataclasses.replace(f, problem="ended by us after 600 s", exit_code=None)
@@ -215,9 +253,7 @@ def test_a_run_that_did_not_end_proves_nothing() -> None:
         )
     )
     body = said(events)
-    assert body.startswith(
-        "**Needs human.** The tests did not run to their end on this change, so they prove nothing. Ended by us after 600 s."
-    )
+    assert body.startswith(f"**Needs human.** {reason}\n\nRefs #12")
     assert "| ran to the end | yes | no |" in body
     assert "test fixed" not in body
 
@@ -236,11 +272,15 @@ def test_a_command_without_single_cases_is_told_as_a_whole() -> None:
         )
     )
     body = said(events)
-    assert "**Verified.** The test command failed before and passes now." in body
+    said_little = "(only the exit code of `make test` is known)."
+    assert f"**Verified.** The test command failed before and passes now {said_little}" in body
     assert "| the command as a whole | failed (exit code 2) | passed |" in body
     assert "make test   # passed\n" in said(told_with(events, TestsChosen, command="make test"))
     body = said(told_with(events, TestsCompared, fixed=()))
-    assert "**Nothing newly broken.** The test command passes before and after, so it does not show" in body
+    assert (
+        "**Nothing newly broken.** The test command passes before and after, so it does not show what this change "
+        "does. Only the exit code of `make test` is known: not which tests ran, nor that any did.\n"
+    ) in body
 
 
 def test_long_lists_are_cut_and_say_how_much_is_missing() -> None:
@@ -302,7 +342,8 @@ def test_whatever_strangers_write_the_parts_of_the_text_stay_what_they_are(
     events = told_with(events, IssueRead, author=two)
     events = told_with(events, TestsChosen, command=one)
     events = told_with(events, Committed, files=(FileChanged(one, 1, 1, two),))
-    events = told_with(events, TestsCompared, fixed=(Change(one, Result.FAILED, Result.PASSED, two),))
+    change = Change(one, Result.FAILED, Result.PASSED, two)
+    events = told_with(events, TestsCompared, fixed=(change,), lost=(change,), reason=two)
     body = said(story(*facts(events), Warned(two), called(9, "bash", command=one)))
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(body)
     html = "".join(token.content for token in tokens if token.type == "html_block")

@@ -17,8 +17,9 @@ from ci_agent.journal.events import (
     QuestionAsked,
     SessionEnded,
     SetupRan,
+    Warned,
 )
-from ci_agent.reporting.progress import progress_comment
+from ci_agent.reporting.progress import GONE, WORKING, progress_comment
 from tests.support.stories import ALL, facts, question, ran, story, success, working
 
 DONE = "**Done: merge request 1**, branch `feat/ai-task-12`"
@@ -103,6 +104,25 @@ def test_what_failed_is_named_in_the_final_word() -> None:
     assert (
         "The work so far is kept: merge request 1 (a draft), branch `feat/ai-task-12`; 1 test newly" in said
     )
+
+
+def test_a_branch_is_named_only_when_it_is_there_and_else_the_checkout() -> None:
+    said = progress_comment(ALL["not_handed_over"]())
+    assert (
+        "The work so far is kept: the checkout `/tmp/work/12/repo`; 1 test fixed, none newly broken" in said
+    )
+    assert "feat/ai-task-12" not in said
+    lost = [fact for fact in facts(ALL["not_handed_over"]()) if not isinstance(fact, Warned)]
+    assert "kept" not in progress_comment(story(*lost))
+    assert "feat/ai-task-12" not in progress_comment(story(*lost))
+
+
+def test_while_it_works_the_comment_begins_as_others_know_it_and_the_end_does_not() -> None:
+    events = success()[:-2]  # the last two say how it ended
+    for length in range(len(events) + 1):
+        assert progress_comment(events[:length]).startswith(WORKING)
+    assert not progress_comment(success()).startswith(WORKING)
+    assert not GONE.startswith(WORKING)
 
 
 def test_a_question_has_its_choices_and_the_way_to_answer() -> None:

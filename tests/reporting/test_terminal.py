@@ -11,8 +11,10 @@ from ci_agent.journal import encode
 from ci_agent.journal.events import (
     AgentStopped,
     CommandStarted,
+    HandedOver,
     ModelReplied,
     Moment,
+    Pushed,
     QuestionAsked,
     SessionEnded,
     Warned,
@@ -21,6 +23,8 @@ from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
 from ci_agent.task import Ending, Status
 from tests.support.stories import (
     ALL,
+    BRANCH,
+    HEAD,
     answered,
     facts,
     question,
@@ -153,6 +157,29 @@ def test_the_last_words_of_a_success() -> None:
 )
 def test_the_last_words_start_with_how_it_ended(name: str, first: str) -> None:
     assert closing(ALL[name](), places={}).split("\n")[0] == first
+
+
+def test_a_branch_is_named_only_when_it_is_there_and_else_the_checkout() -> None:
+    said = closing(ALL["not_handed_over"](), places={})
+    assert "  checkout  /tmp/work/12/repo\n" in said
+    assert "feat/ai-task-12" not in said
+    lost = [fact for fact in facts(ALL["not_handed_over"]()) if not isinstance(fact, Warned)]
+    assert "feat/ai-task-12" not in closing(story(*lost), places={})
+    assert "checkout" not in closing(success(), places={})
+
+
+def test_the_branch_of_an_earlier_job_is_not_taken_for_that_of_the_last_commit() -> None:
+    said = closing(story(*facts(success()), *facts(ALL["not_handed_over"]())), places={})
+    assert "  branch  " not in said
+    assert "  checkout       /tmp/work/12/repo\n" in said
+
+
+def test_a_log_tells_a_branch_that_is_there_from_one_that_was_pushed() -> None:
+    pushed = Pushed("https://host.example/s.git", BRANCH, HEAD)
+    assert [said[9:] for said in logged(story(HandedOver("/home/dana/slugs", BRANCH, HEAD), pushed))] == [
+        "branch feat/ai-task-12 is in /home/dana/slugs",
+        "pushed feat/ai-task-12 to https://host.example/s.git",
+    ]
 
 
 def test_a_cost_that_is_not_known_is_explained() -> None:

@@ -377,6 +377,17 @@ def cancelled() -> list[Event]:
     )
 
 
+def not_handed_over() -> list[Event]:
+    """Solved and committed, but the branch could not be brought to the person's repository."""
+    told = [fact for fact in facts(success())[:-3] if not isinstance(fact, HandedOver | MergeRequestWritten)]
+    sentence = "The work could not be handed over as asked: no space left on the device"
+    return story(
+        *told,
+        Warned("The checkout with the work so far is kept in /tmp/work/12/repo."),
+        *ended(Status.FAILED, Ending.ENVIRONMENT, sentence, 1),
+    )
+
+
 def limit() -> list[Event]:
     """Out of steps with changes made; the tests of what is there pass."""
     return story(
@@ -412,6 +423,7 @@ ALL = {
     "no_tests": no_tests,
     "question": question,
     "cancelled": cancelled,
+    "not_handed_over": not_handed_over,
     "limit": limit,
     "no_change": no_change,
 }

@@ -17,8 +17,11 @@ def sandbox(tmp_path: Path) -> Sandbox:
     return Plain(tmp_path / "home", tmp_path / "temporary")
 
 
-def project(tmp_path: Path, files: Mapping[str, str], *, pytest: bool = True) -> Path:
-    """A project of `files` whose Python is the one that runs these tests, with or without pytest."""
+def project(tmp_path: Path, files: Mapping[str, str], *, pytest: bool = True, plugins: bool = False) -> Path:
+    """A project of `files` whose Python is the one that runs these tests, with or without pytest.
+
+    `plugins`: whether pytest loads the plugins it finds; loading them takes longer than the tests.
+    """
     root = tmp_path / "project"
     for name, text in files.items():
         path = root / name
@@ -27,7 +30,7 @@ def project(tmp_path: Path, files: Mapping[str, str], *, pytest: bool = True) ->
     python = root / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     options = "" if pytest else "-S "  # no site-packages
-    quick = "export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1"  # loading them takes longer than the tests
+    quick = "" if plugins else "export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1"
     python.write_text(f'#!/bin/sh\n{quick}\nexec "{sys.executable}" {options}"$@"\n')
     python.chmod(0o755)
     return root

@@ -87,8 +87,11 @@ def test_what_stays_skipped_is_only_counted() -> None:
         (
             ran({"a": FAILED, "b": FAILED, "c": PASSED, "d": PASSED}),
             ran({"a": PASSED, "b": FAILED, "c": SKIPPED, "e": PASSED}),
-            Verdict.VERIFIED,
-            "1 test fixed, none newly broken, 1 added, 1 removed, 1 newly skipped, 1 failing as before.",
+            Verdict.WEAKENED,
+            (
+                "2 tests that ran before do not run now: c, d. 1 test fixed, none newly broken, "
+                "1 added, 1 removed, 1 newly skipped, 1 failing as before."
+            ),
         ),
         (
             ran({"a": PASSED, "b": FAILED}),
@@ -96,12 +99,22 @@ def test_what_stays_skipped_is_only_counted() -> None:
             Verdict.BROKEN,
             "2 tests newly broken, 1 fixed.",
         ),
-        (whole(FAILED), whole(PASSED), Verdict.VERIFIED, "1 command fixed, none newly broken."),
+        (
+            whole(FAILED),
+            whole(PASSED),
+            Verdict.VERIFIED,
+            "1 command fixed, none newly broken. Only the exit code of `make test` is known.",
+        ),
         (whole(PASSED), whole(FAILED), Verdict.BROKEN, "1 command newly broken."),
         # the first tests of a project
         (None, ran({"a": PASSED}), Verdict.VERIFIED, "No test newly broken, 1 added."),
         (ran(), ran({"a": PASSED}), Verdict.VERIFIED, "No test newly broken, 1 added."),
-        (ran(by_case=False), whole(PASSED), Verdict.VERIFIED, "No command newly broken, 1 added."),
+        (
+            ran(by_case=False),
+            whole(PASSED),
+            Verdict.VERIFIED,
+            "No command newly broken, 1 added. Only the exit code of `make test` is known.",
+        ),
         (None, ran({"a": FAILED}), Verdict.BROKEN, "1 test newly broken."),
         # no tests
         (None, ran(), Verdict.NO_TESTS, "There is no test, before the change or after it."),
@@ -189,6 +202,77 @@ def test_a_failure_of_which_a_stopped_run_before_knows_nothing_is_not_called_new
     assert ids(compared) == {"still_failing": ["a"], "added": ["b"]}
 
 
+# --- proof that went missing ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        # deleted, whatever it came to
+        ({"a::x": PASSED}, {}, ["a::x"]),
+        ({"a::x": FAILED}, {}, ["a::x"]),
+        ({"a::x": ERROR}, {}, ["a::x"]),
+        # all skipped, and an empty one added
+        (
+            {"a::x": PASSED, "a::y": FAILED},
+            {"a::x": SKIPPED, "a::y": SKIPPED, "a::z": PASSED},
+            ["a::x", "a::y"],
+        ),
+        # one that did not run before is no loss
+        ({"a::x": SKIPPED}, {}, []),
+        # moved to another file or class
+        ({"a::x": PASSED, "a::y": FAILED}, {"b::x": PASSED, "a::T::y": PASSED}, []),
+        ({"a::x": PASSED}, {"b::x": SKIPPED}, ["a::x"]),
+        ({"a::x": PASSED, "b::x": PASSED}, {"c::x": PASSED}, ["b::x"]),
+        ({"a::x[1::2]": PASSED}, {"b::x[1::2]": PASSED}, []),
+        # other parameters
+        ({"a::x[1-2]": FAILED}, {"a::x[1-3]": PASSED}, []),
+        ({"a::x[1]": PASSED, "a::x[2]": PASSED}, {"a::x[3]": PASSED}, ["a::x[2]"]),
+        # another name in the same file: a failing test may not make way
+        ({"a::x": PASSED}, {"a::y": PASSED}, []),
+        ({"a::x": PASSED, "a::z": PASSED}, {"a::y": PASSED}, ["a::z"]),
+        ({"a::x[1]": PASSED}, {"a::y[1]": PASSED}, []),
+        ({"a::x[1]": PASSED}, {"a::y[2]": PASSED}, ["a::x[1]"]),
+        ({"a::x": PASSED}, {"b::y": PASSED}, ["a::x"]),
+        ({"a::x": FAILED}, {"a::y": PASSED}, ["a::x"]),
+        # an error that stood for a whole file or class
+        ({"a.py": ERROR}, {"a.py::x[1]": PASSED}, []),
+        ({"a.py": ERROR}, {"a.py::T::x": PASSED}, []),
+        ({"a.py": ERROR}, {"a.py::x": SKIPPED}, ["a.py"]),
+        ({"a.py": ERROR}, {"b.py::x": PASSED}, ["a.py"]),
+        ({"a.b": ERROR}, {"a.b.T::x": PASSED}, []),
+        ({"a.b": ERROR}, {"a.bc.T::x": PASSED}, ["a.b"]),
+        ({"a.T::setUpClass": ERROR}, {"a.T::x": PASSED}, []),
+        ({"a::setUpModule": ERROR}, {"a.T::x": PASSED}, []),
+        ({"a.T::setUpClass": ERROR}, {"a.U::x": PASSED}, ["a.T::setUpClass"]),
+    ],
+)
+def test_what_ran_before_and_has_no_successor_weakens_the_proof(
+    before: dict[str, Result], after: dict[str, Result], lost: list[str]
+) -> None:
+    compared = compare(ran({"anchor": PASSED, **before}), ran({"anchor": PASSED, **after}), 1)
+    assert [change.id for change in compared.lost] == lost
+    assert (compared.verdict is Verdict.WEAKENED) == bool(lost)
+    assert all(name in compared.reason for name in lost)
+
+
+def test_what_is_broken_comes_before_what_is_lost() -> None:
+    compared = compare(ran({"a": PASSED, "b": PASSED}), ran({"a": FAILED}), 1)
+    assert (compared.verdict, [change.id for change in compared.lost]) == (Verdict.BROKEN, ["b"])
+
+
+def test_of_many_lost_tests_the_sentence_names_three_and_counts_the_others() -> None:
+    many = {f"f{number}::{number}": PASSED for number in range(1, 7)}
+    compared = compare(ran({"a": PASSED, **many}), ran({"a": PASSED}), 1)
+    said = "6 tests that ran before do not run now: f1::1, f2::2, f3::3 and 3 more. No test newly broken, 6 removed."
+    assert compared.reason == said
+
+
+def test_a_run_that_was_stopped_loses_no_test() -> None:
+    stopped_later = ran({"a": PASSED}, problem="the test command was killed", exit_code=137)
+    assert compare(ran({"a": PASSED, "b": PASSED}), stopped_later, 1).lost == ()
+
+
 EXIT = "pytest (exit code)"
 
 
@@ -247,5 +331,7 @@ def test_nothing_newly_broken_is_ever_called_verified_and_a_sentence_says_why(
 ) -> None:
     compared = compare(before, after, 1)
     assert (compared.verdict is Verdict.BROKEN) == bool(compared.newly_broken)
+    assert not (compared.verdict is Verdict.VERIFIED and (compared.lost or compared.newly_skipped))
+    assert {change.id for change in compared.lost} <= {case.id for case in before.cases} if before else True
     assert compared.reason.endswith(".")
     assert compared.reason[0].isupper() or compared.reason[0].isdigit()

@@ -52,6 +52,34 @@ def test_a_hand_in_that_broke_something_is_told_with_reason_and_trace() -> None:
     assert "There on the base, and gone now (1):\n- gone" in text
 
 
+def test_a_hand_in_that_lost_tests_is_told_which_and_what_to_do() -> None:
+    before = base(Case("a", PASSED), failing("f::gone"), Case("f::skipped", PASSED), Case("f::old", PASSED))
+    after = ran(Case("a", PASSED), Case("f::skipped", Result.SKIPPED), Case("g::old", PASSED))
+    text = facts(compare(before, after, 1), after)
+    assert text.startswith("2 tests that ran before do not run now: f::skipped, f::gone.")
+    assert (
+        "\n\nRestore the tests that do not run any more, so that they run and pass. Where the issue" in text
+    )
+    assert "Skipped now, but not on the base (1):\n- f::skipped" in text
+    assert "There on the base, and gone now (1):\n- f::gone" in text
+    assert "f::old" not in text
+
+
+def test_nothing_is_to_be_restored_where_nothing_is_lost() -> None:
+    after = ran(failing("a"))
+    assert "Restore" not in facts(compare(base(Case("a", PASSED)), after, 1), after)
+
+
+def test_a_run_of_the_whole_command_says_what_the_hand_in_would_miss() -> None:
+    before = base(Case("a", PASSED), Case("gone", PASSED))
+    after = ran(Case("a", PASSED))
+    assert ran_facts(after, before).startswith(
+        "No test newly broken; 1 test of the base not run now: gone.\n"
+    )
+    assert "not run now" not in ran_facts(replace(after, command="pytest -q a"), before)
+    assert "not run now" not in ran_facts(replace(after, problem="it was killed", exit_code=None), before)
+
+
 def test_five_are_told_in_full_and_the_others_named_within_the_limit() -> None:
     cases = [failing(f"tests/test_{number:03}.py::{'x' * 100}", TRACE * 5) for number in range(300)]
     after = ran(*cases)

@@ -164,8 +164,10 @@ def test_same_names_are_numbered_whatever_their_order(tmp_path: Path) -> None:
 
 
 def test_same_names_in_two_files_are_told_apart(tmp_path: Path) -> None:
-    paths = [report(tmp_path, '<r><testcase name="a"/></r>', name) for name in ("1.xml", "2.xml")]
-    assert [case.id for case in read(paths)] == ["a", "a#2"]
+    failing = report(tmp_path, '<r><testcase name="a"><failure/></testcase></r>', "1.xml")
+    passing = report(tmp_path, '<r><testcase name="a"/></r>', "2.xml")
+    found = {case.id: case.result for case in read([failing, passing])}
+    assert found == {"a": Result.FAILED, "a#2": Result.PASSED}
 
 
 def test_what_xml_does_not_allow_is_read_all_the_same(tmp_path: Path) -> None:

@@ -57,7 +57,78 @@ def test_pytest_runs_of_several_tox_environments_are_all_told(tmp_path: Path) ->
     )
     each = "TOX_ENV_NAME={} .venv/bin/python -m pytest -q; "
     ran = run(tmp_path, root, each.format("py311") + each.format("py312") + "exit 1")
-    assert results(ran) == {"test_a.py::test_a": "passed", "test_a.py::test_a#2": "failed"}
+    assert results(ran) == {"test_a.py::test_a": "failed", "test_a.py::test_a#2": "passed"}
+
+
+TWO = {"a/test_x.py": "def test_x(): assert 1\n", "b/test_x.py": "def test_x(): assert 0\n"}
+
+
+def test_runs_of_pytest_in_one_command_hide_nothing_of_each_other_and_are_not_mixed_up(
+    tmp_path: Path,
+) -> None:
+    root = project(tmp_path, TWO, plugins=True)
+    each = "for d in a b; do (cd $d && ../.venv/bin/python -m pytest -q); done"
+    before = run(tmp_path, root, each)
+    assert sorted(results(before).values()) == ["failed", "passed"]
+    for name, other in (("a", "b"), ("b", "a")):
+        (root / name / "test_x.py").write_text(TWO[f"{other}/test_x.py"])
+    compared = compare(before, run(tmp_path, root, each), 1)
+    assert (len(compared.fixed), len(compared.newly_broken)) == (1, 1)
+
+
+UNLIKE = {"test_a.py": "def test_a(): assert 1\n", "test_b.py": "def test_b(): assert 0\n"}
+BOTH = {"test_a.py::test_a": "passed", "test_b.py::test_b": "failed"}
+
+
+def test_a_process_that_runs_pytest_twice_has_the_results_of_both(tmp_path: Path) -> None:
+    script = "import pytest\nfor name in 'ab': pytest.main([f'test_{name}.py'])\nraise SystemExit(1)\n"
+    root = project(tmp_path, {**UNLIKE, "all.py": script}, plugins=True)
+    assert results(run(tmp_path, root, ".venv/bin/python all.py")) == BOTH
+
+
+def test_workers_of_xdist_write_no_report_of_their_own(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, UNLIKE, plugins=True), ".venv/bin/python -m pytest -q -n 2")
+    assert results(ran) == BOTH
+
+
+NESTED = """import os, subprocess, sys, unittest
+def sample(*options):
+    os.makedirs("sample", exist_ok=True)
+    with open("sample/check_s.py", "w") as file:
+        file.write("def test_sample(): assert 0")
+    return subprocess.run([sys.executable, "-m", "pytest", "sample/check_s.py", *options]).returncode
+"""
+
+
+@pytest.mark.parametrize("options", ["", "-n 1"])
+def test_a_run_of_pytest_that_a_pytest_test_starts_is_not_the_projects(tmp_path: Path, options: str) -> None:
+    files = {"test_a.py": NESTED + "def test_a(): assert sample() == 1\n"}
+    ran = run(
+        tmp_path, project(tmp_path, files, plugins=True), f".venv/bin/python -m pytest {options}".strip()
+    )
+    assert (results(ran), ran.exit_code) == ({"test_a.py::test_a": "passed"}, 0)
+
+
+def test_a_run_of_pytest_that_a_unittest_test_starts_is_not_the_projects(tmp_path: Path) -> None:
+    method = "class T(unittest.TestCase):\n    def test_a(self): self.assertEqual(sample(), 1)\n"
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": NESTED + method}), ".venv/bin/python -m unittest")
+    assert (results(ran), ran.exit_code) == ({"test_a.T::test_a": "passed"}, 0)
+
+
+def test_where_pythonpath_is_set_anew_a_run_still_tells_its_results(tmp_path: Path) -> None:
+    files = {"src/core.py": "A = 1\n", "test_a.py": "import core\ndef test_a(): assert core.A == 1\n"}
+    root = project(tmp_path, files, plugins=True)
+    assert results(run(tmp_path, root, "PYTHONPATH=src .venv/bin/python -m pytest")) == {
+        "test_a.py::test_a": "passed"
+    }
+    own = "export PYTHONPATH=src:$PYTHONPATH; .venv/bin/python -m pytest; .venv/bin/python -m pytest"
+    assert list(results(run(tmp_path, root, own))) == ["test_a.py::test_a", "test_a.py::test_a#2"]
+
+
+def test_the_report_that_a_command_asks_for_itself_keeps_its_name(tmp_path: Path) -> None:
+    root = project(tmp_path, GREEN, plugins=True)
+    ran = run(tmp_path, root, ".venv/bin/python -m pytest --junitxml=own.xml", junit="own.xml")
+    assert results(ran) == {"test_a.py::test_a": "passed"}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from ci_agent.verification import unittest_junit
+from ci_agent.verification import pytest_reports, unittest_junit
 from tests.verification.projects import project, results, run
 
 EVERYTHING = '''import sys
@@ -199,8 +200,11 @@ def test_a_test_that_ends_the_process_is_no_green_run(tmp_path: Path) -> None:
     assert "before it came to its results" in ran.problem
 
 
-def test_the_script_is_python_3_8_and_imports_the_standard_library_only() -> None:
-    tree = ast.parse(Path(unittest_junit.__file__).read_text(), feature_version=(3, 8))
+@pytest.mark.parametrize("script", [unittest_junit, pytest_reports])
+def test_what_the_projects_python_runs_is_python_3_8_and_imports_the_standard_library_only(
+    script: ModuleType,
+) -> None:
+    tree = ast.parse(Path(str(script.__file__)).read_text(), feature_version=(3, 8))
     imported = {
         name.name.split(".")[0]
         for node in ast.walk(tree)
