@@ -39,7 +39,7 @@ _INHERITED_FOR_USERS = (
     *("http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "ALL_PROXY"),
     *("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
-_TO_FINISH = 5.0  # seconds for git to end what it does when we are interrupted, before it is killed
+_TO_FINISH = 3.0  # seconds for git to end what it does when we are interrupted, before it is killed
 
 
 def git(

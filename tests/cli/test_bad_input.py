@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -394,13 +395,13 @@ def test_a_push_without_a_remote_says_so_at_once(runner: Runner, tmp_path: Path)
 
 
 def _interrupted(
-    runner: Runner, repository: Repository, steps: Sequence[Step], number: int, after: str
+    runner: Runner, repository: Repository, steps: Sequence[Step], number: int, after: str, *words: str
 ) -> tuple[int, Path]:
     """Start a job, signal it as soon as its JSON lines show `after`, twice as `timeout` does, wait for the end."""
     with (
         ModelServer(steps) as server,
         subprocess.Popen(
-            runner.command(repository.path, "--json"),
+            runner.command(repository.path, "--json", *words),
             env=runner.environment(server),
             cwd=runner.folder,
             stdout=subprocess.PIPE,
@@ -471,6 +472,18 @@ def test_a_signal_while_the_work_is_handed_over_comes_too_late(
     assert len(job.merge_requests()) == 1
     assert "**Done: merge request 1**" in job.comment()
     assert not list(repository.path.glob(".git/**/*.lock"))
+
+
+def test_a_push_to_a_server_that_never_answers_can_be_stopped(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        repository.git("remote", "add", "origin", f"http://127.0.0.1:{silent.getsockname()[1]}/x.git")
+        exit_code, _ = _interrupted(runner, repository, SOLVE, signal.SIGINT, '"kind":"HandedOver"', "--push")
+    job = runner.job(exit_code, b"", b"")
+    assert exit_code == job.end.exit_code == 130
+    assert "was stopped by Ctrl-C" in job.end.sentence
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+    assert len(job.merge_requests()) == 1
 
 
 def test_a_model_that_deletes_the_checkout_loses_only_its_own_work(runner: Runner, tmp_path: Path) -> None:
