@@ -38,12 +38,8 @@ class GitError(CiAgentError):
     """Git refused; the message holds its words."""
 
 
-# The wish that we stop: Ctrl-C, a CI's cancel, the terminal that goes away.
-STOPPING = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
-
-
 class Interrupted(BaseException):
-    """One of `STOPPING` arrived. Not an `Exception`, so that nothing on the way swallows it.
+    """A signal asks us to stop. Not an `Exception`, so that nothing on the way swallows it.
 
     `signal` is the signal's number; the process ends with 128 + that number, as shells expect.
     """

@@ -19,9 +19,9 @@ import click
 
 from ci_agent import session
 from ci_agent.cli.settings import load_settings, state_folder
-from ci_agent.cli.signals import interruptible
 from ci_agent.config import Config
 from ci_agent.errors import AuthenticationError, UsageError
+from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
@@ -90,7 +90,7 @@ def work(request: Request) -> Done:
         keep = f"{PURPOSE} {parts.folder.name}"
         platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=keep)
         with journal:
-            with _shown(journal, as_json=request.as_json), interruptible():
+            with _shown(journal, as_json=request.as_json), parts.interrupts:
                 outcome = session.run(parts)
             for scratch in ("home", "tmp"):
                 discard(parts.folder / scratch)
@@ -131,6 +131,7 @@ def _parts(
         model=model,
         journal=Journal(folder / "session.jsonl"),
         folder=folder,
+        interrupts=Interrupts(),
     )
 
 

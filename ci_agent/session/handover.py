@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-
 from ci_agent.agent import Stop
-from ci_agent.errors import STOPPING, CiAgentError, Interrupted, UsageError
+from ci_agent.errors import CiAgentError, Interrupted, UsageError
 from ci_agent.journal.events import Committed, HandedOver, MergeRequestWritten, Pushed
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
@@ -73,16 +71,14 @@ def _push(parts: Parts, sha: str) -> CiAgentError | None:
     if remote is None:
         return UsageError("there is no remote called origin to push to")
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-        parts.workspace.push(sha, parts.task.branch, remote)
+        with parts.interrupts.released():
+            parts.workspace.push(sha, parts.task.branch, remote)
     except CiAgentError as error:
         return error
     except Interrupted as stopped:
         problem = CiAgentError(f"the push to {remote.url} was stopped by {stopped.name}")
         problem.exit_code = 128 + stopped.signal
         return problem
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     parts.journal.append(Pushed(remote.url, parts.task.branch, sha))
     return None
 

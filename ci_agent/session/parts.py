@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ci_agent.config import Config
+from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
 from ci_agent.models import Model
 from ci_agent.platforms import Platform
@@ -28,6 +29,7 @@ class Parts:
     model: Model
     journal: Journal
     folder: Path
+    interrupts: Interrupts
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
 
     @property

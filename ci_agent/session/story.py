@@ -6,8 +6,6 @@ the work so far saved.
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 from ci_agent import __version__
 from ci_agent.agent import Stop
 from ci_agent.config import FILE_NAME
-from ci_agent.errors import STOPPING, CiAgentError, Interrupted, JournalError
+from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
@@ -35,18 +33,13 @@ def run(parts: Parts) -> Outcome:
     """
     voice = Voice(parts)
     try:
-        end = _guarded(lambda: _work(parts, voice))
+        end = _guarded(parts, lambda: _work(parts, voice))
         parts.journal.append(AgentStopped(end.stop.ending, end.stop.detail))
-        end = _guarded(lambda: _handed_over(parts, voice, end))
-        outcome = _last_word(parts, voice, end)
+        end = _guarded(parts, lambda: _handed_over(parts, voice, end))
+        return _last_word(parts, voice, end)
     except JournalError as error:
         voice.without_journal(error)
         raise
-    finally:
-        # A signal that came meanwhile came too late: everything it asks for is done.
-        with contextlib.suppress(Interrupted):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-    return outcome
 
 
 def _work(parts: Parts, voice: Voice) -> _End:
@@ -81,16 +74,17 @@ class _End:
     exit_code: int | None = None
 
 
-def _guarded(part: Callable[[], _End]) -> _End:
+def _guarded(parts: Parts, part: Callable[[], _End]) -> _End:
     """How `part` ended, whatever happened to it; only the journal's failure goes through.
 
-    From then on signals wait: saving the work and saying the last word must not be torn in the middle.
+    From then on signals wait: saving the work and saying the last word must not be torn in the middle. One
+    that comes while the last word is said comes too late; everything it asks for is done.
     """
     try:
         end = part()
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        parts.interrupts.hold()
     except Interrupted as stopped:
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        parts.interrupts.hold()
         return _End(Stop(Ending.CANCELLED, f"Stopped by {stopped.name}."), exit_code=128 + stopped.signal)
     except JournalError:
         raise
@@ -98,7 +92,7 @@ def _guarded(part: Callable[[], _End]) -> _End:
         end = _End(Stop(Ending.ENVIRONMENT, str(error)), exit_code=error.exit_code)
     except Exception as error:  # noqa: BLE001 - the outermost place: the last word must be said whatever happened
         end = _End(Stop(Ending.INTERNAL, f"A defect in ci-agent: {type(error).__name__}: {error}"))
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    parts.interrupts.hold()
     return end
 
 

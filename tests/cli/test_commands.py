@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from ci_agent.cli.document import PAGE, page
-from ci_agent.cli.signals import interruptible
-from ci_agent.errors import Interrupted
 from ci_agent.session import ENDINGS
 from tests.support.jobs import calculator
 from tests.support.repositories import Repository
@@ -132,33 +130,3 @@ def test_a_command_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
     done = _ci_agent("rum", cwd=tmp_path)
     assert done.returncode == 2
     assert "No such command 'rum'" in done.stderr
-
-
-# --- signals ----------------------------------------------------------------------------------------------
-
-
-def test_a_signal_that_is_told_twice_at_once_counts_once(tmp_path: Path) -> None:
-    """`timeout` signals the process and then its group."""
-    code = f"""
-import os, signal
-from ci_agent.cli.signals import interruptible
-from ci_agent.errors import Interrupted
-with interruptible():
-    try:
-        os.kill(os.getpid(), signal.SIGTERM)
-    except Interrupted as first:
-        os.kill(os.getpid(), signal.SIGTERM)
-        open({str(tmp_path / "end")!r}, "w").write(f"clean end after {{first.signal}}")
-"""
-    done = subprocess.run([sys.executable, "-c", code], check=False)
-    assert done.returncode == 0
-    assert (tmp_path / "end").read_text() == "clean end after 15"
-
-
-def test_handlers_are_put_back(tmp_path: Path) -> None:
-    import signal
-
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted), interruptible():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
