@@ -38,7 +38,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         for number in _STOPPING:
-            self._before[number] = signal.signal(number, self._handle)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`, which means it
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:

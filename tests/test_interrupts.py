@@ -51,6 +51,17 @@ def test_released_signals_count_again_and_then_are_held_again() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def test_what_is_ignored_stays_ignored() -> None:
+    """As under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_whoever_insists_is_obeyed_on_the_spot(tmp_path: Path) -> None:
     """The clock is moved by hand in a process of its own, which the second signal ends."""
     code = f"""

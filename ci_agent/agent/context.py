@@ -35,6 +35,7 @@ class Brief:
     files: Sequence[str]  # of the commit the work starts from
     rules: tuple[str, str] | None  # name and text of the project's file for agents
     tests: str  # what the tests before said, measured by the harness
+    set_up: str = ""  # the command that was run before
     comments: Sequence[Quote] = ()
     earlier: Sequence[str] = ()  # files that an earlier attempt on this branch changed
 
@@ -55,6 +56,7 @@ def _sections(brief: Brief) -> list[str]:
         f"# The issue: {task.title}\n\n{text}".rstrip(),
         _comments(brief.comments),
         _earlier(brief.earlier, task),
+        _set_up(brief.set_up),
         f"# Tests on the base ({task.base_sha[:12]}), run by the harness\n\n{brief.tests}",
         f"# The repository ({len(brief.files):,} files)\n\n{outline(brief.files)}",
         _rules(brief.rules),
@@ -66,6 +68,15 @@ def _comments(comments: Sequence[Quote]) -> str:
         return ""
     said = "\n\n".join(f"{quote.author}:\n{quote.text.strip()}" for quote in comments)
     return "# Comments of people who may write here, oldest first\n\n" + _cut(said, _TEXT_CHARACTERS)
+
+
+def _set_up(command: str) -> str:
+    if not command:
+        return ""
+    return (
+        f"# Set-up, done already\n\n`{command}`\n\nA `.venv` that it made is active for your commands and for the "
+        "tests. What is installed there is in no commit: declare what you need in the project's own files."
+    )
 
 
 def _earlier(files: Sequence[str], task: Task) -> str:

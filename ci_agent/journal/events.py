@@ -140,6 +140,7 @@ class SetupRan:
     timed_out: bool
     log: str
     tail: str  # the last lines of the output
+    environment: str = ""  # the virtual environment in the checkout afterwards, which is used from then on
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,8 @@ def _check(summary: Summary, fetch_hint: str) -> str:
     commands = [fetch_hint] if fetch_hint else []
     if summary.setup:
         commands.append(summary.setup.command)
+        if summary.setup.environment:
+            commands.append(f". {summary.setup.environment}/bin/activate")
     if summary.chosen and summary.chosen.command:
         command = summary.chosen.command
         expected = f"   # {counts(summary.after)}" if summary.after and "\n" not in command else ""

@@ -145,7 +145,7 @@ class Summary:
             case CommandStarted():
                 self.running = fact
             case SetupRan():
-                self.setup, self.running = fact, None
+                self.setup, self.running = self.setup or fact, None  # later ones repeat it
             case TestsChosen():
                 self.chosen = fact
             case TestsRan():

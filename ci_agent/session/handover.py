@@ -26,7 +26,7 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> None:
     if tree is None and workspace.start is not None:
         tree = workspace.tree()
     for trouble in workspace.troubles[:_TROUBLES]:
-        voice.warn(f"Not part of the work, because git can't take it: {trouble}")
+        voice.warn(f"Not part of the work: {trouble}")
     if tree is None or tree == workspace.tree_of(task.base_sha):
         workspace.remove()
         return

@@ -5,12 +5,28 @@ What any of this means for the session is decided by the caller.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+
 from ci_agent import verification
 from ci_agent.agent import Stop
-from ci_agent.journal.events import CommandStarted, Moment, Result, TestsChosen, TestsCompared, TestsRan
+from ci_agent.journal.events import (
+    CommandStarted,
+    Moment,
+    Result,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    Warned,
+)
 from ci_agent.session.parts import Parts
 from ci_agent.task import Ending
 
+_INSTALLED = (".venv/", "node_modules/")
+_CHANGED_OUTSIDE = (
+    "While the model worked, files changed that are in no commit and that the tests can see ({}; {} in all): what "
+    "the tests say may hold only here."
+)
 _SHOWN = 10  # names of files in one message
 _FIRST_SIGNAL = 128  # exit codes above it stand for signals
 
@@ -25,7 +41,7 @@ class Proof:
         self._chosen = TestsChosen("", "", "not looked for yet")
         self.before: TestsRan | None = None  # None: there is nothing to run
         self.rounds = 0  # verifications so far
-        self._left_out: list[str] = []  # files of the agent that the last verification did without
+        self.left_out: list[str] = []  # files of the agent that the last verification did without
 
     def set_up(self) -> Stop | None:
         """Run the set-up command, and use the virtual environment it may have made. A stop: it failed."""
@@ -43,6 +59,7 @@ class Proof:
                 command, self._root, self._parts.sandbox, self._parts.logs, self._seconds()
             )
             self._parts.journal.append(ran)
+            self._parts.workspace.put_back()  # what is tested is what is committed, not what set-up makes of it
             if ran.exit_code != 0:
                 how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
                 last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
@@ -69,9 +86,11 @@ class Proof:
         """Run the tests as the checkout stands, all or those selected, and give the facts as text."""
         if not self._chosen.command:
             return "There are no tests that the harness could find; run what you need with `bash`."
-        ran = self._run(Moment.ASKED, self._parts.workspace.tree(), selector)
+        workspace = self._parts.workspace
+        ran = self._run(Moment.ASKED, workspace.tree(), selector)
         unused = "" if verification.takes_selector(self._chosen) else selector
-        return verification.ran_facts(ran, self.before, unused)
+        said = not_in_the_commit(workspace.left_out(), "after `submit` the tests run without them")
+        return said + verification.ran_facts(ran, self.before, unused)
 
     def verify(self, tree: str) -> tuple[TestsCompared, TestsRan]:
         """Run the tests on `tree`, which is in the checkout, and compare them with those before.
@@ -81,27 +100,19 @@ class Proof:
         """
         workspace = self._parts.workspace
         self.rounds += 1
-        self._left_out = workspace.set_aside()
-        if self._left_out:
+        self.left_out = workspace.set_aside()
+        if self.left_out:
             self._run_set_up()
         if not self._chosen.command:  # the work may have brought the first tests
             self._choose()
         after = self._run(Moment.AFTER, tree)
-        workspace.bring_back(self._left_out)
+        workspace.bring_back(self.left_out)
+        changed = workspace.changed_outside()
+        if changed:
+            self._parts.journal.append(Warned(_CHANGED_OUTSIDE.format(", ".join(changed[:3]), len(changed))))
         compared = verification.compare(self.before, after, self.rounds)
         self._parts.journal.append(compared)
         return compared, after
-
-    def left_out(self) -> str:
-        """For the model: which of its files the last verification did without, and why."""
-        if not self._left_out:
-            return ""
-        names = "\n".join(f"- {name}" for name in self._left_out[:_SHOWN])
-        more = len(self._left_out) - _SHOWN
-        return (
-            "\n\nThese files are ignored by git or lie in a repository of their own, so they are not part of the "
-            f"work, and the tests ran without them:\n{names}" + (f"\n- and {more:,} more" if more > 0 else "")
-        )
 
     def _choose(self) -> None:
         self._chosen = verification.choose(self._root, self._settings.test or "", self._parts.sandbox)
@@ -110,25 +121,43 @@ class Proof:
     def _run(self, moment: Moment, tree: str, selector: str = "") -> TestsRan:
         if self._chosen.command:
             self._parts.journal.append(CommandStarted(f"tests {moment}", self._chosen.command))
-        ran = verification.run_tests(
-            self._chosen,
-            moment,
-            root=self._root,
-            tree=tree,
-            sandbox=self._parts.sandbox,
-            logs=self._parts.logs,
-            timeout=self._seconds(),
-            selector=selector,
-            junit=self._settings.junit or "",
-        )
+        workspace = self._parts.workspace
+        with workspace.tests_running() if moment is not Moment.BEFORE else contextlib.nullcontext():
+            ran = verification.run_tests(
+                self._chosen,
+                moment,
+                root=self._root,
+                tree=tree,
+                sandbox=self._parts.sandbox,
+                logs=self._parts.logs,
+                timeout=self._seconds(),
+                selector=selector,
+                junit=self._settings.junit or "",
+            )
         if self._chosen.command:
             self._parts.journal.append(ran)
-        if moment is not Moment.BEFORE:
-            self._parts.workspace.put_back()
         return ran
 
     def _seconds(self) -> float:
         return max(1.0, min(self._settings.timeout * 60, self._parts.seconds_left()))
+
+
+def not_in_the_commit(names: Sequence[str], so: str) -> str:
+    """For the model: which of its files will be in no commit, and what follows from it. Empty for none."""
+    if not names:
+        return ""
+    own = [name for name in names if not name.startswith(_INSTALLED)]
+    lines = [f"- {name}" for name in own[:_SHOWN]]
+    if len(own) > _SHOWN:
+        lines.append(f"- and {len(own) - _SHOWN:,} more")
+    if len(names) > len(own):
+        lines.append(
+            f"- {len(names) - len(own):,} installed files; declare what you need in the project's own files"
+        )
+    return (
+        "Git ignores these files, or they lie in a repository of their own: they will not be in the commit, and "
+        + (f"{so}.\n" + "\n".join(lines) + "\n\n")
+    )
 
 
 def _can_not_run(ran: TestsRan) -> bool:

@@ -10,7 +10,7 @@ from ci_agent.journal.events import Verdict
 from ci_agent.platforms import Permission
 from ci_agent.reporting.wording import count
 from ci_agent.session.parts import Parts
-from ci_agent.session.proof import Proof
+from ci_agent.session.proof import Proof, not_in_the_commit
 from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
 from ci_agent.tools import World, all_tools
@@ -21,8 +21,10 @@ _RULES_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
 _RESERVE_FACTOR = 1.5
 _RESERVE_MOST = 0.25  # of the session's time
 
+_NAMED = 5  # files in a warning
+
 _NOTHING_CHANGED = (
-    "Nothing in the repository differs from before your work, so there is nothing to hand in. Make the change "
+    "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
     "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."
 )
 
@@ -48,18 +50,23 @@ def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> tuple[Stop, st
             return stop, tree
         if tree == workspace.tree_of(head) and not empty_handed:
             empty_handed = True
-            agent.answer(_NOTHING_CHANGED)
+            so = "this is why there seems to be no change"
+            agent.answer(not_in_the_commit(workspace.left_out(), so) + _NOTHING_CHANGED)
             continue
         if tree == workspace.tree_of(parts.task.base_sha):
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
         voice.status(Status.TESTING)
         compared, after = proof.verify(tree)
         if compared.verdict in (Verdict.VERIFIED, Verdict.NO_TESTS):
+            if proof.left_out:
+                names = ", ".join(proof.left_out[:_NAMED]) + (" …" if len(proof.left_out) > _NAMED else "")
+                voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
             return Stop(Ending.SUBMITTED, compared.reason), tree
         if proof.rounds >= parts.limits.verifications:
             return Stop(Ending.UNVERIFIED, compared.reason), tree
         left = count(parts.limits.verifications - proof.rounds, "hand-in")
-        facts = verification.facts(compared, after) + proof.left_out()
+        said = not_in_the_commit(proof.left_out, "the tests ran without them")
+        facts = said + verification.facts(compared, after)
         voice.status(Status.CODING)
         agent.answer(
             f"Not accepted, nothing was committed. {facts}\n\nMend it and call `submit` again; {left} left."
@@ -95,6 +102,7 @@ def _brief(parts: Parts, proof: Proof, head: str) -> Brief:
     return Brief(
         task=task,
         files=workspace.files(head),
+        set_up=parts.config.verification.setup or "",
         rules=_rules(parts),
         tests=tests,
         comments=_comments(parts),

@@ -19,9 +19,16 @@ def lost(compared: TestsCompared, passing: AbstractSet[str]) -> tuple[Change, ..
     and, in this order, (1) is called the same in another file or class, (2) is the same test with other
     parameters, (3) stands in the same file with the same parameters, if the removed case passed before.
     An added case can be the successor of one removed case only. An error that stood for a whole file or
-    class is not missed when tests of that file or class pass now.
+    class is not missed when tests of that file or class pass now, nor is a case that ran more than once before
+    (`name#2`) when it passes now.
     """
-    gone = [change for change in compared.removed if change.before is not Result.SKIPPED]
+    again = re.compile(r"#\d+\Z")  # the same case once more, as in `pytest || pytest --lf`
+    gone = [
+        change
+        for change in compared.removed
+        if change.before is not Result.SKIPPED
+        and not (again.search(change.id) and again.sub("", change.id) in passing)
+    ]
     if any(change.before is Result.ERROR for change in gone):
         alive = _groups(passing)
         gone = [change for change in gone if not _stood_for_others(change, alive)]

@@ -38,7 +38,8 @@ def run_setup(command: str, root: Path, sandbox: Sandbox, logs: Path, timeout: f
     log = _free(logs, "setup")
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
     tail = relative_to(root)(_tail(log))
-    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, tail)
+    environment = ".venv" if (root / ".venv" / "bin" / "python").exists() else ""
+    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, tail, environment)
 
 
 def run_tests(
@@ -75,7 +76,7 @@ def run_tests(
         own = sorted(folder.glob("*.xml"))
         written = [path for path, stamp in _matching(root, junit) if stale.get(path) != stamp]
         found = _read([*own, *written], shown)
-    tail = shown(_tail(log))
+    tail = shown(_tail(log) if found.any or done.exit_code == 0 else _telling(log))
     problem = _ended_badly(done, timeout) or _not_run(done, tail, found, bool(own)) or found.problem
     problem = (
         problem or _unreported(chosen.runner, command, done, found) or _refused(chosen.runner, done, tail)
@@ -257,6 +258,39 @@ def _free(logs: Path, stem: str, *, numbered: bool = False) -> Path:
     logs.mkdir(parents=True, exist_ok=True)
     names = (f"{stem}.log" if n == 1 and not numbered else f"{stem}-{n}.log" for n in count(1))
     return next(path for path in map(logs.joinpath, names) if not path.exists())
+
+
+# How runners mark what failed, where nothing but their output is known: TAP, mocha, jest, go, cargo, compilers.
+_FAILURE = re.compile(
+    rb"^\s*(not ok\b|FAIL\b|--- FAIL|\xe2\x9c\x96|\xe2\x9c\x97|\xe2\x97\x8f|.*\b(\w*Error|panicked|error(\[\w+\])?):)"
+)
+_AFTER = 8  # lines that go with a mark
+_SCANNED = 20_000_000  # bytes of a log
+_LINE = 65_536  # bytes of a line that are looked at in one piece
+_LAST = 8  # lines of the end
+
+
+def _telling(log: Path) -> str:
+    """The lines that say what failed and a few after each, then the end; the end alone where none does."""
+    marked: list[bytes] = []
+    wanted = 0
+    with log.open("rb") as file:
+        while file.tell() < _SCANNED and len(marked) < TAIL_LINES - _LAST:
+            line = file.readline(_LINE)  # of an endless one piece by piece
+            if not line:
+                break
+            wanted = _AFTER + 1 if _FAILURE.match(line) else wanted - 1
+            if wanted > 0:
+                marked.append(line.rstrip()[:500])
+            elif wanted == 0:
+                marked.append(b"[...]")
+    end = _tail(log)
+    if not marked:
+        return end
+    text = plain(b"\n".join(marked).decode("utf-8", "replace"))
+    last = "\n".join(end.splitlines()[-_LAST:])
+    room = TAIL_CHARACTERS - len(last) - 20
+    return f"{text[:room]}\n[... and its end:]\n{last}" if room > 0 else end
 
 
 def _tail(log: Path) -> str:

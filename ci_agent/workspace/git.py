@@ -34,11 +34,11 @@ _SETTINGS = (
 )
 
 _INHERITED = ("PATH", "TMPDIR", "LANG", "SYSTEMROOT")
-_INHERITED_FOR_USERS = (
-    *("HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "DISPLAY"),
-    *("http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "ALL_PROXY"),
-    *("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-)
+_NOT_FOR_USERS = {
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES"),
+    *("OPENAI_API_KEY", "LLM_API_KEY", "CI_AGENT_MODEL_API_KEY"),
+}
 _TO_FINISH = 3.0  # seconds for git to end what it does when we are interrupted, before it is killed
 
 
@@ -106,7 +106,7 @@ def _verb(words: Sequence[str | Path]) -> str:
 
 def text(output: bytes) -> str:
     """Git's output as text. File names that are not UTF-8 stay reversible (`os.fsencode`)."""
-    return os.fsdecode(output).strip()
+    return os.fsdecode(output).rstrip("\n")
 
 
 def _environment() -> dict[str, str]:
@@ -122,8 +122,9 @@ def _environment() -> dict[str, str]:
 
 
 def _users_environment() -> dict[str, str]:
-    """Nothing of CI's and none of git's own variables, which a hook or a job may have set for another place."""
-    return _ALWAYS | _inherited((*_INHERITED, *_INHERITED_FOR_USERS))
+    """The person's own, for credential helpers and the like, less what leads git to another repository, as a
+    hook or a job may have set it, and the keys of models."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_USERS} | _ALWAYS
 
 
 def _inherited(names: Sequence[str]) -> dict[str, str]:

@@ -130,8 +130,8 @@ def open_source(repository: str, base: str | None, clones: Path) -> Source:
     `UsageError` when it is no repository, has no commit, or has no such base; `AuthenticationError` when the
     remote does not let us in.
     """
-    if is_url(repository):
-        return _open_url(repository, base, clones)
+    if is_url(repository.strip()):
+        return _open_url(repository.strip(), base, clones)
     return _open_path(Path(repository), base)
 
 
@@ -196,7 +196,7 @@ def _open_path(path: Path, base: str | None) -> Source:
             "`git add -A && git commit -m 'First commit'`"
         )
     name, sha = _base(git_dir, base) if base else (_current_branch(head_dir) or str(head), str(head))
-    origin = _setting([git_dir / "config"], 'remote "origin"', "url")
+    origin = _origin(path)
     return Source(
         name=_last_part(str(top or git_dir)),
         address=str(top or git_dir),
@@ -204,8 +204,27 @@ def _open_path(path: Path, base: str | None) -> Source:
         base=name,
         base_sha=sha,
         uncommitted=_uncommitted(head_dir, top),
-        remote=remote(origin, top or git_dir) if origin else None,
+        remote=remote(origin, top or git_dir, _access(path)) if origin else None,
     )
+
+
+def _origin(path: Path) -> str | None:
+    """Where the person's own `git push origin` goes, with their abbreviations spelled out."""
+    try:
+        return text(git("-C", path, "remote", "get-url", "--push", "origin", as_user=True))
+    except GitError:
+        return None
+
+
+def _access(path: Path) -> list[tuple[str, str]]:
+    """What the repository's own configuration says of getting in: CI's checkouts keep their token there."""
+    keys = r"^(http\..*|core\.sshcommand|credential\..*)$"
+    try:
+        listing = git("-C", path, "config", "--local", "-z", "--get-regexp", keys, as_user=True)
+    except GitError:
+        return []
+    entries = (os.fsdecode(entry).partition("\n") for entry in listing.split(b"\0") if entry)
+    return [(key, value) for key, _, value in entries]
 
 
 def _found(path: Path, what: str) -> Path:

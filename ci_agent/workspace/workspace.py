@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -40,7 +40,22 @@ _CACHES = (
 )
 _DROPPINGS = (*_CACHES, ".venv/", "*.egg-info/", "node_modules/")
 
-_MANY = 200  # untracked files in one folder, above which the folder is left out as a whole
+_BUILT = {
+    "target",
+    "build",
+    "dist",
+    "out",
+    "coverage",
+    "htmlcov",
+    ".nyc_output",
+    ".cache",
+    ".next",
+    ".tox",
+    ".nox",
+}
+_ONE_BY_ONE = 2_000  # files that are given to git singly, where it can't take all at once
+
+Stamp = tuple[int, int] | None  # time of the last change in nanoseconds and size; None: it is gone
 
 _LINK_MODE = "160000"  # a submodule's entry in git's index
 
@@ -64,7 +79,7 @@ class Workspace:
         self._control = folder / "control.git"
         self._worktree = self._control  # until `lay_out` knows the name git gave the worktree
         self._aside = folder / "aside"
-        self._known: set[bytes] = set()  # untracked files that are no work of the agent
+        self._known: dict[bytes, Stamp] = {}  # untracked files that are no work of the agent
 
     # --- laying out ---------------------------------------------------------------------------------------
 
@@ -86,28 +101,27 @@ class Workspace:
         self._give_repository(sha)
 
     def exclude_what_is_there(self) -> None:
-        """What lies around now, from set-up and tests, is no part of the work to come."""
-        listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
-        found = [os.fsdecode(name) for name in listing.split(b"\0") if name]
-        patterns = [pattern for name in found for pattern in self._patterns(name)]
-        _write_lines(self._control / "info" / "exclude", patterns)
-        self._known |= self._untracked()
+        """What lies around now, from set-up and tests, is no part of the work to come.
 
-    def _patterns(self, name: str) -> list[str]:
-        """File by file, so that a new file beside them is work; a folder of very many files as a whole."""
-        if not name.endswith("/"):
-            return ["/" + _pattern(name)]
-        listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--", f":(top,literal){name}")
-        names = [os.fsdecode(one) for one in listing.split(b"\0") if one]
-        if len(names) > _MANY or any(one.endswith("/") for one in names):
-            return ["/" + _pattern(name)]
-        return ["/" + _pattern(one) for one in names]
+        Folders that hold nothing else are left out as a whole: reports get new names with every run. A file
+        of the agent in such a folder is told to it by `left_out`.
+        """
+        self._exclude_untracked()
+        self._know(self._untracked())
+
+    def _know(self, names: Iterable[bytes]) -> None:
+        self._known |= {name: _stamp(self.root / os.fsdecode(name)) for name in names}
+
+    def _exclude_untracked(self) -> None:
+        listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
+        names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
+        _write_lines(self._control / "info" / "exclude", ["/" + _pattern(name) for name in names])
 
     def open_for_agent(self, sha: str) -> None:
         """Put the checkout at `sha`, where the agent's work begins."""
         self._git("reset", "--quiet", "--hard", sha)
         self._give_repository(sha)
-        self._known |= self._untracked()
+        self._know(self._untracked())
         self.start = sha
 
     def _give_repository(self, sha: str) -> None:
@@ -151,38 +165,101 @@ class Workspace:
         a submodule or inside a repository that a command made within the checkout. What git can't take at all
         is left out as well and said in `troubles`.
         """
+        (self._worktree / "index.lock").unlink(
+            missing_ok=True
+        )  # of a git that was killed; nobody else is here
         skip = [f":(exclude,top,literal){name}" for name in [*self._links(), *self._repositories_within()]]
-        specs = b"\0".join(os.fsencode(spec) for spec in [":(top)", *skip])
-        words = ("add", "--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
         self.troubles = []
         try:
-            self._git(*words, stdin=specs)
-        except GitError as error:
-            self.troubles = [line for line in str(error).splitlines() if "error:" in line] or [str(error)]
+            self._add([":(top)", *skip])
+        except GitError:
+            self._add_one_by_one(skip)
         return text(self._git("write-tree"))
 
+    def _add(self, specs: Sequence[str]) -> None:
+        words = ("add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul")
+        self._git(*words, stdin=b"\0".join(os.fsencode(spec) for spec in specs))
+
+    def _add_one_by_one(self, skip: Sequence[str]) -> None:
+        """One file that git can't take must not keep the others out. Raises `GitError` for very many."""
+        words = (
+            "ls-files",
+            "-z",
+            "--modified",
+            "--deleted",
+            "--others",
+            "--exclude-standard",
+            "--",
+            ":(top)",
+            *skip,
+        )
+        names = sorted({os.fsdecode(name) for name in self._git(*words).split(b"\0") if name})
+        if len(names) > _ONE_BY_ONE:
+            raise GitError(f"git can't take some of the {len(names):,} changed files")
+        for name in names:
+            try:
+                self._add([f":(top,literal){name}"])
+            except GitError as error:
+                self.troubles.append(f"{name}: {error}")
+
+    @contextlib.contextmanager
+    def tests_running(self) -> Iterator[None]:
+        """Around a run of the tests after `tree`: afterwards tracked files are again as `tree` saw them, and
+        what the run made is none of the agent's work."""
+        before = self._untracked()
+        try:
+            yield
+        finally:
+            self.put_back()
+            self._exclude_untracked()
+            self._know(self._untracked() - before)
+
     def put_back(self) -> None:
-        """After tests ran: tracked files are again as `tree` saw them, and new files are none of the work."""
+        """Tracked files are again as the last `tree` saw them, or the base while there was none."""
+        self.root.mkdir(parents=True, exist_ok=True)  # tests that delete it delete no work
         self._git("checkout-index", "--all", "--force", "--quiet")
-        self.exclude_what_is_there()
+
+    def left_out(self) -> list[str]:
+        """What commands of the agent left outside of the tree: ignored files, things they installed, whole
+        repositories. None of it will be in the commit."""
+        return sorted(
+            os.fsdecode(name) for name in self._untracked() - self._known.keys() if not _is_cache(name)
+        )
+
+    def changed_outside(self) -> list[str]:
+        """Files outside of the tree that set-up or tests made and that changed since; no commit will hold that.
+        What builds write anew each time is not among them."""
+        known = ((os.fsdecode(name), stamp) for name, stamp in self._known.items() if not _is_cache(name))
+        return sorted(
+            name
+            for name, stamp in known
+            if not _BUILT.intersection(name.split("/")) and _stamp(self.root / name) != stamp
+        )
 
     def set_aside(self) -> list[str]:
-        """Move away what commands of the agent left outside of the tree, so that tests see only what will be
-        in the commit and what set-up made. Gives the names; `bring_back` puts them back."""
-        left = sorted(name for name in self._untracked() - self._known if not _is_cache(name))
-        for name in left:
-            source, target = self.root / os.fsdecode(name), self._aside / os.fsdecode(name)
+        """Move away what is left out, so that tests see only what will be in the commit and what set-up made.
+        Gives the names; `bring_back` puts them back."""
+        names = self.left_out()
+        for name in names:
+            source, target = self.root / name, self._aside / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            source.rename(target)
-        return [os.fsdecode(name) for name in left]
+            try:
+                source.rename(target)
+            except OSError as error:
+                self.troubles.append(f"{name} could not be set aside, the tests saw it: {error.strerror}")
+            with contextlib.suppress(OSError):  # a folder that is not empty stays
+                for folder in source.relative_to(self.root).parents[:-1]:
+                    (self.root / folder).rmdir()
+        return names
 
     def bring_back(self, names: Sequence[str]) -> None:
         """Put back what was set aside, where nothing else has come in its place."""
         for name in names:
             source, target = self._aside / name, self.root / name
-            if not os.path.lexists(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                source.rename(target)
+            if os.path.lexists(source) and not os.path.lexists(target):
+                with contextlib.suppress(OSError):  # something else has come in the place of its folder
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    source.rename(target)
         discard(self._aside)
 
     def _untracked(self) -> set[bytes]:
@@ -348,6 +425,14 @@ def _shown(path: bytes) -> str:
 
 def _lines(number: bytes) -> int | None:
     return None if number == b"-" else int(number)
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _is_cache(name: bytes) -> bool:

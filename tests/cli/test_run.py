@@ -226,7 +226,7 @@ def test_without_a_change_there_is_no_merge_request_but_a_reason(runner: Runner,
         [nudge] = last_results(server.requests[1].body)
     assert job.exit_code == 1
     assert job.end.ending is Ending.NO_CHANGE
-    assert "Nothing in the repository differs" in nudge
+    assert "No file that git would commit differs" in nudge
     assert job.merge_requests() == []
     assert "*In the model's words:* The function is" in job.comment()
     assert repository.git("branch", "--list", BRANCH) == ""
@@ -449,11 +449,14 @@ def test_files_that_are_not_in_the_commit_do_not_make_its_tests_pass(runner: Run
     )
     honest = ("write_file", {"path": "add.py", "content": "def add(a, b):\n    return a + b\n"})
     mend = ("edit_file", {"path": "calculator.py", "old": "local_add", "new": "add"})
-    steps = [Say(calls=[cheat, use]), Say(calls=[SUBMIT]), Say(calls=[honest, mend]), Say(calls=[SUBMIT])]
+    tried = Say(calls=[cheat, use, ("run_tests", {})])
+    steps = [tried, Say(calls=[SUBMIT]), Say(calls=[honest, mend]), Say(calls=[SUBMIT])]
     with ModelServer(steps) as server:
         job = runner.run(repository.path, server=server)
+        ran = last_results(server.requests[1].body)[2]
         [facts] = last_results(server.requests[2].body)
-    assert "the tests ran without them:\n- local_add.py" in facts
+    assert "after `submit` the tests run without them.\n- local_add.py" in ran
+    assert "the tests ran without them.\n- local_add.py" in facts
     assert job.exit_code == 0
     assert job.facts(TestsCompared)[0].verdict is not Verdict.VERIFIED
     assert repository.git("ls-tree", "-r", "--name-only", BRANCH).split() == [
@@ -475,6 +478,21 @@ def test_set_up_is_run_again_where_the_work_installed_something(runner: Runner, 
         job = runner.run(repository.path, "--setup", set_up, server=server)
     assert job.exit_code == 0
     assert len(job.facts(SetupRan)) == 2
+
+
+def test_what_set_up_does_to_tracked_files_is_not_tested(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {"conf.py": "OK = 0\n"})
+    fix = ("edit_file", {"path": "conf.py", "old": "OK = 0", "new": "OK = 2"})
+    test = "import unittest\n\nimport conf\n\n\nclass Conf(unittest.TestCase):\n    def test_ok(self):\n        self.assertTrue(conf.OK)\n"
+    with ModelServer(
+        [
+            Say(calls=[FIX, fix, ("write_file", {"path": "test_conf.py", "content": test})]),
+            Say(calls=[SUBMIT]),
+        ]
+    ) as server:
+        job = runner.run(repository.path, "--setup", "echo 'OK = 1' > conf.py", server=server)
+    assert job.exit_code == 0
+    assert repository.show(BRANCH, "conf.py") == "OK = 2"
 
 
 def test_tests_see_the_same_git_before_and_after(runner: Runner, tmp_path: Path) -> None:

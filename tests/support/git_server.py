@@ -54,7 +54,8 @@ def _handler(known: GitServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             data = _body(self)
             known.addresses.append(self.path)
-            if self.headers.get("Authorization") != f"Basic {login}":
+            scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+            if (scheme.lower(), given) != ("basic", login):
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
                 self.send_header("Content-Length", "0")

@@ -184,6 +184,7 @@ def test_odd_names_of_folders_are_names(tmp_path: Path, name: str) -> None:
         ("ssh://git:pw0rd@git.example.org/x.git", "ssh://git@git.example.org/x.git"),
         ("ftp://bob:pw0rd@git.example.org/x.git", "ftp://git.example.org/x.git"),
         ("git@git.example.org:x.git", "git@git.example.org:x.git"),
+        ("bob:pw0rd@git.example.org:x.git", "bob@git.example.org:x.git"),
     ],
 )
 def test_no_address_keeps_a_password(address: str, url: str) -> None:

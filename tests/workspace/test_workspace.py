@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from pathlib import Path
@@ -143,16 +144,9 @@ def test_what_setup_and_tests_left_before_the_work_is_no_part_of_it(tmp_path: Pa
     assert (workspace.root / "a").read_text() == "1"  # a tracked file that set-up changed is put back
     assert (workspace.root / "build" / "out").exists()
     _in(workspace, "echo y >> 'report [1].log'; echo y > build/more; echo y > report1.log; echo y > src/new")
-    assert [change.path for change in workspace.changes(workspace.tree())] == [
-        "build/more",
-        "report1.log",
-        "src/new",
-    ]
-    assert _in(workspace, "git status --porcelain -uall").split() == [
-        *("??", "build/more"),
-        *("??", "report1.log"),
-        *("??", "src/new"),
-    ]
+    assert [change.path for change in workspace.changes(workspace.tree())] == ["report1.log", "src/new"]
+    assert workspace.left_out() == ["build/more"]
+    assert _in(workspace, "git status --porcelain -uall").split() == ["??", "report1.log", "??", "src/new"]
 
 
 def test_droppings_of_test_runners_are_no_part_of_the_work(tmp_path: Path) -> None:
@@ -370,12 +364,36 @@ def test_what_tests_change_is_put_back_and_what_they_make_is_no_work(tmp_path: P
     repository = make_repository(tmp_path / "shop", {"a": "1\n", "b": "1\n"})
     workspace = _workspace(repository, tmp_path)
     _in(workspace, "echo 2 > a; echo new > c")
+    _in(workspace, "mkdir reports; echo x > local.tmp")
     tree = workspace.tree()
-    _in(workspace, "echo broken > a; rm b; echo out > result.bin; rm c")
-    workspace.put_back()
+    with workspace.tests_running():
+        _in(workspace, "echo broken > a; rm b; echo out > result.bin; rm c; echo 1 > reports/1")
+    _in(workspace, "echo 2 > reports/2")
     assert [(workspace.root / name).read_text() for name in ("a", "b", "c")] == ["2\n", "1\n", "new\n"]
     assert (workspace.root / "result.bin").exists()
     assert workspace.tree() == tree
+    assert workspace.left_out() == ["reports/2"]
+
+
+def test_a_run_of_the_tests_does_not_make_files_of_the_agent_known(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {".gitignore": "*.local\n", "a": "1"})
+    workspace = _workspace(repository, tmp_path)
+    _in(workspace, "echo x > mine.local; echo 2 > a")
+    workspace.tree()
+    with workspace.tests_running():
+        _in(workspace, "echo x > of-the-run.local")
+    assert workspace.left_out() == ["mine.local"]
+
+
+def test_installed_files_that_changed_are_noticed(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {".gitignore": ".venv/\n", "a": "1"})
+    workspace = _laid_out(repository, tmp_path)
+    _in(workspace, "mkdir -p .venv/lib; echo 1 > .venv/lib/x.py; echo 1 > .venv/lib/y.py")
+    workspace.exclude_what_is_there()
+    workspace.open_for_agent(workspace.source.base_sha)
+    assert workspace.changed_outside() == []
+    _in(workspace, "echo 22 > .venv/lib/x.py; rm .venv/lib/y.py")
+    assert workspace.changed_outside() == [".venv/lib/x.py", ".venv/lib/y.py"]
 
 
 def test_a_file_git_cannot_take_does_not_keep_the_others_off_the_branch(tmp_path: Path) -> None:
@@ -384,6 +402,55 @@ def test_a_file_git_cannot_take_does_not_keep_the_others_off_the_branch(tmp_path
     _in(workspace, "echo 2 > a; touch 'git~1'; mkdir -p sub/.GIT; touch sub/.GIT/x")
     assert "a" in [change.path for change in workspace.changes(workspace.tree())]
     assert any("git~1" in trouble for trouble in workspace.troubles)
+
+
+def test_a_file_that_git_refuses_outright_does_not_hide_what_changed_besides(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1", "b": "1"})
+    workspace = _workspace(repository, tmp_path)
+    _in(
+        workspace,
+        "echo 2 > a; rm b; echo '*.txt working-tree-encoding=UTF-16' > .gitattributes; echo plain > x.txt",
+    )
+    changed = [change.path for change in workspace.changes(workspace.tree())]
+    assert changed == [".gitattributes", "a", "b"]
+    assert any(trouble.startswith("x.txt: ") for trouble in workspace.troubles)
+
+
+def test_a_lock_of_a_git_that_was_killed_is_not_in_the_way(tmp_path: Path) -> None:
+    workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1"}), tmp_path)
+    _in(workspace, "echo 2 > a")
+    [control] = (tmp_path / "session" / "control.git" / "worktrees").iterdir()
+    (control / "index.lock").touch()
+    assert [change.path for change in workspace.changes(workspace.tree())] == ["a"]
+
+
+def test_tests_that_delete_the_checkout_delete_no_work(tmp_path: Path) -> None:
+    workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1", "b": "1"}), tmp_path)
+    _in(workspace, "echo 2 > a")
+    tree = workspace.tree()
+    with workspace.tests_running():
+        subprocess.run(["rm", "-rf", str(workspace.root)], check=True)
+    assert workspace.tree() == tree
+    assert (workspace.root / "a").read_text() == "2\n"
+
+
+def test_a_push_uses_what_the_repositorys_own_configuration_says(tmp_path: Path) -> None:
+    """CI's checkouts keep the token as a header there, and people their push address."""
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    bare = tmp_path / "srv" / "there.git"
+    repository.git("clone", "--quiet", "--bare", str(repository.path), str(bare))
+    with git_server(tmp_path / "srv") as server:
+        login = base64.b64encode(b"oauth2:s3cret").decode()
+        repository.git("config", f"http.{server.url('')}.extraheader", f"AUTHORIZATION: basic {login}")
+        repository.git("remote", "add", "origin", server.url("fetch-only.git"))
+        repository.git("remote", "set-url", "--push", "origin", server.url("there.git"))
+        workspace = _workspace(repository, tmp_path)
+        _in(workspace, "echo 2 > a")
+        sha = _deliver(workspace)
+        assert workspace.source.remote is not None
+        assert login not in repr(workspace.source)
+        workspace.push(sha, _BRANCH, workspace.source.remote)
+    assert Repository(bare).git("rev-parse", _BRANCH) == sha
 
 
 def test_a_checkout_that_a_command_deleted_is_said_to_be_gone(tmp_path: Path) -> None:
