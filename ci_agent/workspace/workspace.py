@@ -15,49 +15,17 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from ci_agent.errors import GitError, UsageError
 from ci_agent.journal.events import FileChanged
+from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.remote import Remote, remote_error
 from ci_agent.workspace.source import Source
 
-# What builds and tests leave lying around; never part of a commit unless the repository tracks it.
-_CACHES = (
-    "__pycache__/",
-    "*.pyc",
-    ".pytest_cache/",
-    ".mypy_cache/",
-    ".ruff_cache/",
-    ".hypothesis/",
-    ".tox/",
-    ".nox/",
-    ".coverage",
-    ".coverage.*",
-    ".DS_Store",
-)
-_DROPPINGS = (*_CACHES, ".venv/", "*.egg-info/", "node_modules/")
-
-_BUILT = {
-    "target",
-    "build",
-    "dist",
-    "out",
-    "coverage",
-    "htmlcov",
-    ".nyc_output",
-    ".cache",
-    ".next",
-    ".tox",
-    ".nox",
-}
-_ONE_BY_ONE = 2_000  # files that are given to git singly, where it can't take all at once
-
-Stamp = tuple[int, int] | None  # time of the last change in nanoseconds and size; None: it is gone
-
 _LINK_MODE = "160000"  # a submodule's entry in git's index
+_ONE_BY_ONE = 2_000  # files that are given to git singly, where it can't take all at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +47,7 @@ class Workspace:
         self._control = folder / "control.git"
         self._worktree = self._control  # until `lay_out` knows the name git gave the worktree
         self._aside = folder / "aside"
-        self._known: dict[bytes, Stamp] = {}  # untracked files that are no work of the agent
+        self._known: dict[bytes, files.Stamp] = {}  # untracked files that are no work of the agent
 
     # --- laying out ---------------------------------------------------------------------------------------
 
@@ -89,7 +57,7 @@ class Workspace:
         kind = text(git("--git-dir", source.git_dir, "rev-parse", "--show-object-format"))
         git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", self._control)
         _borrow_objects(self._control, source.git_dir)
-        _write_lines(self._control / "info" / "exclude", _DROPPINGS)
+        files.write_lines(self._control / "info" / "exclude", files.DROPPINGS)
         self._copy_refs()
         self._work.mkdir(parents=True, exist_ok=True)
         sha = source.base_sha
@@ -97,7 +65,7 @@ class Workspace:
         pointer = self.root / ".git"
         self._worktree = Path(text(pointer.read_bytes()).removeprefix("gitdir: "))
         # After the checkout, or files that are tracked although they match would be in doubt.
-        _write_lines(self._control / "info" / "exclude", source.ignored())
+        files.write_lines(self._control / "info" / "exclude", source.ignored())
         self._give_repository(sha)
 
     def exclude_what_is_there(self) -> None:
@@ -110,12 +78,12 @@ class Workspace:
         self._know(self._untracked())
 
     def _know(self, names: Iterable[bytes]) -> None:
-        self._known |= {name: _stamp(self.root / os.fsdecode(name)) for name in names}
+        self._known |= {name: files.stamp(self.root / os.fsdecode(name)) for name in names}
 
     def _exclude_untracked(self) -> None:
         listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
         names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
-        _write_lines(self._control / "info" / "exclude", ["/" + _pattern(name) for name in names])
+        files.write_lines(self._control / "info" / "exclude", ["/" + files.pattern(name) for name in names])
 
     def open_for_agent(self, sha: str) -> None:
         """Put the checkout at `sha`, where the agent's work begins."""
@@ -131,18 +99,18 @@ class Workspace:
         into a repository of somebody else's.
         """
         made = self._folder / "commands"
-        discard(made)
+        files.discard(made)
         kind = text(git("--git-dir", self._control, "rev-parse", "--show-object-format"))
         git("init", "--quiet", "--template=", f"--object-format={kind}", "--initial-branch=work", made)
         own = made / ".git"
         _borrow_objects(own, self._control)
         (own / "packed-refs").write_bytes((self._control / "packed-refs").read_bytes())
         git("--git-dir", own, "update-ref", "refs/heads/work", sha)
-        shutil.copyfile(self._control / "info" / "exclude", _made(own / "info") / "exclude")
+        shutil.copyfile(self._control / "info" / "exclude", files.made(own / "info") / "exclude")
         shutil.copyfile(self._worktree / "index", own / "index")
-        discard(self.root / ".git")
+        files.discard(self.root / ".git")
         own.rename(self.root / ".git")
-        discard(made)
+        files.discard(made)
 
     def _copy_refs(self) -> None:
         """Tags (versions are made from them) and the base branch, for `git describe` and `git log`."""
@@ -223,17 +191,19 @@ class Workspace:
         """What commands of the agent left outside of the tree: ignored files, things they installed, whole
         repositories. None of it will be in the commit."""
         return sorted(
-            os.fsdecode(name) for name in self._untracked() - self._known.keys() if not _is_cache(name)
+            os.fsdecode(name) for name in self._untracked() - self._known.keys() if not files.is_cache(name)
         )
 
     def changed_outside(self) -> list[str]:
         """Files outside of the tree that set-up or tests made and that changed since; no commit will hold that.
         What builds write anew each time is not among them."""
-        known = ((os.fsdecode(name), stamp) for name, stamp in self._known.items() if not _is_cache(name))
+        known = (
+            (os.fsdecode(name), stamp) for name, stamp in self._known.items() if not files.is_cache(name)
+        )
         return sorted(
             name
             for name, stamp in known
-            if not _BUILT.intersection(name.split("/")) and _stamp(self.root / name) != stamp
+            if not files.BUILT.intersection(name.split("/")) and files.stamp(self.root / name) != stamp
         )
 
     def set_aside(self) -> list[str]:
@@ -260,7 +230,7 @@ class Workspace:
                 with contextlib.suppress(OSError):  # something else has come in the place of its folder
                     target.parent.mkdir(parents=True, exist_ok=True)
                     source.rename(target)
-        discard(self._aside)
+        files.discard(self._aside)
 
     def _untracked(self) -> set[bytes]:
         """Every file in the checkout that the tree does not hold, ignored or not; repositories as a whole."""
@@ -286,7 +256,7 @@ class Workspace:
     def changes(self, sha: str) -> tuple[FileChanged, ...]:
         """What the commit (or tree) `sha` changes against the base, file by file."""
         words = ("diff", "--numstat", "-z", "-M", "--no-ext-diff", "--no-textconv")
-        return tuple(_numstat(self._git(*words, self.source.base_sha, sha)))
+        return tuple(files.numstat(self._git(*words, self.source.base_sha, sha)))
 
     def diff(self, sha: str) -> bytes:
         """The whole change against the base as a patch that `git apply` takes, binary files included."""
@@ -359,7 +329,7 @@ class Workspace:
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""
         for folder in (self._work, self._control, self._aside):
-            discard(folder)
+            files.discard(folder)
 
     def _git(
         self, *words: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
@@ -379,84 +349,6 @@ def check_branch_name(branch: str) -> None:
 
 
 def _borrow_objects(git_dir: Path, lender: Path) -> None:
-    _write_lines(_made(git_dir / "objects" / "info") / "alternates", [str(lender / "objects")])
+    files.write_lines(files.made(git_dir / "objects" / "info") / "alternates", [str(lender / "objects")])
     with contextlib.suppress(FileNotFoundError):  # only a shallow clone has this file
         shutil.copyfile(lender / "shallow", git_dir / "shallow")
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    _made(path.parent)
-    with path.open("ab") as file:
-        file.writelines(os.fsencode(line) + b"\n" for line in lines)
-
-
-def _pattern(name: str) -> str:
-    """`name` as a gitignore pattern that matches just it."""
-    special = "".join("\\" + character if character in "\\*?[]!# " else character for character in name)
-    return special.replace("\n", "?")
-
-
-def _numstat(output: bytes) -> list[FileChanged]:
-    """Reads `git diff --numstat -z`: `added TAB removed TAB path NUL`; a rename has an empty path there and
-    then `old NUL new NUL`."""
-    parts = iter(output.split(b"\0"))
-    found = []
-    for part in parts:
-        if not part:
-            continue
-        added, removed, path = part.split(b"\t", 2)
-        previous = b""
-        if not path:
-            previous, path = next(parts), next(parts)
-        found.append(
-            FileChanged(_shown(path), _lines(added), _lines(removed), _shown(previous) if previous else "")
-        )
-    return found
-
-
-def _shown(path: bytes) -> str:
-    return path.decode("utf-8", "replace")
-
-
-def _lines(number: bytes) -> int | None:
-    return None if number == b"-" else int(number)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _is_cache(name: bytes) -> bool:
-    """Whether test runners and interpreters leave such a file lying around anyway."""
-    parts = os.fsdecode(name).split("/")
-    return any(fnmatch(part, pattern.rstrip("/")) for pattern in _CACHES for part in parts)
-
-
-def discard(path: Path) -> None:
-    """Delete a file, a link or a whole folder; what can't be deleted is left where it is."""
-    if path.is_symlink() or not path.is_dir():
-        with contextlib.suppress(OSError):
-            path.unlink()
-        return
-    with contextlib.suppress(RecursionError):  # a folder a thousand levels deep
-        shutil.rmtree(path, onerror=_make_writable_and_try_again)
-
-
-def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:
-    """Tests leave read-only folders behind."""
-    with contextlib.suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            Path(path).unlink()

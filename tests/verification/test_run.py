@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -391,7 +390,6 @@ def test_a_pattern_that_leads_nowhere_good_is_an_error_of_the_configuration(
 # --- other runners ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")
 def test_npm_test_is_run_and_narrowed(tmp_path: Path) -> None:
     test = "require('node:test')('NAME', () => { require('node:assert').equal(1, WHAT) })\n"
     files = {
@@ -405,7 +403,6 @@ def test_npm_test_is_run_and_narrowed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("go"), reason="Go is not installed")
 def test_go_test_is_run_and_narrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Without a cache from earlier, Go compiles its standard library first.
     cache = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout
@@ -417,7 +414,6 @@ def test_go_test_is_run_and_narrowed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("cargo"), reason="Rust is not installed")
 def test_cargo_test_is_run_and_narrowed(tmp_path: Path) -> None:
     test = "#[test] fn good() {}\n#[test] fn bad() { panic!() }\n"
     manifest = '[package]\nname = "x"\nversion = "0.1.0"\nedition = "2021"\n'

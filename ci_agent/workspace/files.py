@@ -1,0 +1,125 @@
+"""Files and folders of a checkout: what to leave alone, what to delete, how to name them to git.
+
+Knows the file system and the form of git's files; starts no git.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from pathlib import Path
+
+from ci_agent.journal.events import FileChanged
+
+# What builds and tests leave lying around; never part of a commit unless the repository tracks it.
+_CACHES = (
+    "__pycache__/",
+    "*.pyc",
+    ".pytest_cache/",
+    ".mypy_cache/",
+    ".ruff_cache/",
+    ".hypothesis/",
+    ".tox/",
+    ".nox/",
+    ".coverage",
+    ".coverage.*",
+    ".DS_Store",
+)
+DROPPINGS = (*_CACHES, ".venv/", "*.egg-info/", "node_modules/")
+
+BUILT = {
+    "target",
+    "build",
+    "dist",
+    "out",
+    "coverage",
+    "htmlcov",
+    ".nyc_output",
+    ".cache",
+    ".next",
+    ".tox",
+    ".nox",
+}
+
+Stamp = tuple[int, int] | None  # time of the last change in nanoseconds and size; None: it is gone
+
+
+def discard(path: Path) -> None:
+    """Delete a file, a link or a whole folder; what can't be deleted is left where it is."""
+    if path.is_symlink() or not path.is_dir():
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return
+    with contextlib.suppress(RecursionError):  # a folder a thousand levels deep
+        shutil.rmtree(path, onerror=_make_writable_and_try_again)
+
+
+def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:
+    """Tests leave read-only folders behind."""
+    with contextlib.suppress(OSError):
+        Path(path).parent.chmod(0o700)
+        Path(path).chmod(0o700)
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            Path(path).unlink()
+
+
+def stamp(path: Path) -> Stamp:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def is_cache(name: bytes) -> bool:
+    """Whether test runners and interpreters leave such a file lying around anyway."""
+    parts = os.fsdecode(name).split("/")
+    return any(fnmatch(part, pattern.rstrip("/")) for pattern in _CACHES for part in parts)
+
+
+def pattern(name: str) -> str:
+    """`name` as a gitignore pattern that matches just it."""
+    special = "".join("\\" + character if character in "\\*?[]!# " else character for character in name)
+    return special.replace("\n", "?")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    made(path.parent)
+    with path.open("ab") as file:
+        file.writelines(os.fsencode(line) + b"\n" for line in lines)
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def numstat(output: bytes) -> list[FileChanged]:
+    """Reads `git diff --numstat -z`: `added TAB removed TAB path NUL`; a rename has an empty path there and
+    then `old NUL new NUL`."""
+    parts = iter(output.split(b"\0"))
+    found = []
+    for part in parts:
+        if not part:
+            continue
+        added, removed, path = part.split(b"\t", 2)
+        previous = b""
+        if not path:
+            previous, path = next(parts), next(parts)
+        found.append(
+            FileChanged(_shown(path), _lines(added), _lines(removed), _shown(previous) if previous else "")
+        )
+    return found
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "replace")
+
+
+def _lines(number: bytes) -> int | None:
+    return None if number == b"-" else int(number)
