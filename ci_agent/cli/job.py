@@ -84,7 +84,8 @@ def work(request: Request) -> Done:
     _check_early(settings, source)
     issue = _issue(request, platform, person, _taken(settings, source))
     with platform.claim(issue.number):
-        parts = _parts(settings, source, platform, issue, model, named="branch" in request.flags)
+        named = "branch" in request.flags
+        parts = _parts(settings, source, platform, issue, model, person=person, named=named)
         journal = parts.journal
         # Nobody else works on this issue now: a comment that says so is left from a process that is gone.
         keep = f"{PURPOSE} {parts.folder.name}"
@@ -102,9 +103,9 @@ def work(request: Request) -> Done:
 
 
 def _parts(
-    settings: Config, source: Source, platform: Local, issue: Issue, model: Model, *, named: bool
+    settings: Config, source: Source, platform: Local, issue: Issue, model: Model, *, person: str, named: bool
 ) -> session.Parts:
-    """The parts of the session. `named`: a person named the branch to work on."""
+    """The parts of the session for `person`. `named`: they named the branch to work on."""
     branch = settings.git.branch.replace("{issue}", issue.number)
     source = _ready(source, branch, platform, None if named else issue.reference)
     state = state_folder(settings)
@@ -118,7 +119,7 @@ def _parts(
         base=source.base,
         base_sha=source.base_sha,
         branch=branch,
-        requester=identity(source),
+        requester=person,
     )
     sandbox = open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder)
     return session.Parts(

@@ -5,7 +5,6 @@ What any of this means for the session is decided by the caller.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 from ci_agent import verification
@@ -42,6 +41,7 @@ class Proof:
         self.before: TestsRan | None = None  # None: there is nothing to run
         self.rounds = 0  # verifications so far
         self.left_out: list[str] = []  # files of the agent that the last verification did without
+        self._warned_of: list[str] = []  # changed files outside of every commit
 
     def set_up(self) -> Stop | None:
         """Run the set-up command, and use the virtual environment it may have made. A stop: it failed."""
@@ -55,11 +55,11 @@ class Proof:
         command = self._settings.setup
         if command:
             self._parts.journal.append(CommandStarted("set-up", command))
-            ran = verification.run_setup(
-                command, self._root, self._parts.sandbox, self._parts.logs, self._seconds()
-            )
+            with self._parts.workspace.harness_running():
+                ran = verification.run_setup(
+                    command, self._root, self._parts.sandbox, self._parts.logs, self._seconds()
+                )
             self._parts.journal.append(ran)
-            self._parts.workspace.put_back()  # what is tested is what is committed, not what set-up makes of it
             if ran.exit_code != 0:
                 how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
                 last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
@@ -100,6 +100,7 @@ class Proof:
         """
         workspace = self._parts.workspace
         self.rounds += 1
+        self._warn_of(workspace.changed_outside())
         self.left_out = workspace.set_aside()
         if self.left_out:
             self._run_set_up()
@@ -107,12 +108,15 @@ class Proof:
             self._choose()
         after = self._run(Moment.AFTER, tree)
         workspace.bring_back(self.left_out)
-        changed = workspace.changed_outside()
-        if changed:
-            self._parts.journal.append(Warned(_CHANGED_OUTSIDE.format(", ".join(changed[:3]), len(changed))))
         compared = verification.compare(self.before, after, self.rounds)
         self._parts.journal.append(compared)
         return compared, after
+
+    def _warn_of(self, changed: list[str]) -> None:
+        """Once for the same files, whatever the number of rounds."""
+        if changed and changed != self._warned_of:
+            self._warned_of = changed
+            self._parts.journal.append(Warned(_CHANGED_OUTSIDE.format(", ".join(changed[:3]), len(changed))))
 
     def _choose(self) -> None:
         self._chosen = verification.choose(self._root, self._settings.test or "", self._parts.sandbox)
@@ -121,8 +125,7 @@ class Proof:
     def _run(self, moment: Moment, tree: str, selector: str = "") -> TestsRan:
         if self._chosen.command:
             self._parts.journal.append(CommandStarted(f"tests {moment}", self._chosen.command))
-        workspace = self._parts.workspace
-        with workspace.tests_running() if moment is not Moment.BEFORE else contextlib.nullcontext():
+        with self._parts.workspace.harness_running():
             ran = verification.run_tests(
                 self._chosen,
                 moment,

@@ -50,7 +50,6 @@ def _work(parts: Parts, voice: Voice) -> _End:
     stop = proof.set_up() or proof.measure_base()
     if stop is not None:
         return _End(stop)
-    parts.workspace.exclude_what_is_there()
     return _End(*solve(parts, voice, proof, head))
 
 

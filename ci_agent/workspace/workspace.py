@@ -68,23 +68,6 @@ class Workspace:
         files.write_lines(self._control / "info" / "exclude", source.ignored())
         self._give_repository(sha)
 
-    def exclude_what_is_there(self) -> None:
-        """What lies around now, from set-up and tests, is no part of the work to come.
-
-        Folders that hold nothing else are left out as a whole: reports get new names with every run. A file
-        of the agent in such a folder is told to it by `left_out`.
-        """
-        self._exclude_untracked()
-        self._know(self._untracked())
-
-    def _know(self, names: Iterable[bytes]) -> None:
-        self._known |= {name: files.stamp(self.root / os.fsdecode(name)) for name in names}
-
-    def _exclude_untracked(self) -> None:
-        listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
-        names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
-        files.write_lines(self._control / "info" / "exclude", ["/" + files.pattern(name) for name in names])
-
     def open_for_agent(self, sha: str) -> None:
         """Put the checkout at `sha`, where the agent's work begins."""
         self._git("reset", "--quiet", "--hard", sha)
@@ -117,25 +100,25 @@ class Workspace:
         here = ("--git-dir", self.source.git_dir)
         listing = text(git(*here, "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"))
         lines = listing.splitlines() if listing else []
-        lines.append(f"{self.source.base_sha} refs/ci-agent/base")
         if self.source.base != self.source.base_sha:
             lines.append(f"{self.source.base_sha} refs/remotes/origin/{self.source.base}")
         lines.sort(key=lambda line: line.split(" ", 1)[1])
         head = "# pack-refs with: sorted \n"
-        (self._control / "packed-refs").write_bytes(os.fsencode(head + "\n".join(lines) + "\n"))
+        (self._control / "packed-refs").write_bytes(
+            os.fsencode("".join([head, *(f"{line}\n" for line in lines)]))
+        )
 
     # --- looking ------------------------------------------------------------------------------------------
 
     def tree(self) -> str:
         """The checkout as it stands now, written down as a git tree; its id.
 
-        Ignored files and what was left out by `exclude_what_is_there` are not in it, nor is anything inside
+        Ignored files and what `harness_running` saw being made are not in it, nor is anything inside
         a submodule or inside a repository that a command made within the checkout. What git can't take at all
         is left out as well and said in `troubles`.
         """
-        (self._worktree / "index.lock").unlink(
-            missing_ok=True
-        )  # of a git that was killed; nobody else is here
+        # Nobody else is here, so a lock is that of a git that was killed.
+        (self._worktree / "index.lock").unlink(missing_ok=True)
         skip = [f":(exclude,top,literal){name}" for name in [*self._links(), *self._repositories_within()]]
         self.troubles = []
         try:
@@ -171,40 +154,46 @@ class Workspace:
                 self.troubles.append(f"{name}: {error}")
 
     @contextlib.contextmanager
-    def tests_running(self) -> Iterator[None]:
-        """Around a run of the tests after `tree`: afterwards tracked files are again as `tree` saw them, and
-        what the run made is none of the agent's work."""
-        before = self._untracked()
+    def harness_running(self) -> Iterator[None]:
+        """Around set-up and each run of the tests: afterwards tracked files are again as the last `tree` saw
+        them, or the base while there was none, and what the run made is none of the agent's work.
+
+        Folders that hold nothing else are left out as a whole: reports get new names with every run. A file
+        of the agent in such a folder is told to it by `left_out`.
+        """
+        before, changed = self._untracked(), self._changed()
         try:
             yield
         finally:
-            self.put_back()
-            self._exclude_untracked()
-            self._know(self._untracked() - before)
+            self.root.mkdir(parents=True, exist_ok=True)  # tests that delete it delete no work
+            self._git("checkout-index", "--all", "--force", "--quiet")
+            listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
+            names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
+            files.write_lines(
+                self._control / "info" / "exclude", ["/" + files.pattern(name) for name in names]
+            )
+            # What the run rewrote is the run's; what the agent had changed before stays changed.
+            made = self._untracked() - before
+            self._know(made | (self._known.keys() - changed))
 
-    def put_back(self) -> None:
-        """Tracked files are again as the last `tree` saw them, or the base while there was none."""
-        self.root.mkdir(parents=True, exist_ok=True)  # tests that delete it delete no work
-        self._git("checkout-index", "--all", "--force", "--quiet")
+    def _know(self, names: Iterable[bytes]) -> None:
+        self._known |= {name: files.stamp(self.root / os.fsdecode(name)) for name in names}
+
+    def _changed(self) -> set[bytes]:
+        known = self._known.items()
+        return {name for name, stamp in known if files.stamp(self.root / os.fsdecode(name)) != stamp}
 
     def left_out(self) -> list[str]:
         """What commands of the agent left outside of the tree: ignored files, things they installed, whole
         repositories. None of it will be in the commit."""
-        return sorted(
-            os.fsdecode(name) for name in self._untracked() - self._known.keys() if not files.is_cache(name)
-        )
+        left = self._untracked() - self._known.keys()
+        return sorted(os.fsdecode(name) for name in left if not files.is_cache(name))
 
     def changed_outside(self) -> list[str]:
-        """Files outside of the tree that set-up or tests made and that changed since; no commit will hold that.
-        What builds write anew each time is not among them."""
-        known = (
-            (os.fsdecode(name), stamp) for name, stamp in self._known.items() if not files.is_cache(name)
-        )
-        return sorted(
-            name
-            for name, stamp in known
-            if not files.BUILT.intersection(name.split("/")) and files.stamp(self.root / name) != stamp
-        )
+        """Files outside of the tree that set-up or tests made and commands of the agent changed; no commit will
+        hold that. What builds write anew each time is not among them."""
+        names = (os.fsdecode(name) for name in self._changed() if not files.is_cache(name))
+        return sorted(name for name in names if not files.BUILT.intersection(name.split("/")))
 
     def set_aside(self) -> list[str]:
         """Move away what is left out, so that tests see only what will be in the commit and what set-up made.

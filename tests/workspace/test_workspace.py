@@ -136,10 +136,11 @@ def test_what_setup_and_tests_left_before_the_work_is_no_part_of_it(tmp_path: Pa
     source = open_source(str(repository.path), None, tmp_path / "clones")
     workspace = Workspace(source, tmp_path / "session")
     workspace.lay_out()
-    _in(
-        workspace, "echo x > 'report [1].log'; mkdir build; echo x > build/out; echo x > src/left; echo 9 > a"
-    )
-    workspace.exclude_what_is_there()
+    with workspace.harness_running():
+        _in(
+            workspace,
+            "echo x > 'report [1].log'; mkdir build; echo x > build/out; echo x > src/left; echo 9 > a",
+        )
     workspace.open_for_agent(source.base_sha)
     assert (workspace.root / "a").read_text() == "1"  # a tracked file that set-up changed is put back
     assert (workspace.root / "build" / "out").exists()
@@ -299,8 +300,8 @@ def test_a_link_to_the_persons_repository_that_set_up_left_is_not_written_throug
         f"rm -rf .git/refs .git/packed-refs; ln -s {repository.path}/.git/packed-refs .git/packed-refs",
     ):
         workspace = _laid_out(repository, tmp_path)
-        _in(workspace, left)
-        workspace.exclude_what_is_there()
+        with workspace.harness_running():
+            _in(workspace, left)
         workspace.open_for_agent(workspace.source.base_sha)
         assert repository.fingerprint() == before
         assert repository.git("for-each-ref") == refs
@@ -338,11 +339,11 @@ def test_what_a_person_ignores_for_themselves_is_never_committed(
 def test_files_outside_of_the_tree_are_set_aside_for_the_tests_and_come_back(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {".gitignore": "*.local\ngen/\n", "a": "1"})
     workspace = _laid_out(repository, tmp_path)
-    _in(
-        workspace,
-        "mkdir -p gen .venv/lib; echo 1 > gen/made-by-set-up; echo 1 > .venv/lib/there; echo 1 > old.local",
-    )
-    workspace.exclude_what_is_there()
+    with workspace.harness_running():
+        _in(
+            workspace,
+            "mkdir -p gen .venv/lib; echo 1 > gen/made-by-set-up; echo 1 > .venv/lib/there; echo 1 > old.local",
+        )
     workspace.open_for_agent(workspace.source.base_sha)
     _in(
         workspace,
@@ -366,7 +367,7 @@ def test_what_tests_change_is_put_back_and_what_they_make_is_no_work(tmp_path: P
     _in(workspace, "echo 2 > a; echo new > c")
     _in(workspace, "mkdir reports; echo x > local.tmp")
     tree = workspace.tree()
-    with workspace.tests_running():
+    with workspace.harness_running():
         _in(workspace, "echo broken > a; rm b; echo out > result.bin; rm c; echo 1 > reports/1")
     _in(workspace, "echo 2 > reports/2")
     assert [(workspace.root / name).read_text() for name in ("a", "b", "c")] == ["2\n", "1\n", "new\n"]
@@ -380,16 +381,28 @@ def test_a_run_of_the_tests_does_not_make_files_of_the_agent_known(tmp_path: Pat
     workspace = _workspace(repository, tmp_path)
     _in(workspace, "echo x > mine.local; echo 2 > a")
     workspace.tree()
-    with workspace.tests_running():
+    with workspace.harness_running():
         _in(workspace, "echo x > of-the-run.local")
     assert workspace.left_out() == ["mine.local"]
+
+
+def test_what_every_run_writes_anew_is_not_blamed_on_the_agent(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {".gitignore": "*.local\n", "a": "1"})
+    workspace = _laid_out(repository, tmp_path)
+    with workspace.harness_running():
+        _in(workspace, "echo 1 > report.xml; echo 1 > settings.local")
+    workspace.open_for_agent(workspace.source.base_sha)
+    _in(workspace, "echo by the agent > settings.local")
+    with workspace.harness_running():
+        _in(workspace, "echo 22 > report.xml")
+    assert workspace.changed_outside() == ["settings.local"]
 
 
 def test_installed_files_that_changed_are_noticed(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {".gitignore": ".venv/\n", "a": "1"})
     workspace = _laid_out(repository, tmp_path)
-    _in(workspace, "mkdir -p .venv/lib; echo 1 > .venv/lib/x.py; echo 1 > .venv/lib/y.py")
-    workspace.exclude_what_is_there()
+    with workspace.harness_running():
+        _in(workspace, "mkdir -p .venv/lib; echo 1 > .venv/lib/x.py; echo 1 > .venv/lib/y.py")
     workspace.open_for_agent(workspace.source.base_sha)
     assert workspace.changed_outside() == []
     _in(workspace, "echo 22 > .venv/lib/x.py; rm .venv/lib/y.py")
@@ -428,7 +441,7 @@ def test_tests_that_delete_the_checkout_delete_no_work(tmp_path: Path) -> None:
     workspace = _workspace(make_repository(tmp_path / "shop", {"a": "1", "b": "1"}), tmp_path)
     _in(workspace, "echo 2 > a")
     tree = workspace.tree()
-    with workspace.tests_running():
+    with workspace.harness_running():
         subprocess.run(["rm", "-rf", str(workspace.root)], check=True)
     assert workspace.tree() == tree
     assert (workspace.root / "a").read_text() == "2\n"
