@@ -6,6 +6,7 @@ Pure data. This module imports nothing of the package and does nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -49,6 +50,23 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody on a platform. `id` never changes and is never given to somebody else, `login` may be."""
+
+    login: str
+    id: str = ""
+    bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Where people talk: an issue, or a merge request."""
+
+    number: str
+    merge_request: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one session may use, over all its jobs."""
 
@@ -73,6 +91,10 @@ class Task:
     base_sha: str
     branch: str
     requester: str  # "Name <mail>" where both are known, as `Co-authored-by` wants it
+    hint: str = ""  # what the requester said beside the issue: `/agent retry HINT`
+    asked_at: datetime | None = None  # what was said or changed later is not told; None: all counts
+    account: Account | None = None  # the requester's on the platform; None: nobody to mention there
+    job_url: str = ""  # of the CI job's own log
 
 
 @dataclass(frozen=True, slots=True)

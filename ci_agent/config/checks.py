@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from ci_agent.config.settings import Source
+from ci_agent.config.settings import Check, Source
 
 
 def branch_name(value: str, source: Source) -> str:
@@ -70,6 +70,38 @@ def variable_names(value: tuple[str, ...], source: Source) -> str:
     del source
     wrong = [name for name in value if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
     return f"{wrong[0]!r} is not the name of an environment variable" if wrong else ""
+
+
+def one_of(*words: str) -> Check:
+    """One of these words."""
+
+    def check(value: str, source: Source) -> str:
+        del source
+        named = ", ".join(f"`{word}`" for word in words[:-1])
+        return "" if value in words else f"{named} or `{words[-1]}` is wanted"
+
+    return check
+
+
+def label(value: str, source: Source) -> str:
+    """A name that both platforms take for a label: GitLab splits lists of labels at commas."""
+    del source
+    fits = value == value.strip() and value and "," not in value and len(value) <= 50  # noqa: PLR2004 - GitHub's limit
+    return "" if fits else "a label of at most 50 characters without commas is wanted"
+
+
+def login(value: str, source: Source) -> str:
+    """The name of an account, `[bot]` of GitHub's apps included."""
+    del source
+    fits = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(\[bot\])?", value)
+    return "" if fits else "the name of an account without `@` is wanted, such as `shop-bot`"
+
+
+def numbers(value: tuple[str, ...], source: Source) -> str:
+    """Numeric ids."""
+    del source
+    wrong = [word for word in value if not word.isdecimal()]
+    return f"{wrong[0]!r} is no numeric id" if wrong else ""
 
 
 def person_name(value: str, source: Source) -> str:

@@ -222,6 +222,98 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSettings:
+    """What starts a job on a platform, and who may. The file's word counts only as the default branch has it."""
+
+    label: str = setting(
+        "ai-task", "The label that asks for the work. It counts when it is added.", check=checks.label
+    )
+    account: str | None = setting(
+        None,
+        "The name of the account whose token is used. Comments that mention it, and issues that are assigned to "
+        "it, count as asked for. Not set: only labels and commands do.",
+        example="shop-bot",
+        check=checks.login,
+    )
+    permission: str = setting(
+        "write",
+        "What a person must be allowed in the repository to ask for work: `write` (GitLab: Developer), `maintain` "
+        "(Maintainer) or `admin` (Owner).",
+        check=checks.one_of("write", "maintain", "admin"),
+    )
+    bots: tuple[str, ...] = setting(
+        (),
+        "Bots that may ask as well, if they have the permission, by their numeric ids on the platform; names can be "
+        "given away. All others are refused.",
+        check=checks.numbers,
+    )
+    runs_per_day: int = setting(
+        10,
+        "How often one issue may be worked on within 24 hours. It ends what goes round in circles.",
+        unit="runs",
+        minimum=1,
+        maximum=1000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextSettings:
+    """What the model is told beside the issue itself."""
+
+    comments: str = setting(
+        "writers",
+        "Which comments: `writers`, those of people who may write to the repository; `all`, the others as well, "
+        "quoted as data that asks for nothing; `none`.",
+        check=checks.one_of("writers", "all", "none"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubSettings:
+    """How GitHub is reached. In a workflow all of it is known but the token, which has to be passed on."""
+
+    token: str | None = setting(
+        None,
+        "The token: the workflow's own, or one of a GitHub App or a machine account; docs/tokens.md compares them.",
+        environment=("GITHUB_TOKEN", "GH_TOKEN"),
+        secret=True,
+        not_in_file="a token in a file is a token in the history of the repository, for everyone who can read it",
+        check=checks.header_value,
+    )
+    url: str | None = setting(
+        None,
+        "The address of the API. Not set: that of github.com.",
+        environment=("GITHUB_API_URL",),
+        not_in_file="the token is sent there, so a repository must not choose it",
+        example="https://github.example.org/api/v3",
+        check=checks.address,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitLabSettings:
+    """How GitLab is reached. In a pipeline all of it is known but the token, which is a CI/CD variable."""
+
+    token: str | None = setting(
+        None,
+        "A project access token or the token of a bot's account, with the scopes `api` and `write_repository`; the "
+        "job's own token can't read issues.",
+        environment=("GITLAB_TOKEN",),
+        secret=True,
+        not_in_file="a token in a file is a token in the history of the repository, for everyone who can read it",
+        check=checks.header_value,
+    )
+    url: str | None = setting(
+        None,
+        "The address of the server. Not set: gitlab.com.",
+        environment=("CI_SERVER_URL",),
+        not_in_file="the token is sent there, so a repository must not choose it",
+        example="https://gitlab.example.org",
+        check=checks.address,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GitSettings:
     """Where the work starts from and where it goes."""
 
@@ -292,6 +384,10 @@ class Config:
     verification: VerificationSettings = field(default_factory=VerificationSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     git: GitSettings = field(default_factory=GitSettings)
+    trigger: TriggerSettings = field(default_factory=TriggerSettings)
+    context: ContextSettings = field(default_factory=ContextSettings)
+    github: GitHubSettings = field(default_factory=GitHubSettings)
+    gitlab: GitLabSettings = field(default_factory=GitLabSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     state_dir: Path | None = setting(

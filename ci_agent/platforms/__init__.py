@@ -8,10 +8,12 @@ opens it; nothing else asks which one it has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Generic, Protocol, TypeVar
+
+from ci_agent.task import Account, Thread
 
 T = TypeVar("T")
 
@@ -20,9 +22,19 @@ class Permission(IntEnum):
     """What a person may do in the repository. An unknown or failed look-up is `NONE`."""
 
     NONE = 0
-    READ = 1
-    WRITE = 2
-    ADMIN = 3
+    READ = 1  # GitHub: read, triage; GitLab: Guest to Reporter
+    WRITE = 2  # GitLab: Developer
+    MAINTAIN = 3  # GitLab: Maintainer
+    ADMIN = 4  # GitLab: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label as it is made where it is missing. One that is there keeps its looks."""
+
+    name: str
+    colour: str = "6e7781"  # RGB in hexadecimal, without `#`
+    description: str = ""  # GitHub takes 100 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,7 @@ class Issue:
     number: str
     title: str
     text: str
-    author: str
+    author: Account
     labels: tuple[str, ...]
     open: bool
     url: str
@@ -42,11 +54,17 @@ class Issue:
 @dataclass(frozen=True, slots=True)
 class Comment:
     id: str
-    author: str
-    text: str
+    author: Account
+    text: str  # without our marker
     created: datetime
+    changed: datetime  # when it was edited last; `created` where it never was
     url: str
-    ours: bool  # carries our hidden marker, so it is not somebody's word
+    marker: str = ""  # our hidden marker, in a comment that we wrote
+
+    @property
+    def ours(self) -> bool:
+        """We wrote it, so it is not somebody's word."""
+        return bool(self.marker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,7 @@ class MergeRequest:
     open: bool
     labels: tuple[str, ...]
     url: str
+    foreign: bool = False  # the branch is in another repository, a fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,7 @@ class Guidance:
     feedback: str  # a sentence in Markdown: how to ask for something else
     go_on: str  # a sentence in Markdown: how to go on where it ended unsolved or with a question
     again: str  # the command or comment that goes on, alone
+    stop: str = ""  # a sentence in Markdown: how to end it while it works
 
 
 class Platform(Protocol):
@@ -90,21 +110,26 @@ class Platform(Protocol):
         ...
 
     def comments(self, number: str) -> Sequence[Comment]:
-        """The issue's comments, oldest first."""
+        """The issue's comments, oldest first. What a platform itself notes there is none."""
         ...
 
-    def permission(self, person: str) -> Permission:
-        """What `person` may do here."""
+    def discussion(self, number: str) -> Sequence[Comment]:
+        """The comments on a merge request, those on lines of the change included, oldest first."""
+        ...
+
+    def permission(self, person: Account) -> Permission:
+        """What `person` may do here. Raises nothing: a failed look-up is `NONE`."""
         ...
 
     def ensure_comment(self, number: str, marker: str, text: str) -> Written[Comment]:
         """The issue's comment with the hidden `marker` says `text`: edited where it is there, else made.
 
-        `marker` is an opaque word; the platform hides it in the comment as `<!-- ci-agent: MARKER -->`.
+        `marker` is opaque words; the platform hides them in the comment as `<!-- ci-agent: MARKER -->`. A text
+        too long for the platform is cut, and says so.
         """
         ...
 
-    def change_labels(self, number: str, add: Sequence[str], remove: Sequence[str]) -> None:
+    def change_labels(self, number: str, add: Sequence[Label], remove: Sequence[str]) -> None:
         """The issue has each label of `add` and none of `remove`; the others stay as they are."""
         ...
 
@@ -116,12 +141,14 @@ class Platform(Protocol):
         title: str,
         text: str,
         draft: bool,
-        add_labels: Sequence[str],
+        add_labels: Sequence[Label],
         remove_labels: Sequence[str],
+        reviewer: Account | None = None,
     ) -> Written[MergeRequest]:
         """An open merge request from `source` into `target` says all this: brought up to date, else opened.
 
-        One that was closed or merged stays as it is. Labels as in `change_labels`.
+        One that was closed or merged stays as it is. Labels as in `change_labels`. `reviewer` is asked to review
+        it when it is opened, and it is assigned to them, where the platform lets us.
         """
         ...
 
@@ -131,4 +158,108 @@ class Platform(Protocol):
 
     def guidance(self, number: str, branch: str) -> Guidance:
         """What people can do about the work on an issue, in this platform's terms."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How git reaches the repository."""
+
+    url: str  # without credentials
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    name: str  # `owner/name`, or the path with its groups
+    url: str  # its page
+    default_branch: str
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    sha: str
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Who put a label on an issue, the last time."""
+
+    by: Account
+    at: datetime
+
+
+class CommitState(StrEnum):
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class Forge(Platform, Protocol):
+    """A platform on a server: what a job of its CI needs beyond what a session needs.
+
+    Errors of all verbs name what is missing: `AuthenticationError` for a token that is wrong, expired or lacks a
+    scope, with the scope and the page that explains it; `UsageError` for what is not there; `CiAgentError` for
+    a server that fails or asks for more patience than we have.
+    """
+
+    def me(self) -> Account:
+        """Who we are here."""
+        ...
+
+    def repository(self) -> Repository:
+        """The repository itself."""
+        ...
+
+    def open_issues(self, label: str) -> Sequence[Issue]:
+        """The open issues with the label, oldest first."""
+        ...
+
+    def ensure_issue(self, marker: str, title: str, text: str) -> Written[Issue]:
+        """An issue of ours with the hidden `marker`: found among those of the last days, else made."""
+        ...
+
+    def labelled(self, number: str, label: str) -> Labelled | None:
+        """Who put `label` on the issue last, and when; None: nobody did, or nobody knows."""
+        ...
+
+    def edited_since(self, number: str, moment: datetime) -> Sequence[Account]:
+        """Who changed the issue's title or text after `moment`, each once. An editor nobody knows any more is
+        an account without a name."""
+        ...
+
+    def comment(self, thread: Thread, comment: str) -> Comment | None:
+        """One comment as it stands now; None: it is gone, or it is on another thread."""
+        ...
+
+    def reply(self, thread: Thread, marker: str, text: str) -> Written[Comment]:
+        """As `ensure_comment`, on an issue or a merge request."""
+        ...
+
+    def acknowledge(self, thread: Thread, comment: str) -> bool:
+        """Put our eyes on a comment, or on the issue where `comment` is empty. False: it is not there any more.
+        Raises nothing for a platform that does not let us."""
+        ...
+
+    def merge_request(self, number: str) -> MergeRequest:
+        """One merge request. Raises `UsageError` when there is none."""
+        ...
+
+    def branch(self, name: str) -> Branch | None:
+        """A branch as it stands now; None: there is none."""
+        ...
+
+    def file(self, path: str, ref: str) -> bytes | None:
+        """A file's content at a branch or commit; None: there is none."""
+        ...
+
+    def set_status(self, sha: str, state: CommitState, description: str, url: str) -> None:
+        """What the commit's status `ci-agent` says. At most 140 characters of `description` are kept."""
+        ...
+
+    def cancel_job(self, job: str) -> None:
+        """Ask the platform to cancel a CI job (GitHub: a workflow run). One that has ended is no error."""
         ...

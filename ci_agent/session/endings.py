@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ci_agent.platforms import Label
 from ci_agent.task import Ending, Status
 
 ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
@@ -28,11 +29,19 @@ ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
     Ending.INTERNAL: (Status.FAILED, 1),
 }
 
-TASK_LABEL: Final = "ai-task"
-RUNNING_LABEL: Final = "ai-running"
-END_LABELS: Final[dict[Status, str]] = {
-    Status.COMPLETED: "ai-review",
-    Status.FAILED: "ai-failed",
-    Status.CANCELLED: "ai-failed",
-    Status.SUSPENDED: "ai-waiting",
+RUNNING: Final = Label("ai-running", "1f6feb", "ci-agent works on it")
+REVIEW: Final = Label("ai-review", "2da44e", "ci-agent is done: its merge request waits for a review")
+FAILED: Final = Label("ai-failed", "cf222e", "ci-agent did not solve it; its last comment says why")
+WAITING: Final = Label("ai-waiting", "bf8700", "ci-agent has asked a question and waits for the answer")
+
+END_LABELS: Final[dict[Status, Label]] = {
+    Status.COMPLETED: REVIEW,
+    Status.FAILED: FAILED,
+    Status.CANCELLED: FAILED,
+    Status.SUSPENDED: WAITING,
 }
+
+
+def task_label(name: str) -> Label:
+    """The label that asks for the work, `trigger.label` of the configuration."""
+    return Label(name, "8250df", "ci-agent is asked to work on it")

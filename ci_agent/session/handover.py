@@ -7,7 +7,7 @@ from ci_agent.errors import CiAgentError, Interrupted, UsageError
 from ci_agent.journal.events import Committed, HandedOver, MergeRequestWritten, Pushed
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
-from ci_agent.session.endings import END_LABELS, ENDINGS
+from ci_agent.session.endings import ENDINGS, FAILED
 from ci_agent.session.parts import Parts
 from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
@@ -90,7 +90,6 @@ def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
         voice.warn(f"The merge request {earlier.number} of this branch was closed; a new one is opened.")
     guidance = platform.guidance(task.issue, task.branch)
     text = merge_request.text(events, fetch_hint=guidance.fetch, feedback_hint=guidance.feedback)
-    failed = [END_LABELS[Status.FAILED]]
     written = platform.ensure_merge_request(
         task.branch,
         task.base,
@@ -98,8 +97,9 @@ def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
         title=earlier.title if earlier is not None and earlier.open else merge_request.title(events),
         text=text,
         draft=draft,
-        add_labels=failed if draft else [],
-        remove_labels=[] if draft else failed,
+        add_labels=[FAILED] if draft else [],
+        remove_labels=[] if draft else [FAILED.name],
+        reviewer=task.account,
     )
     parts.merge_request_text.write_text(text, encoding="utf-8")
     request = written.item

@@ -17,7 +17,7 @@ from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
-from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING_LABEL
+from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING
 from ci_agent.session.handover import hand_over
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof
@@ -119,8 +119,8 @@ def _begin(parts: Parts, voice: Voice) -> None:
     voice.status(Status.PENDING)
     issue = platform.issue(task.issue)
     said = sum(not comment.ours for comment in platform.comments(task.issue))
-    parts.journal.append(IssueRead(issue.number, issue.title, issue.author, issue.url, said))
-    voice.label(RUNNING_LABEL)
+    parts.journal.append(IssueRead(issue.number, issue.title, issue.author.login, issue.url, said))
+    voice.label(RUNNING)
 
 
 def _prepare(parts: Parts, voice: Voice) -> str:

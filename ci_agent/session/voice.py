@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.journal import Event
 from ci_agent.journal.events import CommentWritten, LabelsChanged, StatusChanged, Warned
+from ci_agent.platforms import Label
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
-from ci_agent.session.endings import END_LABELS, RUNNING_LABEL, TASK_LABEL
+from ci_agent.session.endings import END_LABELS, FAILED, RUNNING, task_label
 from ci_agent.session.parts import Parts
 from ci_agent.task import Status
 from ci_agent.workspace import discard
@@ -38,15 +39,16 @@ class Voice:
     def warn(self, text: str) -> None:
         self._journal.append(Warned(text))
 
-    def label(self, add: str) -> None:
+    def label(self, add: Label) -> None:
         """Of our labels the issue has this one and no other. A platform that refuses is no reason to stop."""
-        others = sorted({TASK_LABEL, RUNNING_LABEL, *END_LABELS.values()} - {add})
+        ours = {task_label(self._parts.config.trigger.label), RUNNING, *END_LABELS.values()}
+        others = sorted(label.name for label in ours - {add})
         try:
             self._parts.platform.change_labels(self._issue, [add], others)
         except CiAgentError as error:
-            self.warn(f"The label {add} could not be set: {error}")
+            self.warn(f"The label {add.name} could not be set: {error}")
             return
-        self._journal.append(LabelsChanged((add,), tuple(others)))
+        self._journal.append(LabelsChanged((add.name,), tuple(others)))
 
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
@@ -56,7 +58,7 @@ class Voice:
         kept = f" {CHECKOUT_KEPT}`{place}`." if place.exists() else ""
         with contextlib.suppress(CiAgentError, OSError):
             self._parts.platform.ensure_comment(self._issue, self._marker, f"**Stopped.** {error}.{kept}")
-            self._parts.platform.change_labels(self._issue, [END_LABELS[Status.FAILED]], [RUNNING_LABEL])
+            self._parts.platform.change_labels(self._issue, [FAILED], [RUNNING.name])
 
     def _progress(self, events: Sequence[Event]) -> str:
         guidance = self._parts.platform.guidance(self._issue, self._parts.task.branch)

@@ -123,7 +123,7 @@ def _comments(parts: Parts) -> Sequence[Quote]:
     """What people who may write said on the issue."""
     platform = parts.platform
     return [
-        Quote(comment.author, comment.text)
+        Quote(comment.author.login, comment.text)
         for comment in platform.comments(parts.task.issue)
         if not comment.ours and platform.permission(comment.author) >= Permission.WRITE
     ]

@@ -11,14 +11,15 @@ from typing import Protocol, TypedDict
 import pytest
 
 from ci_agent.errors import UsageError
-from ci_agent.platforms import Permission, Platform
+from ci_agent.platforms import Label, Permission, Platform
+from ci_agent.task import Account
 
 
 class _Said(TypedDict):
     title: str
     text: str
     draft: bool
-    add_labels: list[str]
+    add_labels: list[Label]
     remove_labels: list[str]
 
 
@@ -52,7 +53,7 @@ def an_issue_is_read_as_it_was_written(rig: Rig) -> None:
     assert (issue.number, issue.title) == (first, "Blanks 'in' \"names\" 🐛")
     assert issue.text == "What I did:\n\n---\n\n`slug('A  b')`"
     assert issue.open
-    assert issue.author
+    assert issue.author.login
     assert issue.url != rig.open().issue(second).url
     assert rig.open().issue(second).text == ""
 
@@ -67,7 +68,7 @@ def an_issue_that_is_not_there_is_an_error_for_people(rig: Rig) -> None:
         with pytest.raises(UsageError, match="no issue"):
             rig.open().ensure_comment(number, "m", "text")
         with pytest.raises(UsageError, match="no issue"):
-            rig.open().change_labels(number, ["a"], [])
+            rig.open().change_labels(number, [Label("a")], [])
 
 
 def comments_come_oldest_first_and_ours_are_told_from_others(rig: Rig) -> None:
@@ -120,10 +121,10 @@ def a_comment_of_somebody_else_is_not_ours_because_it_carries_our_marker(rig: Ri
 def labels_are_added_and_removed_and_the_others_stay(rig: Rig) -> None:
     number = rig.write_issue("One", "")
     for _ in range(2):
-        rig.open().change_labels(number, ["a", "b: c", "ä"], ["never there"])
+        rig.open().change_labels(number, [Label("a"), Label("b: c"), Label("ä")], ["never there"])
         assert set(rig.open().issue(number).labels) == {"a", "b: c", "ä"}
     for _ in range(2):
-        rig.open().change_labels(number, ["d"], ["b: c"])
+        rig.open().change_labels(number, [Label("d")], ["b: c"])
         assert set(rig.open().issue(number).labels) == {"a", "ä", "d"}
     assert rig.open().issue(number).title == "One"
 
@@ -136,7 +137,7 @@ def a_merge_request_is_opened_once_and_brought_up_to_date(rig: Rig) -> None:
             title=title,
             text=text,
             draft=draft,
-            add_labels=labels,
+            add_labels=[Label(label) for label in labels],
             remove_labels=[label for label in ("needs human", "other") if label not in labels],
         )
         request = written.item
@@ -192,7 +193,7 @@ def guidance_names_the_branch_and_how_to_go_on(rig: Rig) -> None:
 
 
 def nobody_may_do_anything_without_a_name(rig: Rig) -> None:
-    assert rig.open().permission("") is Permission.NONE
+    assert rig.open().permission(Account("")) is Permission.NONE
 
 
 CONTRACT: tuple[Callable[[Rig], None], ...] = (

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from ci_agent.errors import CiAgentError, UsageError
-from ci_agent.platforms import Permission, Platform
+from ci_agent.platforms import Label, Permission, Platform
 from ci_agent.platforms.local import Local, store
+from ci_agent.task import Account
 from tests.platforms.contract import CONTRACT, Rig
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -64,7 +65,7 @@ def test_it_is_a_platform(local: Local) -> None:
 
 def test_an_issue_is_a_file_that_a_person_would_have_written_the_same(local: Local) -> None:
     issue = local.create_issue("Blanks in names", "They give two dashes.", "dana")
-    local.change_labels(issue.number, ["ai-task"], [])
+    local.change_labels(issue.number, [Label("ai-task")], [])
     assert Path(issue.url).read_text("utf-8") == (
         "---\ntitle: Blanks in names\nauthor: dana\nlabels:\n- ai-task\nstate: open\nkey: 94764b47\n---\n\n"
         "They give two dashes.\n"
@@ -87,7 +88,7 @@ def test_a_merge_request_says_when_it_changed_and_is_left_alone_when_nothing_did
 
     def ensure(title: str) -> str:
         request = local.ensure_merge_request(
-            "w", "main", title=title, text="x", draft=False, add_labels=["a"], remove_labels=[]
+            "w", "main", title=title, text="x", draft=False, add_labels=[Label("a")], remove_labels=[]
         ).item
         return Path(request.url).read_text("utf-8").partition("updated: ")[2].partition("\n")[0]
 
@@ -101,7 +102,7 @@ def test_what_else_a_person_wrote_into_the_front_matter_stays(local: Local) -> N
     file.write_text(
         "---\ntitle: T\nversion: 1.10\ndue: 2026-02-01\nwho: {team: [a, b]}\n---\ntext\n", "utf-8"
     )
-    local.change_labels(issue.number, ["a"], [])
+    local.change_labels(issue.number, [Label("a")], [])
     assert file.read_text("utf-8") == (
         "---\ntitle: T\nversion: '1.10'\ndue: '2026-02-01'\nwho:\n  team:\n  - a\n  - b\nlabels:\n- a\n---\n\ntext\n"
     )
@@ -114,7 +115,7 @@ def test_an_issue_written_by_hand_with_the_least_is_read_with_sensible_values(lo
         b"\xef\xbb\xbf---\r\ntitle: 42\r\nlabels: a, b,a\r\n---\r\n\r\none\r\ntwo\r\n"
     )
     issue = local.issue("7")
-    assert (issue.title, issue.labels, issue.author, issue.open) == ("42", ("a", "b"), "dana", True)
+    assert (issue.title, issue.labels, issue.author.login, issue.open) == ("42", ("a", "b"), "dana", True)
     assert issue.text == "one\r\ntwo"
     assert local.create_issue("Next", "", "dana").number == "8"
 
@@ -127,7 +128,7 @@ def test_a_comment_without_front_matter_is_the_users_and_as_old_as_its_file(loca
     os.utime(folder / "3.md", (NOON.timestamp(), NOON.timestamp()))
     (folder / "notes.md").write_text("not a comment", "utf-8")
     (comment,) = local.comments(number)
-    assert (comment.id, comment.author, comment.text) == ("3", "dana", "please hurry")
+    assert (comment.id, comment.author.login, comment.text) == ("3", "dana", "please hurry")
     assert comment.created == NOON
     assert local.ensure_comment(number, "m", "x").item.id == "4"
 
@@ -190,9 +191,9 @@ def test_a_comment_with_a_time_that_is_none_is_named_with_the_line(local: Local,
 
 
 def test_the_folder_is_the_users_own_so_names_in_it_are_taken_at_their_word(local: Local) -> None:
-    assert local.permission("dana") is Permission.ADMIN
-    assert local.permission("Eve <eve@example.org>") is Permission.WRITE
-    assert local.permission("ci-agent") is Permission.NONE
+    assert local.permission(Account("dana")) is Permission.ADMIN
+    assert local.permission(Account("Eve <eve@example.org>")) is Permission.WRITE
+    assert local.permission(Account("ci-agent")) is Permission.NONE
 
 
 def test_an_issue_without_a_title_is_refused(local: Local) -> None:
@@ -213,7 +214,7 @@ def imported(local: Local, file: Path, content: str | bytes) -> tuple[str, str, 
 def test_the_same_file_again_is_the_same_issue_with_its_text_of_now(local: Local, tmp_path: Path) -> None:
     file = tmp_path / "bug.md"
     assert imported(local, file, "# One\n\ntext\n") == ("1", "One", "text", True)
-    local.change_labels("1", ["kept"], [])
+    local.change_labels("1", [Label("kept")], [])
     assert imported(local, tmp_path / "other.md", "# Other\n") == ("2", "Other", "", True)
     assert imported(local, file, "# Two\n\nmore\n") == ("1", "Two", "more", False)
     assert local.issue("1").labels == ("kept",)
@@ -224,7 +225,7 @@ def test_front_matter_of_the_file_is_taken_over(local: Local, tmp_path: Path) ->
     front = "---\ntitle: '  One\n\n  line '\nauthor: eve\nlabels: [bug, ai-task]\nstate: closed\nabout: x\n---\n# H\n"
     imported(local, tmp_path / "bug.md", front)
     issue = local.issue("1")
-    assert (issue.title, issue.text, issue.author) == ("One line", "# H", "eve")
+    assert (issue.title, issue.text, issue.author.login) == ("One line", "# H", "eve")
     assert (issue.labels, issue.open) == (("bug", "ai-task"), False)
 
 
@@ -281,7 +282,7 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_refused(local: Local, tmp_pa
 
 def test_the_thread_is_the_issue_and_its_comments_without_markers_or_control_characters(local: Local) -> None:
     issue = local.create_issue("Blanks", "red \x1b[31mtext\r\n👩‍🚀\tü", "dana")
-    local.change_labels(issue.number, ["ai-task"], [])
+    local.change_labels(issue.number, [Label("ai-task")], [])
     local.ensure_comment(issue.number, "progress", "Working on it")
     assert local.thread(issue.number) == (
         f"#1 Blanks\nopen · by dana · ai-task\n{issue.url}\n\nred [31mtext\n👩‍🚀\tü\n\n"
@@ -445,7 +446,7 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(local: Local) -> None:
     draft = Path(issue.url).with_name(".1.md.draft")
     draft.symlink_to("/dev/full")
     with pytest.raises(CiAgentError, match="No space left"):
-        local.change_labels(issue.number, ["a"], [])
+        local.change_labels(issue.number, [Label("a")], [])
     assert local.issue("1") == issue
     assert not draft.is_symlink()
 

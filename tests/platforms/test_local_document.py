@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_agent.errors import UsageError
+from ci_agent.platforms import Label
 from ci_agent.platforms.local import Local
 from ci_agent.platforms.local.document import parse, render, title_and_text
 
@@ -98,7 +99,13 @@ def test_titles_and_texts_go_through_the_folder_unchanged(
         assert not local.ensure_comment("1", "m", text).created
         for created in (True, False):
             written = local.ensure_merge_request(
-                "w", "m", title=title, text=text, draft=draft, add_labels=[label or "a"], remove_labels=[]
+                "w",
+                "m",
+                title=title,
+                text=text,
+                draft=draft,
+                add_labels=[Label(label or "a")],
+                remove_labels=[],
             )
             assert (written.item.title, written.item.text, written.created) == (title, text, created)
             assert written.item.labels == (label or "a",)

@@ -17,9 +17,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from ci_agent.errors import UsageError
-from ci_agent.platforms import Comment, Guidance, Issue, MergeRequest, Permission, Written
+from ci_agent.platforms import Comment, Guidance, Issue, Label, MergeRequest, Permission, Written
 from ci_agent.platforms.local import store
 from ci_agent.platforms.local.document import Document, parse, render, title_and_text
+from ci_agent.task import Account
 
 OURSELVES = "ci-agent"  # the author of what we write
 LARGEST_IMPORT = 1_048_576  # bytes of a file given as an issue; GitLab's descriptions hold as much
@@ -73,11 +74,16 @@ class Local:
         self._document_of(number)
         return [self._comment_in(document, path) for path, document in _documents(self._comments_of(number))]
 
-    def permission(self, person: str) -> Permission:
+    def discussion(self, number: str) -> Sequence[Comment]:
+        """None: a merge request in this folder is a text to read, people answer in the issue."""
+        del number
+        return []
+
+    def permission(self, person: Account) -> Permission:
         """What `person` may do here: see the module's first lines."""
-        if person in ("", OURSELVES):
+        if person.login in ("", OURSELVES):
             return Permission.NONE
-        return Permission.ADMIN if person == self._user else Permission.WRITE
+        return Permission.ADMIN if person.login == self._user else Permission.WRITE
 
     def ensure_comment(self, number: str, marker: str, text: str) -> Written[Comment]:
         """Our comment with the hidden `marker` says `text`: edited where it is there, else made."""
@@ -95,7 +101,7 @@ class Local:
             document = _saved(path, {"author": OURSELVES, "created": self._now()}, content)
             return Written(self._comment_in(document, path), created=True)
 
-    def change_labels(self, number: str, add: Sequence[str], remove: Sequence[str]) -> None:
+    def change_labels(self, number: str, add: Sequence[Label], remove: Sequence[str]) -> None:
         """The issue has each label of `add` and none of `remove`; the others stay as they are."""
         with store.writing(self.folder):
             document = self._document_of(number)
@@ -112,13 +118,15 @@ class Local:
         title: str,
         text: str,
         draft: bool,
-        add_labels: Sequence[str],
+        add_labels: Sequence[Label],
         remove_labels: Sequence[str],
+        reviewer: Account | None = None,
     ) -> Written[MergeRequest]:
         """An open merge request from `source` into `target` says all this: brought up to date, else opened.
 
-        One that was closed or merged stays as it is, and a new one is opened.
+        One that was closed or merged stays as it is, and a new one is opened. There is nobody to tell.
         """
+        del reviewer
         said: dict[str, object] = {"title": title, "source": source, "target": target, "draft": draft}
         with store.writing(self.folder):
             for path, document in _documents(self._merge_requests):
@@ -131,7 +139,8 @@ class Local:
                         found = _merge_request_in(_saved(path, updated, text), path)
                     return Written(found, created=False)
             path = self._merge_requests / f"{store.next_number(self._merge_requests)}.md"
-            head = said | {"labels": list(add_labels), "state": "open", "updated": self._now()}
+            labels = [label.name for label in add_labels]
+            head = said | {"labels": labels, "state": "open", "updated": self._now()}
             document = _saved(path, head, text)
             return Written(_merge_request_in(document, path), created=True)
 
@@ -226,12 +235,15 @@ class Local:
         state = "open" if issue.open else "closed"
         parts = [
             f"#{issue.number} {issue.title}",
-            " · ".join([state, f"by {issue.author}", *issue.labels]),
+            " · ".join([state, f"by {issue.author.login}", *issue.labels]),
             issue.url,
             f"\n{issue.text}\n",
         ]
         for comment in self.comments(number):
-            parts += [f"--- {comment.author}, {comment.created:%Y-%m-%d %H:%M} UTC", f"\n{comment.text}\n"]
+            parts += [
+                f"--- {comment.author.login}, {comment.created:%Y-%m-%d %H:%M} UTC",
+                f"\n{comment.text}\n",
+            ]
         return "".join(
             character
             for character in "\n".join(parts)
@@ -267,7 +279,7 @@ class Local:
             number=number,
             title=document.word("title"),
             text=document.text,
-            author=document.word("author", self._user),
+            author=Account(document.word("author", self._user)),
             labels=document.words("labels"),
             open=document.choice("state", _ISSUE_STATES) == "open",
             url=str(self._path_of(number)),
@@ -276,13 +288,17 @@ class Local:
 
     def _comment_in(self, document: Document, path: Path) -> Comment:
         ours = _is_ours(document)
+        first, _, rest = document.text.partition("\n")
+        before, _, after = _MARKER.partition("{}")
+        created = document.time("created") or store.changed(path)
         return Comment(
             id=path.stem,
-            author=document.word("author", self._user),
-            text=document.text.partition("\n")[2] if ours else document.text,
-            created=document.time("created") or store.changed(path),
+            author=Account(document.word("author", self._user)),
+            text=rest if ours else document.text,
+            created=created,
+            changed=created,
             url=str(path),
-            ours=ours,
+            marker=first.removeprefix(before).removesuffix(after) if ours else "",
         )
 
 
@@ -305,8 +321,9 @@ _MERGE_REQUEST_STATES = ("open", "closed", "merged")
 _MARKER = "<!-- ci-agent: {} -->"
 
 
-def _relabelled(before: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys([*(label for label in before if label not in remove), *add]))
+def _relabelled(before: Sequence[str], add: Sequence[Label], remove: Sequence[str]) -> list[str]:
+    kept = (label for label in before if label not in remove)
+    return list(dict.fromkeys([*kept, *(label.name for label in add)]))
 
 
 def _merge_request_in(document: Document, path: Path) -> MergeRequest:
