@@ -27,7 +27,7 @@ def show(*, repository: str, **flags: object) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ci_agent.cli.settings import load_settings
+    from ci_agent.job.settings import load_settings
     from ci_agent.config import FILE_NAME
 
     loaded, source = load_settings(

@@ -51,7 +51,7 @@ def run(
       ci-agent run -d "slug() makes double dashes out of two blanks"
       ci-agent run --issue bug.md --repo ../shop --setup "npm ci" --max-cost 0.50
     """
-    from ci_agent.cli.job import Request, work
+    from ci_agent.job.local import Request, work
 
     if (description is None) == (issue_file is None):
         raise click.UsageError("say what is to be done: with -d TEXT or with --issue FILE.md (one of them)")

@@ -260,6 +260,10 @@ class Forge(Platform, Protocol):
         """What the commit's status `ci-agent` says. At most 140 characters of `description` are kept."""
         ...
 
+    def job_ended(self, job: str) -> bool:
+        """Whether a CI job (GitHub: a workflow run) has ended, or is not there. Raises as the others do."""
+        ...
+
     def cancel_job(self, job: str) -> None:
         """Ask the platform to cancel a CI job (GitHub: a workflow run). One that has ended is no error."""
         ...

@@ -29,6 +29,7 @@ class Parts:
     model: Model
     journal: Journal
     folder: Path
+    marker: str  # of the progress comment, hidden in it
     interrupts: Interrupts
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
 

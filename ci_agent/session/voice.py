@@ -25,7 +25,7 @@ class Voice:
         self._parts = parts
         self._journal = parts.journal
         self._issue = parts.task.issue
-        self._marker = f"{PURPOSE} {parts.folder.name}"
+        self._marker = parts.marker
 
     def begin(self) -> None:
         """From now on the progress comment follows the journal."""

@@ -26,7 +26,7 @@ def demo(folder: Path | None, *, live: bool, model: str | None) -> int:
     """
     import tempfile
 
-    from ci_agent.cli.job import Request, work
+    from ci_agent.job.local import Request, work
 
     if model and not live:
         raise click.UsageError("--model goes with --live")

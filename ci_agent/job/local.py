@@ -1,6 +1,6 @@
-"""From a request on the command line to an outcome: builds the parts and runs the session.
+"""The job of `ci-agent run`: from a request on the command line to an outcome, on this machine.
 
-The only place that chooses the parts: platform, sandbox, model, observers. It decides nothing of the work.
+It chooses the parts and decides nothing of the work.
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import click
 
 from ci_agent import session
-from ci_agent.cli.settings import load_settings, state_folder
 from ci_agent.config import Config
-from ci_agent.errors import AuthenticationError, UsageError
-from ci_agent.interrupts import Interrupts
-from ci_agent.journal import Journal
+from ci_agent.errors import UsageError
+from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
+from ci_agent.job.settings import load_settings, state_folder
 from ci_agent.journal.events import ModelRetried
-from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
+from ci_agent.models import Model
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
 from ci_agent.reporting.delivery import PURPOSE
-from ci_agent.reporting.folder import check_folder, write_folder
+from ci_agent.reporting.folder import check_folder
 from ci_agent.reporting.progress import GONE, WORKING
-from ci_agent.reporting.terminal import JsonLines, PlainLog, closing
-from ci_agent.sandbox import open_sandbox
-from ci_agent.task import Ending, Limits, Outcome, Status, Task
-from ci_agent.workspace import Source, Workspace, check_branch_name, discard, identity
+from ci_agent.reporting.terminal import closing
+from ci_agent.task import Outcome, Status, Task
+from ci_agent.workspace import Source, check_branch_name, identity
 
 _TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
 
@@ -71,7 +68,7 @@ def work(request: Request) -> Done:
     def note_retry(retry: ModelRetried) -> None:
         journal.append(retry)
 
-    model = _model(settings, note_retry)
+    model = choose_model(settings, note_retry)
     state = state_folder(settings)
     person = identity(source)
     platform = Local(
@@ -88,17 +85,13 @@ def work(request: Request) -> Done:
         parts = _parts(settings, source, platform, issue, model, person=person, named=named)
         journal = parts.journal
         # Nobody else works on this issue now: a comment that says so is left from a process that is gone.
-        keep = f"{PURPOSE} {parts.folder.name}"
-        platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=keep)
+        platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=parts.marker)
         with journal:
-            with _shown(journal, as_json=request.as_json), parts.interrupts:
-                outcome = session.run(parts)
-            for scratch in ("home", "tmp"):
-                discard(parts.folder / scratch)
+            outcome = run(parts, shown(journal, sys.stdout, as_json=request.as_json))
             report = Path(settings.report.output_dir).expanduser().absolute()
             if not request.as_json:
                 _close(parts, outcome, issue, report)
-            _write_report(parts, report)
+            write_report(parts, report)
     return Done(outcome, report, platform, parts.task)
 
 
@@ -108,8 +101,8 @@ def _parts(
     """The parts of the session for `person`. `named`: they named the branch to work on."""
     branch = settings.git.branch.replace("{issue}", issue.number)
     source = _ready(source, branch, platform, None if named else issue.reference)
-    state = state_folder(settings)
-    folder = _session_folder(settings, state, issue.number)
+    sessions = Path(settings.workspace.dir).expanduser() if settings.workspace.dir else None
+    folder = session_folder(sessions or state_folder(settings) / "sessions", issue.number)
     task = Task(
         issue=issue.number,
         reference=issue.reference,
@@ -121,19 +114,7 @@ def _parts(
         branch=branch,
         requester=person,
     )
-    sandbox = open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder)
-    return session.Parts(
-        task=task,
-        limits=_limits(settings),
-        config=settings,
-        platform=platform,
-        workspace=Workspace(source, folder),
-        sandbox=sandbox,
-        model=model,
-        journal=Journal(folder / "session.jsonl"),
-        folder=folder,
-        interrupts=Interrupts(),
-    )
+    return assemble(settings, source, platform, task, model, folder, f"{PURPOSE} {folder.name}")
 
 
 def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -> None:
@@ -214,90 +195,3 @@ def _ready(source: Source, branch: str, platform: Local, reference: str | None) 
 def _slug(source: Source) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.name).strip("-.") or "repository"
     return f"{name}-{sha256(str(source.git_dir).encode()).hexdigest()[:8]}"
-
-
-def _session_folder(settings: Config, state: Path, issue: str) -> Path:
-    sessions = Path(settings.workspace.dir).expanduser() if settings.workspace.dir else state / "sessions"
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    for number in range(1, 1000):
-        folder = sessions.resolve() / f"{stamp}-issue-{issue}-{number}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UsageError(
-                f"no session folder can be made in {sessions}: {error.strerror}; see --state-dir"
-            ) from error
-        return folder
-    raise UsageError(f"{sessions} is full of sessions of this second")
-
-
-def _limits(settings: Config) -> Limits:
-    limits = settings.limits
-    return Limits(
-        iterations=limits.max_iterations,
-        minutes=limits.timeout,
-        cost=limits.max_cost,
-        input_tokens=limits.max_input_tokens,
-        output_tokens=limits.max_output_tokens,
-        verifications=limits.max_verifications,
-    )
-
-
-def _model(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Model:
-    model = settings.model
-    parts = ModelSettings(
-        base_url=model.base_url,
-        api_key=model.api_key,
-        timeout=model.timeout,
-        tries=model.tries,
-        first_wait=model.retry_wait,
-        max_output_tokens=model.max_output_tokens,
-        temperature=model.temperature,
-        prices=_prices(settings),
-    )
-    try:
-        return open_model(model.name, parts, on_retry)
-    except ModelError as error:
-        kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
-        raise kind(str(error)) from error
-
-
-def _prices(settings: Config) -> Prices | None:
-    own = settings.model.prices
-    if own.input is None or own.output is None:
-        return None
-    cached = own.input if own.cached_input is None else own.cached_input
-    return Prices(input=own.input, cached_input=cached, output=own.output)
-
-
-@contextlib.contextmanager
-def _shown(journal: Journal, *, as_json: bool) -> Iterator[None]:
-    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines."""
-    if as_json:
-        journal.watch(JsonLines(sys.stdout))
-        yield
-    elif sys.stdout.isatty():
-        from rich.console import Console
-
-        from ci_agent.reporting.live import LiveView
-
-        with LiveView(Console()) as view:
-            journal.watch(view)
-            yield
-    else:
-        journal.watch(PlainLog(sys.stdout))
-        yield
-
-
-def _write_report(parts: session.Parts, report: Path) -> None:
-    text = parts.merge_request_text
-    write_folder(
-        report,
-        parts.journal.events,
-        journal=parts.journal.path,
-        logs=parts.logs,
-        diff=parts.patch.read_bytes() if parts.patch.exists() else None,
-        merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
-    )

@@ -1,0 +1,143 @@
+"""The parts of a session that do not depend on where it runs: limits, model, sandbox, folders, what is shown."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from ci_agent import session
+from ci_agent.config import Config
+from ci_agent.errors import AuthenticationError, UsageError
+from ci_agent.interrupts import Interrupts
+from ci_agent.journal import Journal
+from ci_agent.journal.events import ModelRetried
+from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
+from ci_agent.platforms import Platform
+from ci_agent.reporting.folder import write_folder
+from ci_agent.reporting.terminal import JsonLines, PlainLog
+from ci_agent.sandbox import open_sandbox
+from ci_agent.task import Ending, Limits, Outcome, Task
+from ci_agent.workspace import Source, Workspace, discard
+
+
+def assemble(
+    settings: Config, source: Source, platform: Platform, task: Task, model: Model, folder: Path, marker: str
+) -> session.Parts:
+    """The parts of a session in `folder`, which is its own. `marker` is that of its progress comment."""
+    sandbox = open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder)
+    return session.Parts(
+        task=task,
+        limits=limits(settings),
+        config=settings,
+        platform=platform,
+        workspace=Workspace(source, folder),
+        sandbox=sandbox,
+        model=model,
+        journal=Journal(folder / "session.jsonl"),
+        folder=folder,
+        marker=marker,
+        interrupts=Interrupts(),
+    )
+
+
+def run(parts: session.Parts, watching: contextlib.AbstractContextManager[None]) -> Outcome:
+    """Run the session while `watching` shows it, and tidy up behind it."""
+    with watching, parts.interrupts:
+        outcome = session.run(parts)
+    for scratch in ("home", "tmp"):
+        discard(parts.folder / scratch)
+    return outcome
+
+
+def session_folder(sessions: Path, issue: str) -> Path:
+    """A new folder for a session in `sessions`. Raises `UsageError` where none can be made."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for number in range(1, 1000):
+        folder = sessions.resolve() / f"{stamp}-issue-{issue}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"no session folder can be made in {sessions}: {error.strerror}; see --state-dir"
+            ) from error
+        return folder
+    raise UsageError(f"{sessions} is full of sessions of this second")
+
+
+def limits(settings: Config) -> Limits:
+    """What one session may use."""
+    given = settings.limits
+    return Limits(
+        iterations=given.max_iterations,
+        minutes=given.timeout,
+        cost=given.max_cost,
+        input_tokens=given.max_input_tokens,
+        output_tokens=given.max_output_tokens,
+        verifications=given.max_verifications,
+    )
+
+
+def choose_model(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Model:
+    """The model of the configuration. Raises `AuthenticationError` without a key, `UsageError` for a model
+    that can't be."""
+    model = settings.model
+    parts = ModelSettings(
+        base_url=model.base_url,
+        api_key=model.api_key,
+        timeout=model.timeout,
+        tries=model.tries,
+        first_wait=model.retry_wait,
+        max_output_tokens=model.max_output_tokens,
+        temperature=model.temperature,
+        prices=_prices(settings),
+    )
+    try:
+        return open_model(model.name, parts, on_retry)
+    except ModelError as error:
+        kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
+        raise kind(str(error)) from error
+
+
+def _prices(settings: Config) -> Prices | None:
+    own = settings.model.prices
+    if own.input is None or own.output is None:
+        return None
+    cached = own.input if own.cached_input is None else own.cached_input
+    return Prices(input=own.input, cached_input=cached, output=own.output)
+
+
+@contextlib.contextmanager
+def shown(journal: Journal, stream: TextIO, *, as_json: bool = False) -> Iterator[None]:
+    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines."""
+    if as_json:
+        journal.watch(JsonLines(stream))
+        yield
+    elif stream.isatty():
+        from rich.console import Console
+
+        from ci_agent.reporting.live import LiveView
+
+        with LiveView(Console(file=stream)) as view:
+            journal.watch(view)
+            yield
+    else:
+        journal.watch(PlainLog(stream))
+        yield
+
+
+def write_report(parts: session.Parts, report: Path) -> None:
+    """Leave the report of the session in `report`. Raises `CiAgentError` when it can't be written."""
+    text = parts.merge_request_text
+    write_folder(
+        report,
+        parts.journal.events,
+        journal=parts.journal.path,
+        logs=parts.logs,
+        diff=parts.patch.read_bytes() if parts.patch.exists() else None,
+        merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
+    )
