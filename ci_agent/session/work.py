@@ -99,13 +99,15 @@ def _brief(parts: Parts, proof: Proof, head: str) -> Brief:
         tests = "There are no tests that the harness could find. Say in your summary how to check the change."
     else:
         tests = verification.ran_facts(proof.before, None)
+    writers, others = _said(parts)
     return Brief(
         task=task,
         files=workspace.files(head),
         set_up=parts.config.verification.setup or "",
         rules=_rules(parts),
         tests=tests,
-        comments=_comments(parts),
+        comments=writers,
+        others=others,
         earlier=earlier,
     )
 
@@ -119,11 +121,25 @@ def _rules(parts: Parts) -> tuple[str, str] | None:
     return None
 
 
-def _comments(parts: Parts) -> Sequence[Quote]:
-    """What people who may write said on the issue."""
-    platform = parts.platform
-    return [
-        Quote(comment.author.login, comment.text)
-        for comment in platform.comments(parts.task.issue)
-        if not comment.ours and platform.permission(comment.author) >= Permission.WRITE
-    ]
+def _said(parts: Parts) -> tuple[list[Quote], list[Quote]]:
+    """What people said on the issue and on its merge request before the trigger: those who may write, and the
+    others, as far as the configuration wants them.
+
+    What was changed after the trigger is left out: whoever asked for the work had not read it.
+    """
+    platform, wanted, until = parts.platform, parts.config.context.comments, parts.task.asked_at
+    if wanted == "none":
+        return [], []
+    request = platform.find_merge_request(parts.task.branch)
+    said = [*platform.comments(parts.task.issue), *(platform.discussion(request.number) if request else ())]
+    writers, others = [], []
+    for comment in said:
+        late = until is not None and max(comment.created, comment.changed) > until
+        if comment.ours or late:
+            continue
+        quote = Quote(comment.author.login, comment.text)
+        if platform.permission(comment.author) >= Permission.WRITE:
+            writers.append(quote)
+        elif wanted == "all" and not comment.author.bot:
+            others.append(quote)
+    return writers, others

@@ -295,6 +295,7 @@ def test_the_thread_is_the_issue_and_its_comments_without_markers_or_control_cha
 WORK = """
 import sys
 from pathlib import Path
+from ci_agent.platforms import Label
 from ci_agent.platforms.local import Local
 local = Local(Path(sys.argv[1]), "widgets", user="dana")
 sys.stdin.readline()  # all begin at once
@@ -302,7 +303,7 @@ for count in range(8):
     print(local.create_issue(f"{sys.argv[2]}-{count}", "", "dana").number)
     local.ensure_comment("1", f"of {sys.argv[2]}", f"{count}")
     local.ensure_comment("1", "shared", f"{sys.argv[2]}-{count}")
-    local.change_labels("1", [f"{sys.argv[2]}-{count}"], [])
+    local.change_labels("1", [Label(f"{sys.argv[2]}-{count}")], [])
     local.ensure_merge_request("w", "main", title=sys.argv[2], text="", draft=False, add_labels=[], remove_labels=[])
 """
 
