@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from ci_agent.config import checks
 from ci_agent.config.settings import Setting, Source, collect, setting
@@ -401,3 +402,17 @@ class Config:
 
 
 SETTINGS: tuple[Setting, ...] = tuple(collect(Config))
+
+# Variables with our prefix that are no settings: a CI's job is told by them what to do, or tells later jobs.
+OF_THE_JOB: Final[dict[str, str]] = {
+    "CI_AGENT_ISSUE": "GitLab: the issue to work on, in a pipeline started by hand or by API",
+    "CI_AGENT_INTENT": "GitLab: what is to be done, in such a pipeline, without an issue",
+    "CI_AGENT_TRIGGER": "GitLab: what the routing job hands to the job that works",
+    "CI_AGENT_STATUS": "GitLab: for later jobs, how the session ended",
+    "CI_AGENT_BRANCH": "GitLab: for later jobs, the work branch",
+    "CI_AGENT_MERGE_REQUEST_URL": "GitLab: for later jobs, the address of the merge request",
+    "CI_AGENT_COST": "GitLab: for later jobs, the cost in US dollars",
+    "CI_AGENT_PACKAGE": "GitLab: what pip installs to have `ci-agent`",
+    "CI_AGENT_IMAGE": "GitLab: the image that the jobs run in",
+    "CI_AGENT_TIMEOUT": "GitLab: how long the job that works may take, as GitLab writes it: `1h 10m`",
+}

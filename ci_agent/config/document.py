@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
-from ci_agent.config.definitions import SETTINGS, Config
+from ci_agent.config.definitions import OF_THE_JOB, SETTINGS, Config
 from ci_agent.config.loading import FILE_NAME, LARGEST_FILE
 from ci_agent.config.settings import Setting
 from ci_agent.config.values import show
@@ -82,7 +82,10 @@ def _environment() -> str:
     rows = "".join(
         f"| `{name}` | `{setting.key}` |\n" for setting in SETTINGS for name in setting.environment
     )
-    return f"{_OTHER_NAMES}\n| variable | sets |\n|---|---|\n{rows}"
+    job = "".join(f"| `{name}` | {what} |\n" for name, what in OF_THE_JOB.items())
+    return (
+        f"{_OTHER_NAMES}\n| variable | sets |\n|---|---|\n{rows}\n{_OF_THE_JOB}\n| variable | meaning |\n|---|---|\n{job}"
+    )
 
 
 def _as_yaml(value: Any) -> str:
@@ -137,4 +140,10 @@ _OTHER_NAMES = """\
 These are understood as well, because people have them set already. The `CI_AGENT_` name wins over them, and
 `LLM_` wins over `OPENAI_`: it was set for tools like this one, while the other may be there for the whole
 machine. Each is looked up on its own, so set key and address as a pair.
+"""
+
+_OF_THE_JOB = """\
+## Variables of a job
+
+These begin with `CI_AGENT_` and are no settings.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, NamedTuple, cast, get_type_hints
 
 from ci_agent.config import strict_yaml
-from ci_agent.config.definitions import SETTINGS, Config
+from ci_agent.config.definitions import OF_THE_JOB, SETTINGS, Config
 from ci_agent.config.settings import PREFIX, Setting, Source
 from ci_agent.config.strict_yaml import Scalar, Section
 from ci_agent.config.values import UnfitError, fit, from_text, from_tree, masked, show
@@ -168,7 +168,7 @@ def _from_environment(environment: Mapping[str, str]) -> _Layer:
     problems = [
         f"{name}: there is no such setting{_did_you_mean(_nearest(name, {item: item for item in known}))}"
         for name in sorted(environment)
-        if name.startswith(PREFIX) and name not in known
+        if name.startswith(PREFIX) and name not in known and name not in OF_THE_JOB
     ]
     for setting in SETTINGS:
         # CI hands on variables that were never set as empty ones, so empty is not set.
