@@ -49,6 +49,7 @@ class Issue:
     reference: (
         str  # names the issue in a commit, for good; where `#12` would mean another one, in other words
     )
+    confidential: bool = False  # not everybody who sees the repository may see it
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ class Repository:
     name: str  # `owner/name`, or the path with its groups
     url: str  # its page
     default_branch: str
+    private: bool  # only its members see it
     access: Access
 
 

@@ -7,10 +7,13 @@ imported, because most events are none of our business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from ci_agent.config.definitions import TriggerSettings
 from ci_agent.task import Account, Thread
 
 
@@ -77,3 +80,22 @@ class Ignored:
     """An event that is none of our business."""
 
     why: str  # one line of plain text for the log
+
+
+def read(
+    platform: str,
+    name: str,
+    payload: Mapping[str, Any],
+    at: datetime,
+    actor: Account | None,
+    settings: TriggerSettings,
+) -> Trigger | Ignored:
+    """What the event `name` of a platform asks for. `at` is the time and `actor` the person where the payload
+    names none."""
+    if platform == "github":
+        from ci_agent.triggers import github
+
+        return github.read(name, payload, at, actor, settings)
+    from ci_agent.triggers import gitlab
+
+    return gitlab.read(name, payload, at, actor, settings)

@@ -1,0 +1,102 @@
+"""Pull requests: found by their branches, opened once, brought up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ci_agent.errors import UsageError
+from ci_agent.platforms import MergeRequest, Written
+from ci_agent.platforms.github import reading
+from ci_agent.platforms.github.api import Api
+from ci_agent.platforms.patience import made_once
+from ci_agent.task import Account
+
+LONGEST_TITLE = 256
+_READY = (
+    "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }"
+)
+_DRAFT = "mutation($id: ID!) { convertPullRequestToDraft(input: {pullRequestId: $id}) { clientMutationId } }"
+
+
+class Pulls:
+    """The pull requests of one repository."""
+
+    def __init__(self, api: Api, repository: str) -> None:
+        self._api = api
+        self._name = repository
+        self._path = f"/repos/{repository}/pulls"
+        self._issues = f"/repos/{repository}/issues"
+
+    def read(self, number: str) -> MergeRequest:
+        """One of them. Raises `UsageError` when there is none."""
+        checked = reading.checked(number, "pull request", self._name)
+        raw = self._api.found(f"{self._path}/{checked}", f"reading pull request {number}")
+        if raw is None:
+            raise UsageError(f"{self._name} has no pull request {number}")
+        return reading.merge_request(raw, self._name)
+
+    def newest(self, source: str) -> MergeRequest | None:
+        """The newest from the branch `source`, open or not."""
+        found = self._from(source, state="all")
+        return reading.merge_request(found[0], self._name) if found else None
+
+    def ensure(
+        self, source: str, target: str, title: str, text: str, *, draft: bool
+    ) -> Written[MergeRequest]:
+        """An open one from `source` into `target` says all this."""
+        title = title[:LONGEST_TITLE]
+        there = self._open(source, target)
+        if there is not None:
+            return Written(self._updated(there, title, text, draft=draft), created=False)
+
+        def make() -> reading.Raw:
+            return self._made(source, target, title, text, draft=draft)
+
+        raw = made_once(make, lambda: self._open(source, target))
+        return Written(reading.merge_request(raw, self._name), created=True)
+
+    def ask(self, number: str, reviewer: Account) -> None:
+        """Ask for a review, and assign it. GitHub refuses for people who can't be asked; that is no harm."""
+        self._api.attempt(
+            "POST", f"{self._path}/{number}/requested_reviewers", {"reviewers": [reviewer.login]}
+        )
+        self._api.attempt("POST", f"{self._issues}/{number}/assignees", {"assignees": [reviewer.login]})
+
+    def _from(self, source: str, **more: str) -> Sequence[reading.Raw]:
+        owner = self._name.partition("/")[0]
+        found = self._api.get(
+            self._path,
+            f"looking for the pull request of {source}",
+            head=f"{owner}:{source}",
+            sort="created",
+            direction="desc",
+            per_page="100",
+            **more,
+        )
+        return [raw for raw in found if raw["head"]["ref"] == source]
+
+    def _open(self, source: str, target: str) -> reading.Raw | None:
+        return next(iter(self._from(source, state="open", base=target)), None)
+
+    def _updated(self, raw: reading.Raw, title: str, text: str, *, draft: bool) -> MergeRequest:
+        there = reading.merge_request(raw, self._name)
+        if (there.title, there.text) != (title, text):
+            body = {"title": title, "body": text}
+            self._api.change("PATCH", f"{self._path}/{there.number}", "updating the pull request", body)
+        if there.draft != draft:
+            # REST has no word for it.
+            self._api.query(
+                _DRAFT if draft else _READY, "changing the pull request's draft state", id=raw["node_id"]
+            )
+        return there
+
+    def _made(self, source: str, target: str, title: str, text: str, *, draft: bool) -> reading.Raw:
+        body = {"title": title, "body": text, "head": source, "base": target, "draft": draft}
+        try:
+            return self._api.make(self._path, "creating the pull request", body)  # type: ignore[no-any-return]
+        except UsageError as error:
+            if not draft or "draft pull requests are not supported" not in str(error).lower():
+                raise
+        # Private repositories of free accounts have no drafts; the title has to say it.
+        body |= {"draft": False, "title": f"[Draft] {title}"[:LONGEST_TITLE]}
+        return self._api.make(self._path, "creating the pull request", body)  # type: ignore[no-any-return]
