@@ -38,6 +38,10 @@ class GitError(CiAgentError):
     """Git refused; the message holds its words."""
 
 
+class MovedError(GitError):
+    """Somebody else moved the branch meanwhile."""
+
+
 class Interrupted(BaseException):
     """A signal asks us to stop. Not an `Exception`, so that nothing on the way swallows it.
 

@@ -94,6 +94,7 @@ class Task:
     hint: str = ""  # what the requester said beside the issue: `/agent retry HINT`
     asked_at: datetime | None = None  # what was said or changed later is not told; None: all counts
     account: Account | None = None  # the requester's on the platform; None: nobody to mention there
+    request: str = ""  # the trigger in words, for people: `label ai-task added by dana`
     job_url: str = ""  # of the CI job's own log
 
 

@@ -13,6 +13,7 @@ import click
 from ci_agent import __version__
 from ci_agent.cli.config import config
 from ci_agent.cli.demo import demo
+from ci_agent.cli.job import job, poll
 from ci_agent.cli.run import run
 from ci_agent.errors import CiAgentError, Interrupted
 
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (run, demo, config):
+for command in (run, job, poll, demo, config):
     cli.add_command(command)
 
 

@@ -27,8 +27,8 @@ def show(*, repository: str, **flags: object) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ci_agent.job.settings import load_settings
     from ci_agent.config import FILE_NAME
+    from ci_agent.job.settings import load_settings
 
     loaded, source = load_settings(
         repository, {name: value for name, value in flags.items() if value is not None}

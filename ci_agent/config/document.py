@@ -83,9 +83,7 @@ def _environment() -> str:
         f"| `{name}` | `{setting.key}` |\n" for setting in SETTINGS for name in setting.environment
     )
     job = "".join(f"| `{name}` | {what} |\n" for name, what in OF_THE_JOB.items())
-    return (
-        f"{_OTHER_NAMES}\n| variable | sets |\n|---|---|\n{rows}\n{_OF_THE_JOB}\n| variable | meaning |\n|---|---|\n{job}"
-    )
+    return f"{_OTHER_NAMES}\n| variable | sets |\n|---|---|\n{rows}\n{_OF_THE_JOB}\n| variable | meaning |\n|---|---|\n{job}"
 
 
 def _as_yaml(value: Any) -> str:

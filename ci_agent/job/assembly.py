@@ -36,7 +36,7 @@ def assemble(
         workspace=Workspace(source, folder),
         sandbox=sandbox,
         model=model,
-        journal=Journal(folder / "session.jsonl"),
+        journal=Journal(folder / session.JOURNAL),
         folder=folder,
         marker=marker,
         interrupts=Interrupts(),
@@ -130,14 +130,14 @@ def shown(journal: Journal, stream: TextIO, *, as_json: bool = False) -> Iterato
         yield
 
 
-def write_report(parts: session.Parts, report: Path) -> None:
-    """Leave the report of the session in `report`. Raises `CiAgentError` when it can't be written."""
-    text = parts.merge_request_text
+def write_report(journal: Journal, folder: Path, report: Path) -> None:
+    """Leave the report of the session in `folder` in `report`. Raises `CiAgentError` when it can't be written."""
+    patch, text = folder / session.PATCH, folder / session.MERGE_REQUEST_TEXT
     write_folder(
         report,
-        parts.journal.events,
-        journal=parts.journal.path,
-        logs=parts.logs,
-        diff=parts.patch.read_bytes() if parts.patch.exists() else None,
+        journal.events,
+        journal=journal.path,
+        logs=folder / session.LOGS,
+        diff=patch.read_bytes() if patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )

@@ -91,7 +91,7 @@ def work(request: Request) -> Done:
             report = Path(settings.report.output_dir).expanduser().absolute()
             if not request.as_json:
                 _close(parts, outcome, issue, report)
-            write_report(parts, report)
+            write_report(parts.journal, parts.folder, report)
     return Done(outcome, report, platform, parts.task)
 
 

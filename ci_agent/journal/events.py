@@ -30,6 +30,10 @@ class SessionStarted:
     model: str
     sandbox: str  # the level of confinement
     limits: Limits
+    mention: str = ""  # the requester's name on the platform, without `@`; empty: there is nobody to tell
+    request: str = ""  # the trigger in words: `label ai-task added by dana`
+    hint: str = ""  # what was asked for beside the issue
+    job_url: str = ""  # of the CI job's own log
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +327,7 @@ class MergeRequestWritten:
     title: str
     draft: bool
     created: bool
+    reference: str = ""  # how the platform's comments name it, `#34` or `!34`; empty: not at all
 
 
 @dataclass(frozen=True, slots=True)

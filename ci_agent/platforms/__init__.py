@@ -80,6 +80,7 @@ class MergeRequest:
     labels: tuple[str, ...]
     url: str
     foreign: bool = False  # the branch is in another repository, a fork
+    reference: str = ""  # how comments name it: `#34`, `!34`; empty: the platform has no such words
 
 
 @dataclass(frozen=True, slots=True)

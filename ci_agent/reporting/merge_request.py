@@ -19,6 +19,7 @@ from ci_agent.reporting.wording import (
     counts,
     duration,
     others,
+    requester,
     result,
     spent,
     tokens,
@@ -104,9 +105,10 @@ def _people(summary: Summary) -> str:
         summary.started.requester if summary.started else "",
     )
     author, starter = (one_line(name.split("<")[0], 80) for name in full)
+    said = requester(summary) if starter else prose(author)
     if not (author and starter) or author.casefold() == starter.casefold():
-        return f" · asked for by {prose(starter or author)}" if starter or author else ""
-    return f" · reported by {prose(author)} · started by {prose(starter)}"
+        return f" · asked for by {said}" if said else ""
+    return f" · reported by {prose(author)} · started by {said}"
 
 
 def _verdict(summary: Summary) -> str:

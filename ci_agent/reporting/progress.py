@@ -18,6 +18,7 @@ from ci_agent.reporting.wording import (
     headline,
     paid,
     purpose,
+    requester,
     sentence,
     spent,
     verified,
@@ -32,20 +33,22 @@ GONE = (
 QUOTED = 2500  # characters of the model's words; a comment is read on a telephone
 FAILURES = 3  # failing tests named in the final word
 PLAN = 12  # items of the model's plan
+_REFERENCE = re.compile(r"[#!][1-9]\d*")
 _WEB = re.compile(r"https?://[^\s<>()\[\]]+")
 
 
-def progress_comment(events: Sequence[Event], *, next_step: str = "") -> str:
+def progress_comment(events: Sequence[Event], *, next_step: str = "", while_working: str = "") -> str:
     """The comment's text in Markdown, for whatever state the session is in.
 
     `next_step` is a sentence in Markdown that says how a person goes on from an unsolved end or answers a
-    question on this platform; it is left out while the work goes on and when it is done.
+    question on this platform; it is left out while the work goes on and when it is done. `while_working` says
+    what one can do as long as it goes on.
     """
     summary = Summary.of(events)
     if summary.status in {Status.COMPLETED, Status.FAILED, Status.SUSPENDED, Status.CANCELLED}:
         said = _end(summary, next_step)
     else:
-        said = _working(summary)
+        said = [*_working(summary), while_working]
     return "\n\n".join(part for part in said if part) + "\n"
 
 
@@ -53,7 +56,7 @@ def progress_comment(events: Sequence[Event], *, next_step: str = "") -> str:
 
 
 def _working(summary: Summary) -> list[str]:
-    head = [WORKING, str(summary.status), duration(summary.seconds), spent(summary)]
+    head = [WORKING, str(summary.status), duration(summary.seconds), spent(summary), _log(summary)]
     lines = [_box(summary.issue is not None, _reading(summary))]
     if not summary.no_tests:
         lines.append(_box(summary.before is not None, f"Tests before: {_run(summary)}"))
@@ -63,6 +66,11 @@ def _working(summary: Summary) -> list[str]:
     else:
         lines.append(_box(False, "No tests were found, so the result can't be verified"))
     return [_line(head), "\n".join(lines), _waiting(summary)]
+
+
+def _log(summary: Summary) -> str:
+    url = summary.started.job_url if summary.started else ""
+    return f"[log]({url})" if _WEB.fullmatch(url) else ""
 
 
 def _reading(summary: Summary) -> str:
@@ -125,10 +133,10 @@ def _end(summary: Summary, next_step: str) -> list[str]:
 
 
 def _question(summary: Summary, next_step: str) -> list[str]:
-    who = one_line(summary.started.requester.split("<")[0], 80) if summary.started else ""
+    who = requester(summary)
     head = [
         "**A question before I go on**",
-        f"waiting for {prose(who)}" if who else "",
+        f"waiting for {who}" if who else "",
         spent(summary),
     ]
     asked = summary.question
@@ -178,9 +186,12 @@ def _kept(summary: Summary) -> str:
 def _where(summary: Summary) -> str:
     """Where the result lies: the merge request with a link if it has one, else the branch, else the checkout."""
     if summary.merge_request:
-        name = f"merge request {one_line(summary.merge_request.number, 20)}"
+        written = summary.merge_request
+        name = written.reference or f"merge request {one_line(written.number, 20)}"
         draft = " (a draft)" if summary.merge_request.draft else ""
         url = summary.merge_request.url
+        if _REFERENCE.fullmatch(written.reference):  # the platform makes a link of it
+            return written.reference + draft
         return (f"[{prose(name)}]({url})" if _WEB.fullmatch(url) else prose(name)) + draft
     if not summary.handed_over and summary.checkout:
         return f"the checkout {code(summary.checkout, 1000)}"
@@ -197,7 +208,7 @@ def _branch(summary: Summary) -> str:
 
 
 def _figures(summary: Summary) -> str:
-    return _line([duration(summary.seconds), spent(summary)])
+    return _line([duration(summary.seconds), spent(summary), _log(summary)])
 
 
 def _line(parts: list[str]) -> str:

@@ -6,12 +6,13 @@ whoever shows them makes them inert first.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
 from ci_agent.journal.events import Moment, Result, TestsCompared, TestsRan, ToolCalled, Verdict
 from ci_agent.reporting.summary import Summary, arguments
-from ci_agent.reporting.text import one_line
+from ci_agent.reporting.text import one_line, prose
 from ci_agent.task import Ending, Limits, Status
 
 MINUS = "\u2212"
@@ -41,6 +42,20 @@ def duration(seconds: float) -> str:
 def money(dollars: float) -> str:
     """`$0.08`; what would be rounded to nothing is `under $0.01`."""
     return "under $0.01" if 0 < dollars < _CENT else f"${dollars:,.2f}"
+
+
+def requester(summary: Summary) -> str:
+    """Who asked for the work, as Markdown: a mention of them where the platform knows their name."""
+    if summary.started is None:
+        return ""
+    mention = summary.started.mention
+    if _LOGIN.fullmatch(mention):
+        return f"@{mention}"
+    return prose(one_line(summary.started.requester.split("<")[0], 80))
+
+
+# Names that the platforms give: letters, digits and a few signs. `[bot]` is no part of a mention.
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
 
 def unpriced(summary: Summary) -> bool:

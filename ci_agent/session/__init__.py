@@ -1,7 +1,7 @@
 """A session: the whole story of one task, and where each ending leads."""
 
 from ci_agent.session.endings import ENDINGS
-from ci_agent.session.parts import Parts
+from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Parts
 from ci_agent.session.story import run
 
-__all__ = ["ENDINGS", "Parts", "run"]
+__all__ = ["ENDINGS", "JOURNAL", "LOGS", "MERGE_REQUEST_TEXT", "PATCH", "Parts", "run"]

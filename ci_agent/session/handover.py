@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci_agent.agent import Stop
-from ci_agent.errors import CiAgentError, Interrupted, UsageError
+from ci_agent.errors import CiAgentError, Interrupted, MovedError, UsageError
 from ci_agent.journal.events import Committed, HandedOver, MergeRequestWritten, Pushed
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
@@ -11,7 +11,7 @@ from ci_agent.session.endings import ENDINGS, FAILED
 from ci_agent.session.parts import Parts
 from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
-from ci_agent.workspace import Author
+from ci_agent.workspace import Author, Remote
 
 _TROUBLES = 5  # that are told
 
@@ -34,10 +34,10 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> None:
     sha = _commit(parts, voice, tree)
     workspace.hand_over(sha, task.branch)
     parts.journal.append(HandedOver(workspace.source.place, task.branch, sha))
-    problem = (
-        _push(parts, sha) if parts.config.git.push else None
-    )  # the branch is safe, the rest must be said first
+    problem = _push(parts, voice, sha) if parts.config.git.push else None
     workspace.remove()
+    if problem and workspace.source.is_copy:  # what is not there can't be merged
+        raise problem
     if ENDINGS[stop.ending][0] in (Status.COMPLETED, Status.FAILED):
         _merge_request(parts, voice, draft=stop.ending is not Ending.SUBMITTED)
     if problem:
@@ -62,7 +62,7 @@ def _commit(parts: Parts, voice: Voice, tree: str) -> str:
     return sha
 
 
-def _push(parts: Parts, sha: str) -> CiAgentError | None:
+def _push(parts: Parts, voice: Voice, sha: str) -> CiAgentError | None:
     """Push to the remote; gives back what went wrong.
 
     Nothing here can be torn in the middle, and a server may take for ever: signals count again meanwhile.
@@ -70,17 +70,45 @@ def _push(parts: Parts, sha: str) -> CiAgentError | None:
     remote = parts.workspace.source.remote
     if remote is None:
         return UsageError("there is no remote called origin to push to")
+    branch = parts.task.branch
     try:
         with parts.interrupts.released():
-            parts.workspace.push(sha, parts.task.branch, remote)
+            try:
+                parts.workspace.push(sha, branch, remote)
+            except MovedError:
+                if not parts.workspace.source.is_copy:
+                    raise
+                sha, branch = _besides(parts, voice, sha, remote)
     except CiAgentError as error:
         return error
     except Interrupted as stopped:
         problem = CiAgentError(f"the push to {remote.url} was stopped by {stopped.name}")
         problem.exit_code = 128 + stopped.signal
         return problem
-    parts.journal.append(Pushed(remote.url, parts.task.branch, sha))
-    return None
+    parts.journal.append(Pushed(remote.url, branch, sha))
+    if branch == parts.task.branch:
+        return None
+    return CiAgentError(
+        f"somebody pushed to {parts.task.branch} while this was worked on, and the two do not go together; this work "
+        f"is saved on the branch {branch}. Bring them together there, or ask for another attempt"
+    )
+
+
+def _besides(parts: Parts, voice: Voice, sha: str, remote: Remote) -> tuple[str, str]:
+    """Push the work where somebody else has moved its branch: on top of theirs, if the two go together, else to
+    a branch of its own. Gives the commit and the branch. Nobody's commit is lost."""
+    workspace, task, settings = parts.workspace, parts.task, parts.config.git
+    joined = workspace.put_on_top(sha, task.branch, remote, Author(settings.user_name, settings.user_email))
+    if joined is not None:
+        workspace.push(joined, task.branch, remote)
+        voice.warn(
+            f"Somebody pushed to {task.branch} while this was worked on. This work was put on top of theirs; the "
+            "tests ran on it alone, not on the two together."
+        )
+        return joined, task.branch
+    own = f"{task.branch}-{sha[:8]}"
+    workspace.push(sha, own, remote)
+    return sha, own
 
 
 def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
@@ -104,5 +132,7 @@ def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
     parts.merge_request_text.write_text(text, encoding="utf-8")
     request = written.item
     parts.journal.append(
-        MergeRequestWritten(request.number, request.url, request.title, request.draft, written.created)
+        MergeRequestWritten(
+            request.number, request.url, request.title, request.draft, written.created, request.reference
+        )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from ci_agent.config import Config
 from ci_agent.interrupts import Interrupts
@@ -14,6 +15,12 @@ from ci_agent.platforms import Platform
 from ci_agent.sandbox import Sandbox
 from ci_agent.task import Limits, Task
 from ci_agent.workspace import Workspace
+
+# What is where in the folder of a session.
+JOURNAL: Final = "session.jsonl"
+LOGS: Final = "logs"
+PATCH: Final = "diff.patch"
+MERGE_REQUEST_TEXT: Final = "merge-request.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Parts:
 
     @property
     def logs(self) -> Path:
-        return self.folder / "logs"
+        return self.folder / LOGS
 
     @property
     def outputs(self) -> Path:
@@ -44,12 +51,12 @@ class Parts:
     @property
     def patch(self) -> Path:
         """Where the change is kept as a patch, once there is one."""
-        return self.folder / "diff.patch"
+        return self.folder / PATCH
 
     @property
     def merge_request_text(self) -> Path:
         """Where the merge request's text is kept, once there is one."""
-        return self.folder / "merge-request.md"
+        return self.folder / MERGE_REQUEST_TEXT
 
     def seconds_left(self) -> float:
         """Of the session's whole time."""

@@ -113,6 +113,10 @@ def _begin(parts: Parts, voice: Voice) -> None:
             model=parts.model.name,
             sandbox=parts.sandbox.level,
             limits=parts.limits,
+            mention=task.account.login if task.account else "",
+            request=task.request,
+            hint=task.hint,
+            job_url=task.job_url,
         )
     )
     voice.begin()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ci_agent import verification
 from ci_agent.agent import Agent, Allowance, Brief, Quote, Stop, opening
 from ci_agent.journal.events import Verdict

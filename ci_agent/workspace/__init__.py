@@ -1,5 +1,6 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
+from ci_agent.workspace.fetched import Login, open_fetched
 from ci_agent.workspace.files import discard
 from ci_agent.workspace.remote import Remote, is_url
 from ci_agent.workspace.source import Source, identity, open_source
@@ -7,6 +8,7 @@ from ci_agent.workspace.workspace import Author, Workspace, check_branch_name
 
 __all__ = [
     "Author",
+    "Login",
     "Remote",
     "Source",
     "Workspace",
@@ -14,5 +16,6 @@ __all__ = [
     "discard",
     "identity",
     "is_url",
+    "open_fetched",
     "open_source",
 ]

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ci_agent.config import SETTINGS
 from ci_agent.errors import GitError
 
 # What any configuration file could say otherwise. Command line settings outweigh all files.
@@ -37,7 +38,8 @@ _INHERITED = ("PATH", "TMPDIR", "LANG", "SYSTEMROOT")
 _NOT_FOR_USERS = {
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES"),
-    *("OPENAI_API_KEY", "LLM_API_KEY", "CI_AGENT_MODEL_API_KEY"),
+    *(name for setting in SETTINGS if setting.secret for name in setting.variables),
+    *("CI_JOB_TOKEN", "CI_JOB_JWT", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
 }
 _TO_FINISH = 3.0  # seconds for git to end what it does when we are interrupted, before it is killed
 

@@ -32,7 +32,12 @@ class Source:
     @property
     def place(self) -> str:
         """Where the work branch can be found on this machine."""
-        return str(self.git_dir) if is_url(self.address) else self.address
+        return str(self.git_dir) if self.is_copy else self.address
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this repository is a copy of ours, of one that is elsewhere."""
+        return is_url(self.address)
 
     def belongs_to_other(self, branch: str, reference: str) -> bool:
         """Whether `branch` is there already, and not for the issue that `reference` names."""

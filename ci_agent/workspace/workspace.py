@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_agent.errors import GitError, UsageError
+from ci_agent.errors import GitError, MovedError, UsageError
 from ci_agent.journal.events import FileChanged
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
@@ -25,6 +25,14 @@ from ci_agent.workspace.remote import Remote, remote_error
 from ci_agent.workspace.source import Source
 
 _LINK_MODE = "160000"  # a submodule's entry in git's index
+_PUSHES = 3  # tries of one push whose connection is lost
+# What git says when the branch is ahead of ours, and when the connection broke.
+_MOVED = re.compile(r"\[(?:remote )?rejected\].*(?:fetch first|non-fast-forward|stale info|cannot lock ref)")
+_CONNECTION = re.compile(
+    r"unexpected disconnect|hung up unexpectedly|RPC failed|Connection reset|Empty reply|Could not resolve|"
+    r"Failed to connect|timed out|returned error: 5\d\d",
+    re.IGNORECASE,
+)
 _ONE_BY_ONE = 2_000  # files that are given to git singly, where it can't take all at once
 
 
@@ -305,15 +313,45 @@ class Workspace:
     def push(self, sha: str, branch: str, remote: Remote) -> None:
         """Push `sha` to `branch` of `remote`, forward only.
 
-        Raises `AuthenticationError` or `UsageError` when the remote does not take it.
+        A lost connection is tried again: the same push twice is one. Raises `MovedError` when somebody else moved the
+        branch meanwhile, `AuthenticationError` or `UsageError` when the remote does not take it.
         """
         only = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
         spec = f"{sha}:refs/heads/{branch}"
         words = ("--git-dir", self._control, "push", "--quiet", *only, remote.url, spec)
+        for number in range(1, _PUSHES + 1):
+            try:
+                git(*words, environment=remote.environment, as_user=True)
+            except GitError as error:
+                if _MOVED.search(str(error)):
+                    raise MovedError(f"somebody else moved the branch {branch} meanwhile: {error}") from error
+                if number == _PUSHES or not _CONNECTION.search(str(error)):
+                    raise remote_error(remote.url, error) from error
+            else:
+                return
+
+    def put_on_top(self, sha: str, branch: str, remote: Remote, author: Author) -> str | None:
+        """The commit `sha` made anew on top of what somebody pushed to `branch` of `remote` meanwhile; None where
+        the two do not go together, or what is there now does not hold what we began with."""
+        theirs = "refs/ci-agent/theirs"
+        words = (
+            "--git-dir",
+            self._control,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            remote.url,
+        )
         try:
-            git(*words, environment=remote.environment, as_user=True)
-        except GitError as error:
-            raise remote_error(remote.url, error) from error
+            spec = f"+refs/heads/{branch}:{theirs}"
+            git(*words, spec, environment=remote.environment, as_user=True)
+            self._git("merge-base", "--is-ancestor", str(self.start), theirs)
+            tree = text(self._git("merge-tree", "--write-tree", theirs, sha)).splitlines()[0]
+        except GitError:
+            return None
+        message = self._git("log", "-1", "--format=%B", sha).decode("utf-8", "replace")
+        return self.commit(tree, text(self._git("rev-parse", theirs)), message, author)
 
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""

@@ -82,6 +82,7 @@ def merge_request(raw: Raw, repository: str) -> MergeRequest:
         open=raw["state"] == "open",
         labels=labels(raw),
         url=str(raw["html_url"]),
+        reference=f"#{raw['number']}",
         foreign=str(there).casefold() != repository.casefold(),
     )
 

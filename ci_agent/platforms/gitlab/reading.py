@@ -84,6 +84,7 @@ def merge_request(raw: Raw) -> MergeRequest:
         open=raw["state"] == "opened",
         labels=tuple(map(str, raw.get("labels", []))),
         url=str(raw["web_url"]),
+        reference=f"!{raw['iid']}",
         foreign=raw.get("source_project_id") != raw.get("target_project_id"),
     )
 

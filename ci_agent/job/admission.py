@@ -1,0 +1,130 @@
+"""Whether what a trigger asks for may be done: who acted, whether they may, whether it still stands.
+
+Every answer comes from the platform; what can't be found out counts as no. It says nothing to people: a
+`Refused` holds what is to be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from ci_agent.job.case import Case, Refused
+from ci_agent.platforms import Comment, Issue, Permission
+from ci_agent.reporting import replies
+from ci_agent.reporting.delivery import PURPOSE
+from ci_agent.task import Account
+from ci_agent.triggers import Kind, Trigger, commands
+
+_DAY = timedelta(hours=24)
+_SAME_MOMENT = timedelta(seconds=2)  # a platform stamps a comment and its last change one after the other
+_NEEDED = {"write": Permission.WRITE, "maintain": Permission.MAINTAIN, "admin": Permission.ADMIN}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The trigger with what only the platform knew filled in."""
+
+    trigger: Trigger
+    actor: Account
+
+
+def admit(case: Case) -> Admitted | Refused:
+    """Whether the person who acted may ask for anything here, and what exactly they asked for."""
+    trigger = case.trigger
+    if trigger.actor is None:
+        found = _labelled(case, trigger)
+        if isinstance(found, Refused):
+            return found
+        trigger = found
+    actor = trigger.actor
+    if actor is None or not actor.login:
+        return Refused("nobody knows who asked for it")
+    if actor.bot and actor.id not in case.settings.trigger.bots:
+        return Refused(
+            f"{actor.login} is a bot, and not one of trigger.bots (its id is {actor.id or 'unknown'})"
+        )
+    if _same(actor, case.forge.me()):
+        return Refused("it was our own doing")
+    needed = case.settings.trigger.permission
+    if case.forge.permission(actor) < _NEEDED[needed]:
+        why = f"{actor.login} may not {needed} here, or the platform does not say so"
+        return Refused(why, f"refused {actor.login}", replies.refused(actor.login, needed))
+    return _as_written(case, trigger, actor)
+
+
+def _labelled(case: Case, trigger: Trigger) -> Trigger | Refused:
+    """A schedule found the issue: who asked for it is whoever put the label there."""
+    if trigger.thread is None:
+        return Refused("nobody knows who asked for it")
+    label = case.settings.trigger.label
+    labelled = case.forge.labelled(trigger.thread.number, label)
+    if labelled is None:
+        why = f"nobody knows who put the label {label} on it"
+        return Refused(why, f"refused {label}", replies.label_of_nobody(label))
+    return replace(trigger, actor=labelled.by, at=labelled.at)
+
+
+def _same(one: Account, other: Account) -> bool:
+    if one.id and other.id:
+        return one.id == other.id
+    return one.login.casefold() == other.login.casefold()
+
+
+def _as_written(case: Case, trigger: Trigger, actor: Account) -> Admitted | Refused:
+    """The command as it stands in the comment, where the event brought only the comment's id."""
+    if trigger.comment and trigger.thread and trigger.issue is None:
+        comment = case.forge.comment(trigger.thread, trigger.comment)
+        if comment is None:
+            return Refused("the comment is gone")
+        if comment.ours or not _same(comment.author, actor):
+            return Refused("the comment is not by the one the event names")
+        if comment.changed - comment.created > _SAME_MOMENT:
+            said = replies.comment_edited(actor.login)
+            return Refused("the comment was edited since", f"reply {trigger.comment}", said)
+        asked = commands.asked(comment.text, case.settings.trigger.account)
+        if asked is None:
+            return Refused("the comment holds no command")
+        trigger = replace(trigger, kind=asked[0], command=asked[1], at=comment.created)
+    if trigger.thread and not case.forge.acknowledge(trigger.thread, trigger.comment):
+        return Refused("what was asked for is gone: the comment or the issue was deleted")
+    return Admitted(trigger, actor)
+
+
+def still_wanted(case: Case, issue: Issue) -> Refused | None:
+    """Why the issue is not to be worked on any more; None: it is."""
+    label, trigger = case.settings.trigger.label, case.trigger
+    if not issue.open:
+        return Refused(f"issue {issue.number} is closed", case.answer, replies.closed(issue.reference))
+    if issue.confidential and not case.forge.repository().private:
+        why = f"issue {issue.number} is confidential, and a merge request would tell everybody"
+        return Refused(why, case.answer, replies.confidential())
+    if trigger.kind in (Kind.LABEL, Kind.POLL) and label not in issue.labels:
+        return Refused(f"the label {label} is gone again from issue {issue.number}")
+    return None
+
+
+def too_many(case: Case, comments: Sequence[Comment]) -> Refused | None:
+    """Whether the issue was worked on too often within a day, by the progress comments it has."""
+    begun = [comment for comment in comments if comment.marker.startswith(f"{PURPOSE} ")]
+    most = case.settings.trigger.runs_per_day
+    today = sum(case.now() - comment.created < _DAY for comment in begun)
+    if today < most:
+        return None
+    return Refused(f"{today} runs within a day, {most} are allowed", "too many runs", replies.too_many(most))
+
+
+def edited_by_strangers(case: Case, number: str) -> Refused | None:
+    """Whether somebody who may not ask for work changed the issue after it was asked for.
+
+    Where the event brought the text as it stood, what was changed later does not count anyway.
+    """
+    trigger = case.trigger
+    if trigger.issue is not None:
+        return None
+    for editor in case.forge.edited_since(number, trigger.at):
+        if case.forge.permission(editor) < _NEEDED[case.settings.trigger.permission]:
+            who = editor.login or "somebody"
+            return Refused(f"{who} changed the issue meanwhile", case.answer, replies.issue_edited(who))
+    return None

@@ -1,0 +1,60 @@
+"""What is answered to a command that is no work: help, status, stop, and words nobody waits for."""
+
+from __future__ import annotations
+
+from ci_agent.job.case import Case
+from ci_agent.job.claim import at_work, run_of
+from ci_agent.platforms import Issue, MergeRequest
+from ci_agent.reporting import replies
+from ci_agent.reporting.delivery import PURPOSE
+from ci_agent.session.endings import WAITING
+from ci_agent.triggers import Verb, commands
+
+AT_ONCE = (Verb.HELP, Verb.UNKNOWN)  # need no issue
+
+
+def at_once(case: Case) -> str:
+    """The answer to a command that is about no issue."""
+    command = case.trigger.command
+    known = [(entry.usage, entry.does) for entry in commands.LIST]
+    options = [(entry.usage, entry.does) for entry in commands.OPTIONS]
+    if command.verb is Verb.UNKNOWN:
+        return replies.unknown(command.problem, known, options)
+    return replies.help_text(known, options)
+
+
+def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
+    """The answer to a command about an issue that is no work; None: it asks for work."""
+    verb = case.trigger.command.verb
+    if verb is Verb.STATUS:
+        return _status(case, issue, request)
+    if verb is Verb.STOP:
+        return _stop(case, issue)
+    if verb in (Verb.APPROVE, Verb.REJECT):
+        return replies.nothing_waits(str(verb))
+    if verb is Verb.ANSWER and WAITING.name not in issue.labels:
+        return replies.nothing_waits(str(verb))
+    return None
+
+
+def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:
+    begun = [
+        comment for comment in case.forge.comments(issue.number) if comment.marker.startswith(f"{PURPOSE} ")
+    ]
+    return replies.status(
+        working=bool(begun) and bool(at_work([begun[-1]])),
+        progress=begun[-1].url if begun else "",
+        runs=len(begun),
+        merge_request=request.url if request else "",
+    )
+
+
+def _stop(case: Case, issue: Issue) -> str:
+    """Cancel the CI jobs that are at work on the issue."""
+    stopped = 0
+    for comment in at_work(list(case.forge.comments(issue.number))):
+        run = run_of(comment)
+        if run != case.host.job.run and not case.forge.job_ended(run):
+            case.forge.cancel_job(run)
+            stopped += 1
+    return replies.stopping() if stopped else replies.nothing_to_stop()

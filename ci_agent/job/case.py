@@ -1,0 +1,35 @@
+"""What a CI job has in hand while it decides and works: the trigger, the platform, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ci_agent.ci import Host
+from ci_agent.config import Config
+from ci_agent.platforms import Forge
+from ci_agent.triggers import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    host: Host
+    forge: Forge
+    settings: Config  # as the default branch's file has them
+    trigger: Trigger
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @property
+    def answer(self) -> str:
+        """The marker of our answer to this trigger: a job that is run again answers once."""
+        return f"reply {self.trigger.comment or self.host.job.run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing will be done."""
+
+    why: str  # one line of plain text for the log
+    marker: str = ""
+    text: str = ""  # Markdown that is said on the thread, once under this marker; "": nothing is

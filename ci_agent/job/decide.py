@@ -1,0 +1,141 @@
+"""Whether there is work, and whose: from a trigger to an answer, a refusal, a child pipeline or a session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ci_agent import config
+from ci_agent.ci import Host
+from ci_agent.config import Config
+from ci_agent.errors import UsageError
+from ci_agent.job import answers
+from ci_agent.job.admission import admit, edited_by_strangers, still_wanted
+from ci_agent.job.case import Case, Refused
+from ci_agent.job.engage import engage
+from ci_agent.job.forges import open_forge
+from ci_agent.job.pipeline import Request
+from ci_agent.platforms import Forge, Issue, MergeRequest
+from ci_agent.reporting import replies
+from ci_agent.task import Thread
+from ci_agent.triggers import Command, Trigger
+from ci_agent.triggers.travel import packed
+
+
+def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
+    """Do what the trigger asks for, as far as it may be done; the exit code."""
+    case = open_case(host, trigger, environment, request.flags)
+    outcome = _decided(case)
+    if isinstance(outcome, Refused):
+        _turn_away(case, outcome)
+        return _routed(host, request, environment, [], outcome.why)
+    case, issue = outcome
+    if request.route:
+        going = Thread(issue.number) if case.trigger.thread is None else case.trigger.thread
+        return _routed(
+            host, request, environment, [(issue.number, packed(replace(case.trigger, thread=going)))], ""
+        )
+    return engage(case, issue)
+
+
+def open_case(
+    host: Host, trigger: Trigger, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> Case:
+    """The platform, and the settings as the default branch's file and the command's options have them."""
+    first = config.load(file=None, environment=environment, flags=flags).config
+    forge = open_forge(host, first)
+    return Case(host, forge, settings_of(forge, environment, {**flags, **_options(trigger.command)}), trigger)
+
+
+def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:
+    """The settings of a job: the file counts only as the default branch has it."""
+    content = forge.file(config.FILE_NAME, forge.repository().default_branch)
+    file = (config.FILE_NAME, content) if content is not None else None
+    return config.load(file=file, environment=environment, flags={"git.push": True, **flags}).config
+
+
+def _options(command: Command) -> dict[str, object]:
+    given = {"model.name": command.model, "limits.max_cost": command.budget, "git.base": command.base}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _decided(case: Case) -> tuple[Case, Issue] | Refused:
+    """The case with all that is known now, and the issue to work on; or what else there is to say."""
+    admitted = admit(case)
+    if isinstance(admitted, Refused):
+        return admitted
+    case = replace(case, trigger=admitted.trigger)
+    command = case.trigger.command
+    if command.verb in answers.AT_ONCE:
+        return Refused(f"answered: {command.verb}", case.answer, answers.at_once(case))
+    found = _issue(case)
+    if isinstance(found, Refused):
+        return found
+    issue, request = found
+    said = answers.about(case, issue, request)
+    if said is not None:
+        return Refused(f"answered: {command.verb}", case.answer, said)
+    return still_wanted(case, issue) or edited_by_strangers(case, issue.number) or (case, issue)
+
+
+def _issue(case: Case) -> tuple[Issue, MergeRequest | None] | Refused:
+    """The issue that is meant, and the merge request on which it was said, if it was."""
+    thread = case.trigger.thread
+    if thread is None:
+        return _made(case), None
+    if not thread.merge_request:
+        return case.forge.issue(thread.number), None
+    request = case.forge.merge_request(thread.number)
+    if request.foreign:
+        return Refused("the merge request is from a fork", case.answer, replies.from_fork())
+    number = issue_of(request.source, case.settings.git.branch)
+    if number is None:
+        return Refused("the merge request is none of ours", case.answer, replies.not_ours())
+    return case.forge.issue(number), request
+
+
+def issue_of(branch: str, template: str) -> str | None:
+    """The number of the issue that a work branch is for; None: it is no work branch."""
+    before, _, after = template.partition("{issue}")
+    match = re.fullmatch(rf"{re.escape(before)}([1-9]\d*){re.escape(after)}", branch)
+    return match[1] if match else None
+
+
+def _made(case: Case) -> Issue:
+    """An issue for an intent that came without one: the place for progress, questions and the last word."""
+    words = case.trigger.command.text.strip()
+    if not words:
+        raise UsageError("neither an issue nor an intent was given, so there is nothing to do")
+    title, text = split_title(words)
+    return case.forge.ensure_issue(f"intent {case.host.job.run}", title, text).item
+
+
+def split_title(words: str) -> tuple[str, str]:
+    """Title and text of an issue made from a person's words."""
+    title, _, rest = words.partition("\n")
+    if len(title) > _TITLE:
+        return title[: _TITLE - 1].rstrip() + "…", words
+    return title, rest.strip()
+
+
+_TITLE = 100  # characters of a title made from somebody's words; longer ones go on in the text
+
+
+def _turn_away(case: Case, refused: Refused) -> None:
+    print(f"Nothing to work on: {refused.why}.", file=case.host.output.log, flush=True)
+    thread = case.trigger.thread
+    if thread is None or not refused.text:
+        return
+    case.forge.reply(thread, refused.marker, refused.text)
+
+
+def _routed(
+    host: Host, request: Request, environment: Mapping[str, str], sessions: list[tuple[str, str]], why: str
+) -> int:
+    if request.route:
+        from ci_agent.ci.child_pipeline import child_pipeline
+
+        request.route.write_text(child_pipeline(sessions, environment, why=why), encoding="utf-8")
+        print(f"Wrote the child pipeline: {len(sessions)} sessions.", file=host.output.log, flush=True)
+    return 0

@@ -1,0 +1,206 @@
+"""The session of a CI job: claim the issue, fetch the repository, run the session, tell the CI how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ci_agent import session
+from ci_agent.ci import Annotation, Host
+from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.job.admission import too_many
+from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
+from ci_agent.job.case import Case, Refused
+from ci_agent.job.claim import claim, marker_of
+from ci_agent.job.last import Promise, keep, kept, promise, promised
+from ci_agent.journal.events import ModelRetried, Pushed
+from ci_agent.platforms import CommitState, Issue
+from ci_agent.reporting import replies
+from ci_agent.reporting.findings import findings
+from ci_agent.reporting.folder import check_folder
+from ci_agent.reporting.job_summary import job_summary
+from ci_agent.reporting.progress import progress_comment
+from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.wording import comparison, headline
+from ci_agent.session.endings import FAILED, RUNNING
+from ci_agent.task import Outcome, Status, Task
+from ci_agent.triggers import Verb
+from ci_agent.workspace import Login, Source, check_branch_name, open_fetched
+
+_FILES = "repository.git"  # in the scratch folder: what was fetched
+
+
+def engage(case: Case, issue: Issue) -> int:
+    """Work on `issue`, if nobody else does; the exit code.
+
+    From the first word on the issue to the last one, a note on the disk says what has been promised there.
+    """
+    log = case.host.output.log
+    report = Path(case.settings.report.output_dir).expanduser().absolute()
+    check_folder(report)
+    refused = too_many(case, case.forge.comments(issue.number))
+    if refused:
+        return _not_now(case, refused)
+    scratch, number = case.host.job.scratch, issue.number
+    branch = case.settings.git.branch.replace("{issue}", number)
+    folder = session_folder(scratch / "sessions", number)
+    marker = marker_of(folder.name, case.host.job.run)
+    promise(scratch, Promise(number, marker, str(folder), branch))
+    mine = case.forge.ensure_comment(number, marker, progress_comment([]))
+    first = claim(case.forge, number, mine, case.host.job.run)
+    if first is not None:
+        kept(scratch)
+        print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
+        return 0
+    try:
+        parts = _parts(case, issue, branch, folder, marker)
+    except CiAgentError as error:
+        case.forge.ensure_comment(number, marker, replies.could_not_begin(str(error), case.host.job.url))
+        case.forge.change_labels(number, [FAILED], [case.settings.trigger.label, RUNNING.name])
+        kept(scratch)
+        raise
+    with parts.journal:
+        outcome = run(parts, shown(parts.journal, log))
+        _tell(case, parts, outcome, report)
+    kept(scratch)
+    return outcome.exit_code
+
+
+def final_word(host: Host, environment: Mapping[str, str], flags: Mapping[str, object]) -> int:
+    """Make true what a job that is gone has promised; the exit code."""
+    from ci_agent import config
+    from ci_agent.job.decide import settings_of
+    from ci_agent.job.forges import open_forge
+
+    left = promised(host.job.scratch)
+    if left is None:
+        print("Everything has been said.", file=host.output.log, flush=True)
+        return 0
+    forge = open_forge(host, config.load(file=None, environment=environment, flags=flags).config)
+    settings = settings_of(forge, environment, flags)
+    status = keep(left, forge, settings, Path(settings.report.output_dir).expanduser().absolute())
+    kept(host.job.scratch)
+    print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
+    return 0
+
+
+def _not_now(case: Case, refused: Refused) -> int:
+    print(f"Nothing to work on: {refused.why}.", file=case.host.output.log, flush=True)
+    if case.trigger.thread:
+        case.forge.reply(case.trigger.thread, refused.marker, refused.text)
+    return 0
+
+
+# --- beginning --------------------------------------------------------------------------------------------
+
+
+def _parts(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> session.Parts:
+    settings = case.settings
+    source = _source(case, issue, branch)
+
+    def note_retry(retry: ModelRetried) -> None:
+        parts.journal.append(retry)
+
+    model = choose_model(settings, note_retry)
+    if settings.model.api_key:
+        case.host.output.mask(settings.model.api_key)
+    task = _task(case, issue, source, branch)
+    parts = assemble(settings, source, case.forge, task, model, folder, marker)
+    return parts  # `note_retry` needs the name
+
+
+def _source(case: Case, issue: Issue, branch: str) -> Source:
+    """The repository as the platform has it now. Raises `UsageError` for a branch that is not ours to write."""
+    check_branch_name(branch)
+    repository = case.forge.repository()
+    base = case.settings.git.base or repository.default_branch
+    there = case.forge.branch(branch)
+    if branch in (base, repository.default_branch):
+        raise UsageError(f"{branch} is the branch the work starts from; `git.branch` has to name another one")
+    if there is not None and there.protected:
+        raise UsageError(f"the branch {branch} is protected, so it is not one to work on; see `git.branch`")
+    access = repository.access
+    source = open_fetched(
+        Login(access.url, access.user, access.password),
+        base=base,
+        branch=branch,
+        checkout=case.host.job.checkout,
+        folder=case.host.job.scratch / _FILES,
+        name=repository.name.rpartition("/")[2],
+    )
+    return source.continuing(branch, issue.reference)
+
+
+def _task(case: Case, issue: Issue, source: Source, branch: str) -> Task:
+    trigger = case.trigger
+    snapshot = (
+        trigger.issue if trigger.issue and not (trigger.thread and trigger.thread.merge_request) else None
+    )
+    actor = trigger.actor
+    hint = trigger.command.text if trigger.thread else ""
+    if trigger.command.verb is Verb.ANSWER:
+        hint = f"The answer to your question: {hint}"
+    return Task(
+        issue=issue.number,
+        reference=issue.reference,
+        title=snapshot.title if snapshot else issue.title,
+        text=snapshot.text if snapshot else issue.text,
+        repository=source.address,
+        base=source.base,
+        base_sha=source.base_sha,
+        branch=branch,
+        requester=actor.login if actor else "",
+        hint=hint,
+        asked_at=trigger.at,
+        account=actor,
+        request=_request(case),
+        job_url=case.host.job.url,
+    )
+
+
+def _request(case: Case) -> str:
+    """The trigger in words."""
+    who = f" by {case.trigger.actor.login}" if case.trigger.actor else ""
+    return f"{case.trigger.kind}{who}"
+
+
+# --- the end ----------------------------------------------------------------------------------------------
+
+
+def _tell(case: Case, parts: session.Parts, outcome: Outcome, report: Path) -> None:
+    """Everything the CI wants to know. What can't be told is in the log; the work is done already."""
+    out, events = case.host.output, parts.journal.events
+    summary = Summary.of(events)
+    request = summary.merge_request
+    out.values(
+        {
+            "status": str(outcome.status),
+            "branch": summary.handed_over.branch if summary.handed_over else "",
+            "merge-request-url": request.url if request else "",
+            "cost": f"{summary.cost:.4f}",
+        }
+    )
+    links = {
+        "merge request": request.url if request else "",
+        "issue": summary.issue.url if summary.issue else "",
+    }
+    out.summary(job_summary(events, links={name: url for name, url in links.items() if url}))
+    out.annotate(
+        [Annotation(found.title, found.message, found.file, found.line) for found in findings(events)]
+    )
+    _status(case, parts, outcome, summary)
+    write_report(parts.journal, parts.folder, report)
+
+
+def _status(case: Case, parts: session.Parts, outcome: Outcome, summary: Summary) -> None:
+    """The commit's status, where something was pushed."""
+    pushed = [event.fact for event in parts.journal.events if isinstance(event.fact, Pushed)]
+    if not pushed:
+        return
+    good = outcome.status is Status.COMPLETED
+    said = comparison(summary) if good else headline(summary)
+    try:
+        state = CommitState.SUCCESS if good else CommitState.FAILURE
+        case.forge.set_status(pushed[-1].sha, state, said or "done", case.host.job.url)
+    except CiAgentError as error:
+        print(f"The commit's status could not be set: {error}", file=case.host.output.log, flush=True)

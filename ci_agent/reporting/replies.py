@@ -1,0 +1,162 @@
+"""The short comments that are no progress comment: answers, refusals, and why nothing is done.
+
+Pure text. What strangers wrote goes through `ci_agent.reporting.text`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ci_agent.reporting.text import code, prose
+from ci_agent.reporting.wording import count
+
+_ROLES = {
+    "write": "may write to this repository",
+    "maintain": "maintain this repository",
+    "admin": "administer this repository",
+}
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
+_WEB = re.compile(r"https?://[^\s<>()\[\]]+")
+
+
+def help_text(commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]]) -> str:
+    """The list of commands and options, each with what it does."""
+    rows = [f"| {code(usage)} | {does} |" for usage, does in commands]
+    more = [f"| {code(usage)} | {does} |" for usage, does in options]
+    return "\n".join(
+        [
+            "Write one of these at the start of a line in a comment:",
+            "",
+            "| command | what it does |",
+            "|---|---|",
+            *rows,
+            "",
+            "Behind `run` and `retry`, before the hint:",
+            "",
+            "| option | what it does |",
+            "|---|---|",
+            *more,
+        ]
+    )
+
+
+def unknown(problem: str, commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]]) -> str:
+    """What could not be understood, and what could be."""
+    return f"I did not understand that: {prose(problem)}.\n\n{help_text(commands, options)}"
+
+
+def refused(login: str, needed: str) -> str:
+    """They may not ask for work here. `needed` is a word of `trigger.permission`."""
+    return (
+        f"Only people who {_ROLES[needed]} can start me; {_who(login)} may not, or the platform does not let me see it. "
+        "Somebody who may can comment `/agent run`."
+    )
+
+
+def label_of_nobody(label: str) -> str:
+    """Nobody knows who put the label there."""
+    return (
+        f"I can't find out who put the label {code(label)} on this issue, so I don't know whether they may ask me. "
+        "Somebody who may can comment `/agent run`."
+    )
+
+
+def comment_edited(login: str) -> str:
+    """The command was changed after it was written."""
+    return (
+        f"The comment of {_who(login)} was edited before I could read it, so I can't tell what was asked for. "
+        "Please write the command in a new comment."
+    )
+
+
+def issue_edited(login: str) -> str:
+    """Somebody who may not ask for work changed the issue after it was asked for."""
+    return (
+        f"{_who(login)} changed this issue after I was asked to work on it, and may not ask me for work. Please read it "
+        "again as it is now; `/agent run` starts me with it."
+    )
+
+
+def closed(reference: str) -> str:
+    """The issue is closed."""
+    return f"{prose(reference)} is closed, so I do nothing. Reopen it and comment `/agent run` to start me."
+
+
+def confidential() -> str:
+    """The issue is confidential, and others can see the repository."""
+    return (
+        "This issue is confidential, but more people can see this project than this issue. A merge request would tell "
+        "them what it says, so I do nothing."
+    )
+
+
+def too_many(most: int) -> str:
+    """The issue was worked on too often today."""
+    return (
+        f"I have worked on this issue {count(most, 'time')} within a day, which is the limit (`trigger.runs_per_day`). "
+        "Comment `/agent retry` tomorrow, or raise the limit."
+    )
+
+
+def busy(url: str) -> str:
+    """Another job came first."""
+    link = f"[progress]({url})" if _WEB.fullmatch(url) else "progress"
+    return (
+        f"Another job is at work on this issue already: {link}. Nothing was started. When it is done, `/agent retry` with "
+        "a hint goes on from there."
+    )
+
+
+def could_not_begin(error: str, job_url: str) -> str:
+    """The job failed before the work began."""
+    log = f" · [log]({job_url})" if _WEB.fullmatch(job_url) else ""
+    return f"**Could not begin.** {prose(error, 1500)}{log}\n\nWhen that is mended, comment `/agent retry`."
+
+
+def from_fork() -> str:
+    """The merge request's branch is in somebody else's repository."""
+    return (
+        "This merge request comes from a fork, whose branch I can't write to. Comment on the issue instead."
+    )
+
+
+def not_ours() -> str:
+    """The merge request is not one that we opened."""
+    return (
+        "This merge request is not one that I opened, so I don't know which issue it is about. Comment on the issue, or "
+        "on a merge request of mine."
+    )
+
+
+def status(*, working: bool, progress: str, runs: int, merge_request: str) -> str:
+    """How it stands. The two addresses are empty where there is nothing."""
+    if not runs:
+        return "I have not worked on this issue yet. `/agent run` starts me."
+    said = ["I am at work on it" if working else "I am not at work on it now"]
+    if _WEB.fullmatch(progress):
+        said.append(f"[{'progress' if working else 'how it ended'}]({progress})")
+    if _WEB.fullmatch(merge_request):
+        said.append(f"[merge request]({merge_request})")
+    said.append(f"{count(runs, 'run')} so far")
+    return " · ".join(said)
+
+
+def stopping() -> str:
+    """The running job was asked to stop."""
+    return "I have asked the platform to cancel the job. What there is of the work is kept; `/agent retry` goes on."
+
+
+def nothing_to_stop() -> str:
+    """Nobody works on the issue."""
+    return "No job of mine is at work on this issue, so there is nothing to stop."
+
+
+def nothing_waits(verb: str) -> str:
+    """An answer or a decision that nobody waits for."""
+    waits = "I have asked no question here" if verb == "answer" else "No plan waits for a decision here"
+    return f"{waits}. `/agent retry` with a hint starts another attempt."
+
+
+def _who(login: str) -> str:
+    return f"@{login}" if _LOGIN.fullmatch(login) else prose(login) or "somebody"
