@@ -1,67 +1,75 @@
-"""The pipeline that a routing job of GitLab hands its work to: one job per session, each issue one at a time.
+"""The pipeline that GitLab's routing job starts: a job for each session, or one that does nothing.
 
-GitLab names a `resource_group` when a pipeline is made, and knows the issue only then; so the routing job writes
-this pipeline, and the template starts it. A pure function; nothing of a stranger gets into it but numbers and a
-packed trigger.
+A pure function of what the routing job knows. The text stands alone, because a pipeline made from an artifact
+can't include the template it comes from by the way the project included it. What anybody wrote becomes a quoted
+value here, never a line of a script.
+
+The keywords are those of GitLab's "CI/CD YAML syntax reference". No strategy `depend` belongs to this pipeline:
+GitLab lets a trigger job fail whose pipeline holds nothing but a job that waits for a click.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from ci_agent.ci.output import inert
+from ci_agent.config.definitions import SETTINGS
+from ci_agent.config.values import masked
+from ci_agent.errors import ConfigError
 
-# What the template's variables say about the job, and what holds where they say nothing.
-_IMAGE = "python:3.12"
-_TIMEOUT = "1h 15m"  # ten minutes for set-up and the last word beside the session's hour
-_LAST_WORD = "5m"  # for `after_script`, which has to fit into the time as well
-_SCRIPT = "1h 9m"
-_PACKED = re.compile(r"[A-Za-z0-9_=-]+")
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+DEFAULT_TIMEOUT = "1h 15m"  # a session's 60 minutes, and what comes before and after it
+_BEFORE = 5  # minutes for the image, the checkout and the cache, which no limit of ours can shorten
+_AFTER = 5  # minutes for the last word and the upload
+_LEAST = 20  # minutes; less leaves no time to work
+
+_FINAL_WORD = "if [ -x .ci-agent/ci-agent ]; then .ci-agent/ci-agent job --final-word; fi"
+_IDLE = "echo 'There was nothing to do here; the log of the routing job says why.'"
 
 
-def child_pipeline(sessions: Sequence[tuple[str, str]], environment: Mapping[str, str], *, why: str) -> str:
-    """The pipeline as YAML (in its JSON form, in which nothing has to be quoted twice).
+def child_pipeline(
+    sessions: Iterable[tuple[str, str]], environment: Mapping[str, str], *, why: str = ""
+) -> str:
+    """The pipeline as YAML, which is JSON below a comment.
 
-    `sessions` are pairs of the issue's number and the packed trigger. Without any there is one job that does
-    nothing by itself, because GitLab takes no empty pipeline; `why` says why, in its log.
+    `sessions` holds an issue's number and the packed trigger for each job; with none, `why` tells people the
+    reason. `environment` is that of the routing job: image, tags, time-out and package come from it, and
+    the settings that are no secrets. Raises `ConfigError` for a time-out that can't be one, `ValueError` for a
+    number that is none.
     """
-    content: dict[str, Any] = {"stages": ["agent"]}
-    for number, packed in sessions:
-        if not (_NUMBER.fullmatch(number) and _PACKED.fullmatch(packed)):
-            raise ValueError("a session is an issue's number and a packed trigger")
-        content[f"ci-agent:issue-{number}"] = _job(number, packed, environment)
-    if not sessions:
-        content["ci-agent:nothing-to-do"] = {
-            "stage": "agent",
-            "rules": [{"when": "manual", "allow_failure": True}],
-            "variables": {"GIT_STRATEGY": "none"},
-            "script": [f"echo {json.dumps(_plain(why))}"],
+    jobs = {
+        f"ci-agent:{_number(number)}": _work(number, trigger, environment) for number, trigger in sessions
+    }
+    comment = f"# {len(jobs)} to do" if jobs else f"# nothing to do: {_quoted(why)}"
+    return f"{comment}\n{_yaml(jobs or {'ci-agent:idle': _idle()})}\n"
+
+
+def _work(number: str, trigger: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    minutes = _minutes(environment.get("CI_AGENT_TIMEOUT", "").strip() or DEFAULT_TIMEOUT)
+    variables = (
+        _settings(environment)
+        | {
+            "CI_AGENT_PACKAGE": environment.get("CI_AGENT_PACKAGE", ""),
+            "CI_AGENT_TRIGGER": trigger,
+            "GIT_SUBMODULE_STRATEGY": "none",  # the checkout only lends its objects; the session fetches what it needs
+            "RUNNER_SCRIPT_TIMEOUT": f"{minutes - _BEFORE - _AFTER}m",
+            "RUNNER_AFTER_SCRIPT_TIMEOUT": f"{_AFTER}m",
         }
-    return json.dumps(content, indent=2) + "\n"
-
-
-def _job(number: str, packed: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "stage": "agent",
-        "image": environment.get("CI_AGENT_IMAGE") or _IMAGE,
-        "resource_group": f"ci-agent-{number}",
+    )
+    return _where(environment) | {
+        "resource_group": f"ci-agent-{number}",  # one session per issue at a time; the next one waits
         "interruptible": False,
-        "timeout": environment.get("CI_AGENT_TIMEOUT") or _TIMEOUT,
-        "variables": {
-            "CI_AGENT_TRIGGER": packed,
-            "GIT_DEPTH": "50",
-            "GIT_SUBMODULE_STRATEGY": "none",
-            "RUNNER_SCRIPT_TIMEOUT": _SCRIPT,
-            "RUNNER_AFTER_SCRIPT_TIMEOUT": _LAST_WORD,
-        },
-        "before_script": [environment.get("CI_AGENT_INSTALL") or _INSTALL],
-        "script": ["exec ci-agent job"],
-        "after_script": ["ci-agent job --final-word"],
+        "timeout": f"{minutes}m",
+        "variables": {name: {"value": value, "expand": False} for name, value in variables.items()},
+        # Pulled only: commands of the model can write to this folder, the routing job runs none.
+        "cache": {"key": "ci-agent", "paths": [".ci-agent/cache/"], "policy": "pull"},
+        "before_script": [install_script()],
+        "script": [".ci-agent/ci-agent job"],
+        "after_script": [_FINAL_WORD],
         "artifacts": {
+            "name": f"ci-agent-report-{number}",
             "when": "always",
             "expire_in": "30 days",
             "paths": ["ci-agent-report/"],
@@ -70,9 +78,75 @@ def _job(number: str, packed: str, environment: Mapping[str, str]) -> dict[str, 
     }
 
 
-_INSTALL = 'pip install --quiet --disable-pip-version-check "$CI_AGENT_PACKAGE"'
+def _idle() -> dict[str, Any]:
+    """A pipeline must hold a job; this one waits for a click that nobody has to make."""
+    return {"when": "manual", "allow_failure": True, "variables": {"GIT_STRATEGY": "none"}, "script": [_IDLE]}
 
 
-def _plain(text: str) -> str:
-    """Words that a shell's `echo` shows as they are."""
-    return re.sub(r"[^\w .,:;()/#-]", " ", inert(text))[:300]
+def install_script() -> str:
+    """The shell text that installs ci-agent in a job."""
+    return Path(__file__).with_name("install.sh").read_text(encoding="utf-8")
+
+
+# --- what the routing job was given -----------------------------------------------------------------------
+
+
+def _where(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The image, by default the routing job's own, and the tags of the runner. Neither: an executor without images."""
+    image = environment.get("CI_AGENT_IMAGE", "").strip() or environment.get("CI_JOB_IMAGE", "").strip()
+    tags = [tag.strip() for tag in environment.get("CI_AGENT_TAGS", "").split(",") if tag.strip()]
+    return ({"image": image} if image else {}) | ({"tags": tags} if tags else {})
+
+
+def _settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings in the environment, but for GitLab's own variables and all that is secret: artifacts are read
+    by many, and the project's protected variables reach the job without us."""
+    names = [name for setting in SETTINGS if not setting.secret for name in setting.variables]
+    ours = [name for name in names if name.startswith("CI_AGENT_") or not name.startswith("CI_")]
+    given = {name: environment[name] for name in ours if environment.get(name, "").strip()}
+    return {name: value for name, value in given.items() if masked(value) == value}
+
+
+def _minutes(text: str) -> int:
+    """A time-out as GitLab writes it, `1h 15m` or `90 minutes`, in minutes."""
+    if re.fullmatch(r"(?:\d{1,5}\s*[a-z]+\s*)+", text):
+        parts = re.findall(r"(\d+)\s*([a-z]+)", text)
+        if all(unit in _UNITS for _, unit in parts):
+            minutes = sum(int(count) * _UNITS[unit] for count, unit in parts)
+            if minutes >= _LEAST:
+                return minutes
+    raise ConfigError(
+        f"CI_AGENT_TIMEOUT: {text[:80]!r} is no time a job can work in; "
+        f"write it like `{DEFAULT_TIMEOUT}`, at least {_LEAST} minutes"
+    )
+
+
+_UNITS = {
+    unit: minutes
+    for minutes, units in ((1440, "d day days"), (60, "h hr hour hours"), (1, "m min mins minute minutes"))
+    for unit in units.split()
+}
+
+
+def _number(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", text):
+        raise ValueError(f"no number of an issue: {text!r}")
+    return text
+
+
+# --- YAML -------------------------------------------------------------------------------------------------
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    return _printable(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+def _quoted(text: str) -> str:
+    return _printable(json.dumps(text, ensure_ascii=False))
+
+
+def _printable(quoted: str) -> str:
+    """JSON as YAML wants it: its breaks and what it calls not printable are escaped too; halves of characters,
+    which Python makes from bytes that are no text, can't be written at all. Source: YAML 1.2.2, 5.1 and 7.3.1."""
+    whole = re.sub("[\ud800-\udfff]", "\ufffd", quoted)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", whole)

@@ -407,6 +407,7 @@ SETTINGS: tuple[Setting, ...] = tuple(collect(Config))
 OF_THE_JOB: Final[dict[str, str]] = {
     "CI_AGENT_ISSUE": "GitLab: the issue to work on, in a pipeline started by hand or by API",
     "CI_AGENT_INTENT": "GitLab: what is to be done, in such a pipeline, without an issue",
+    "CI_AGENT_POLL": "GitLab: `true` in a pipeline schedule that looks for the issues that wait",
     "CI_AGENT_TRIGGER": "GitLab: what the routing job hands to the job that works",
     "CI_AGENT_STATUS": "GitLab: for later jobs, how the session ended",
     "CI_AGENT_BRANCH": "GitLab: for later jobs, the work branch",
@@ -414,5 +415,6 @@ OF_THE_JOB: Final[dict[str, str]] = {
     "CI_AGENT_COST": "GitLab: for later jobs, the cost in US dollars",
     "CI_AGENT_PACKAGE": "GitLab: what pip installs to have `ci-agent`",
     "CI_AGENT_IMAGE": "GitLab: the image that the jobs run in",
+    "CI_AGENT_TAGS": "GitLab: tags of the runner for the job that works, with commas between them",
     "CI_AGENT_TIMEOUT": "GitLab: how long the job that works may take, as GitLab writes it: `1h 10m`",
 }

@@ -133,7 +133,10 @@ class GitHub:
 
     def change_labels(self, number: str, add: Sequence[Label], remove: Sequence[str]) -> None:
         """The issue has each label of `add` and none of `remove`; the others stay as they are."""
-        self._relabel(reading.checked(number, "issue", self._name), add, remove)
+        try:
+            self._relabel(reading.checked(number, "issue", self._name), add, remove)
+        except UsageError as error:
+            raise UsageError(f"{self._name} has no issue {number} to label: {error}") from error
 
     def ensure_merge_request(
         self,

@@ -1,0 +1,135 @@
+"""What the stand-ins of the platforms share: HTTP on loopback, a log of requests, faults on demand."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str  # as it was sent, still encoded
+    query: dict[str, str]
+    body: Any
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Fault:
+    """The next `times` requests that match go wrong: answered with `status`, or the connection is cut (status 0).
+    `after`: only once the work is done, so that nobody learns that it was."""
+
+    method: str
+    path: str  # a regular expression, searched for
+    status: int = 0
+    times: int = 1
+    after: bool = False
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def matches(self, request: Request) -> bool:
+        return self.times > 0 and self.method == request.method and bool(re.search(self.path, request.path))
+
+
+@dataclass
+class Server:
+    """One running stand-in. `answer` does the work of a request."""
+
+    answer: Callable[[Request], Answer]
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)  # what must not happen, for the test to look at
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
+    """Serves `answer` on loopback."""
+    server = Server(answer)
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+    httpd.daemon_threads = True
+    server.port = httpd.server_port
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
+
+
+def _worked(server: Server, request: Request) -> Answer:
+    """The stand-in's answer; a defect of the stand-in must fail the test, not look like a broken server."""
+    try:
+        return server.answer(request)
+    except Exception as error:
+        server.broken.append(f"{request.method} {request.path}: {type(error).__name__}: {error}")
+        raise
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            parts = urlsplit(self.path)
+            request = Request(
+                self.command,
+                parts.path,
+                dict(parse_qsl(parts.query, keep_blank_values=True)),
+                json.loads(data) if data else None,
+                dict(self.headers.items()),
+            )
+            with server.lock:
+                server.requests.append(request)
+                fault = next((fault for fault in server.faults if fault.matches(request)), None)
+                if fault:
+                    fault.times -= 1
+                answer = _worked(server, request) if fault is None or fault.after else Answer(0)
+            if fault is not None:
+                answer = Answer(fault.status, fault.body, fault.headers)
+            if answer.status:
+                self._send(answer)
+            else:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+        def _send(self, answer: Answer) -> None:
+            data = b"" if answer.body is None else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler

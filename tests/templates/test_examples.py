@@ -1,0 +1,88 @@
+"""The examples hold what GitHub would only show when it is too late: permissions, concurrency, credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.templates.documents import ACTION, EXAMPLES, load
+
+NAMES = ("github-issues.yml", "github-app.yml", "github-schedule.yml")
+ISSUE = "ci-agent-${{ github.event.issue.number || inputs.issue || github.event.client_payload.issue || github.run_id }}"
+
+
+def example(name: str) -> dict[str, Any]:
+    found = load((EXAMPLES / name).read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_has_no_permission_that_a_job_did_not_ask_for(name: str) -> None:
+    assert example(name)["permissions"] == {}
+    assert all("permissions" in job for job in example(name)["jobs"].values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sessions_of_an_issue_queue_and_none_is_cancelled(name: str) -> None:
+    workflow = example(name)
+    assert "concurrency" not in workflow
+    group = "ci-agent-${{ matrix.issue }}" if "schedule" in name else ISSUE
+    assert workflow["jobs"]["work"]["concurrency"] == {"group": group, "queue": "max"}
+
+
+@pytest.mark.parametrize("name", ["github-issues.yml", "github-app.yml"])
+def test_what_stops_a_session_does_not_queue_behind_it(name: str) -> None:
+    jobs = example(name)["jobs"]
+    assert "concurrency" not in jobs["answer"]
+    for command in ("stop", "status", "help"):
+        assert f"contains(github.event.comment.body, '/agent {command}')" in jobs["answer"]["if"]
+        assert f"!contains(github.event.comment.body, '/agent {command}')" in jobs["work"]["if"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_checkout_leaves_its_token_behind(name: str) -> None:
+    checkouts = [
+        step
+        for job in example(name)["jobs"].values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/checkout@")
+    ]
+    assert checkouts
+    assert all(
+        step["with"]["persist-credentials"] == "false" or not step["with"]["persist-credentials"]
+        for step in checkouts
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_job_outlives_the_session_s_own_limit(name: str) -> None:
+    assert example(name)["jobs"]["work"]["timeout-minutes"] >= 70  # limits.timeout is 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_gives_only_inputs_that_the_action_has(name: str) -> None:
+    inputs = load(ACTION.read_text(encoding="utf-8"))["inputs"].keys()
+    given = [
+        step.get("with", {}).keys()
+        for job in example(name)["jobs"].values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("your-org/ci-agent@")
+    ]
+    assert given
+    assert all(keys <= inputs for keys in given)
+
+
+def test_the_example_with_an_app_differs_in_the_token_alone() -> None:
+    plain, app = example("github-issues.yml"), example("github-app.yml")
+    assert plain["on"] == app["on"]
+    for name, job in plain["jobs"].items():
+        other = app["jobs"][name]
+        different = {key for key in job.keys() | other.keys() if job.get(key) != other.get(key)}
+        assert different == {"permissions", "steps"}
+        asked = {f"permission-{right}": level for right, level in job["permissions"].items()}
+        token = next(
+            step["with"] for step in other["steps"] if "create-github-app-token" in step.get("uses", "")
+        )
+        assert {key: value for key, value in token.items() if key.startswith("permission-")} == asked
