@@ -134,6 +134,6 @@ def test_gitlab_s_schema_takes_both_kinds_of_pipeline(tmp_path: Path) -> None:
     (tmp_path / "work.yml").write_text(child_pipeline([("12", "x")], environment), encoding="utf-8")
     (tmp_path / "idle.yml").write_text(child_pipeline([], {}, why="no"), encoding="utf-8")
     program = Path(sys.executable).parent / "check-jsonschema"
-    words = [program, "--builtin-schema", "vendor.gitlab-ci", *tmp_path.iterdir()]
+    words: list[str | Path] = [program, "--builtin-schema", "vendor.gitlab-ci", *tmp_path.iterdir()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

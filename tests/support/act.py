@@ -28,7 +28,7 @@ from tests.support.packages import CACHE, ROOT, offline, source
 
 VERSION = "v0.2.89"
 OURS = "your-org/ci-agent@0000000000000000000000000000000000000000"  # as the examples call the action
-TOKEN = "ghs_9yaCfzTNbWiNpnwqXc2tkYqM"
+TOKEN = "ghs_workflow"  # the one that the stand-in for GitHub knows as the workflow's
 _STUBS = ROOT / "tests/templates/actions"
 
 

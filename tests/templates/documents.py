@@ -24,7 +24,13 @@ _Loader.yaml_implicit_resolvers = {
     for letter, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
-_Loader.add_constructor("!reference", lambda loader, node: ("!reference", *loader.construct_sequence(node)))  # type: ignore[no-untyped-call]
+
+
+def _reference(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple[str, ...]:
+    return ("!reference", *loader.construct_sequence(node))
+
+
+_Loader.add_constructor("!reference", _reference)
 
 
 def load(text: str) -> Any:

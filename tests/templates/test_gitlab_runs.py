@@ -3,72 +3,144 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
-from ci_agent.ci.child_pipeline import child_pipeline
+from tests.forges.gitlab import NAME, FakeGitLab
 from tests.support.ci_local import make_project, run
+from tests.support.git_server import git_server
+from tests.support.jobs import CALCULATOR, SOLVE, TESTS
+from tests.support.model_server import ModelServer, Request, Reset, Step
 from tests.support.packages import source
-from tests.support.web import Silent, folder_served, silent
+from tests.support.repositories import Repository
+from tests.support.web import folder_served
 from tests.templates.documents import PLAIN
 
 pytestmark = pytest.mark.slow
 
-NOTE = {
-    "object_kind": "note",
-    "user": {"id": 7, "username": "ann"},
-    "object_attributes": {
-        "id": 5, "note": "see /agents.md", "noteable_type": "Issue", "system": False, "action": "create",
-        "created_at": "2026-11-20 10:00:00 UTC", "updated_at": "2026-11-20 10:00:00 UTC",
-    },
-    "issue": {"iid": 23, "labels": []},
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Rig:
+    """A project on GitLab that includes the template from an address."""
+
+    folder: Path
+    project: Path
+    gitlab: FakeGitLab
+    url: str
+
+    def run(self, model: ModelServer | None = None, **variables: str) -> tuple[CompletedProcess[str], str]:
+        given = {
+            "CI_PROJECT_PATH": NAME, "CI_SERVER_URL": self.url, "GITLAB_TOKEN": "glpat-bot", "MODEL_NAME": "scripted",
+            "CI_AGENT_PACKAGE": str(self.folder / "package"), **variables,
+        }  # fmt: skip
+        if model:
+            given |= {"LLM_BASE_URL": model.base_url, "LLM_API_KEY": model.key}
+        done = run(self.project, given)
+        return done, done.stdout + done.stderr
+
+    def webhook(self, payload: Mapping[str, Any]) -> dict[str, str]:
+        """What a pipeline that a webhook started is given: a file, and the source."""
+        file = self.folder / "payload.json"
+        file.write_text(json.dumps(payload), encoding="utf-8")
+        return {"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": str(file)}
+
+
+@contextmanager
+def rig(folder: Path) -> Iterator[Rig]:
+    source(folder / "package")
+    with folder_served(PLAIN.parent) as address, git_server(folder / "git", "oauth2", "glpat-bot") as git:
+        include = f"include:\n  - remote: {address}/{PLAIN.name}\n"
+        files = {".gitlab-ci.yml": include, "calculator.py": CALCULATOR, "test_calculator.py": TESTS}
+        project = make_project(folder / "widget", files)
+        Repository(project).git("clone", "--quiet", "--bare", ".", str(folder / "git" / f"{NAME}.git"))
+        Repository(folder / "git" / f"{NAME}.git").git("config", "http.receivepack", "true")
+        gitlab = FakeGitLab(git.url(f"{NAME}.git"), folder / "git" / f"{NAME}.git")
+        with gitlab.serve() as server:
+            yield Rig(folder, project, gitlab, server.url)
 
 
 def test_an_event_that_asks_for_nothing_is_over_with_one_short_job(tmp_path: Path) -> None:
-    package = source(tmp_path / "package")
-    (tmp_path / "payload.json").write_text(json.dumps(NOTE), encoding="utf-8")
-    with folder_served(PLAIN.parent) as address:
-        include = f"include:\n  - remote: {address}/{PLAIN.name}\n"
-        project = make_project(tmp_path / "widget", {".gitlab-ci.yml": include})
-        done = run(project, {
-            "CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": str(tmp_path / "payload.json"),
-            "CI_AGENT_PACKAGE": str(package), "CI_SERVER_URL": "http://127.0.0.1:9", "GITLAB_TOKEN": "glpat-1",
-        })  # fmt: skip
-    log = done.stdout + done.stderr
-    assert done.returncode == 0, log
-    assert "Nothing to do: " in log
-    assert " PASS  ci-agent:route" in log
-    assert " PASS  ci-agent:work" in log
-    pipeline = (project / ".ci-agent/pipeline.yml").read_text(encoding="utf-8")
-    assert "ci-agent:idle" in pipeline
+    with rig(tmp_path) as here:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        done, log = here.run(**here.webhook(here.gitlab.say(number, "as in /agents.md")))
+        assert done.returncode == 0, log
+        assert "Nothing to do: " in log
+        assert " PASS  ci-agent:route" in log
+        assert " PASS  ci-agent:work" in log
+        assert "ci-agent:idle" in (here.project / ".ci-agent/pipeline.yml").read_text(encoding="utf-8")
+        assert here.gitlab.server is not None
+        assert here.gitlab.server.requests == []
 
 
-def test_a_platform_that_refuses_fails_the_routing_job_and_starts_no_work(tmp_path: Path) -> None:
-    package = source(tmp_path / "package")
-    project = make_project(tmp_path / "widget", {".gitlab-ci.yml": PLAIN.read_text(encoding="utf-8")})
-    done = run(project, {
-        "CI_PIPELINE_SOURCE": "api", "CI_AGENT_ISSUE": "23", "CI_AGENT_PACKAGE": str(package),
-        "CI_SERVER_URL": "http://127.0.0.1:9", "GITLAB_TOKEN": "glpat-1",
-    })  # fmt: skip
-    log = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert " FAIL  ci-agent:route" in log
-    assert " PASS  ci-agent:work" not in log
-    assert not (project / ".ci-agent/pipeline.yml").exists()
+def test_a_label_becomes_a_merge_request(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        done, log = here.run(model, **here.webhook(here.gitlab.label(number, "ai-task")))
+        assert done.returncode == 0, log
+        (request,) = here.gitlab.requests.values()
+        assert request["source_branch"] == f"feat/ai-task-{number}"
+        assert here.gitlab.issues[number]["labels"] == ["ai-review"]
+        assert len(here.gitlab.thread(number)) == 1
+        assert (here.project / "ci-agent-report/junit.xml").is_file()
+        assert "CI_AGENT_STATUS=" in (here.project / "report.env").read_text(encoding="utf-8")
+        assert "Everything has been said." in log
+        assert model.key not in log
 
 
-def test_the_job_that_works_says_its_last_word_when_its_process_is_killed(tmp_path: Path) -> None:
-    package = source(tmp_path / "package")
-    variables = {"CI_AGENT_PACKAGE": str(package)}
-    files = {".gitlab-ci.yml": child_pipeline([("23", "eyJ9")], variables)}
-    project = make_project(tmp_path / "widget", files)
-    with silent() as server:
-        done = run(project, {
-            "CI_PIPELINE_SOURCE": "api", "CI_AGENT_ISSUE": "23", "CI_SERVER_URL": server.url, "GITLAB_TOKEN": "glpat-1",
-        })  # fmt: skip
-    log = done.stdout + done.stderr
-    assert server.asked
-    assert done.returncode != 0
-    assert "Everything has been said." in log
+def test_a_schedule_starts_a_job_for_each_issue_that_waits(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        here.gitlab.write_issue("Nothing for us", "")
+        here.gitlab.label(number, "ai-task")
+        done, log = here.run(model, CI_PIPELINE_SOURCE="schedule", CI_AGENT_POLL="true")
+        assert done.returncode == 0, log
+        assert [request["source_branch"] for request in here.gitlab.requests.values()] == [f"feat/ai-task-{number}"]
+
+
+def test_the_last_word_is_said_for_a_process_that_was_killed(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(killing(here.project)) as model:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        done, log = here.run(model, **here.webhook(here.gitlab.label(number, "ai-task")))
+        assert done.returncode != 0, log
+        assert f"Said the last word on issue {number}: cancelled." in log
+        ((_, comment),) = here.gitlab.thread(number)
+        assert "cancelled" in comment.lower()
+        assert "ai-running" not in here.gitlab.issues[number]["labels"]
+        assert (here.project / "ci-agent-report/junit.xml").is_file()
+
+
+def test_a_platform_that_can_t_be_reached_fails_the_routing_job_and_starts_no_work(tmp_path: Path) -> None:
+    with rig(tmp_path) as here:
+        done, log = here.run(
+            CI_PIPELINE_SOURCE="api", CI_AGENT_ISSUE="23", CI_SERVER_URL="http://127.0.0.1:9"
+        )
+        assert done.returncode != 0
+        assert " FAIL  ci-agent:route" in log
+        assert " PASS  ci-agent:work" not in log
+        assert not (here.project / ".ci-agent/pipeline.yml").exists()
+
+
+def killing(project: Path) -> Any:
+    """A model that has the job killed in the middle of its work."""
+
+    def answer(_: Request) -> Step:
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:  # it ended meanwhile
+                continue
+            if any(word.endswith(f"{project}/.ci-agent/ci-agent".encode()) for word in words) or (
+                b".ci-agent/ci-agent" in words and (process / "cwd").resolve() == project
+            ):
+                os.kill(int(process.name), signal.SIGKILL)
+        return Reset()
+
+    return answer

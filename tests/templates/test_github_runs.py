@@ -1,0 +1,116 @@
+"""Whole workflows with the examples and the action as they are shipped, in act: from an event to the last word."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.forges.github import NAME, FakeGitHub
+from tests.support.act import Workflow, entry_process, interrupt_as_the_runner_does, run, start
+from tests.support.git_server import git_server
+from tests.support.jobs import SOLVE, calculator
+from tests.support.model_server import Hang, ModelServer, Request, Step
+from tests.support.repositories import Repository
+from tests.templates.documents import EXAMPLES
+
+pytestmark = pytest.mark.slow
+
+ISSUES = (EXAMPLES / "github-issues.yml").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A repository on GitHub with the example for issues as its workflow."""
+
+    folder: Path
+    github: FakeGitHub
+    url: str
+
+    def workflow(
+        self, event: str, payload: Mapping[str, Any], model: ModelServer | None = None, text: str = ISSUES
+    ) -> Workflow:
+        environment = {"GITHUB_API_URL": self.url, "MODEL_NAME": "scripted"}
+        if model:
+            environment["LLM_BASE_URL"] = model.base_url
+        secrets = {"LLM_API_KEY": model.key} if model else {}
+        return Workflow(self.folder / "act", text, event, payload, environment, secrets)
+
+
+@contextmanager
+def rig(folder: Path) -> Iterator[Rig]:
+    bare = folder / "git" / f"{NAME}.git"
+    with git_server(folder / "git", "x-access-token", "ghs_workflow") as git:
+        calculator(folder).git("clone", "--quiet", "--bare", ".", str(bare))
+        Repository(bare).git("config", "http.receivepack", "true")
+        github = FakeGitHub(git.url(f"{NAME}.git"), bare)
+        with github.serve() as server:
+            yield Rig(folder, github, server.url)
+
+
+def test_a_label_becomes_a_pull_request(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        workflow = here.workflow("issues", here.github.label(number, "ai-task"), model)
+        code, log = run(workflow)
+        assert code == 0, log
+        (pull,) = here.github.pulls.values()
+        assert pull["head"]["ref"] == f"feat/ai-task-{number}"
+        assert (workflow.artifacts / "ci-agent-report/junit.xml").is_file()
+        assert "set-output:: status=completed" in log
+        assert "Everything has been said." in log
+        assert model.key not in log
+
+
+def test_a_cancel_in_the_middle_is_told_on_the_issue_and_the_report_kept(tmp_path: Path) -> None:
+    thinking = threading.Event()
+
+    def think(_: Request) -> Step:
+        thinking.set()
+        return Hang()
+
+    with rig(tmp_path) as here, ModelServer(think) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        workflow = here.workflow("issues", here.github.label(number, "ai-task"), model)
+        with start(workflow) as process:
+            assert thinking.wait(60)
+            interrupt_as_the_runner_does(entry_process(process))
+            log, _ = process.communicate(timeout=7.5)
+        assert process.returncode != 0
+        assert "exit status 130" in log, log
+        assert "Everything has been said." in log
+        ((_, comment),) = here.github.thread(number)
+        assert "cancelled" in comment.lower()
+        assert (workflow.artifacts / "ci-agent-report/junit.xml").is_file()
+
+
+def test_another_label_starts_no_runner(tmp_path: Path) -> None:
+    with rig(tmp_path) as here:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        code, log = run(here.workflow("issues", here.github.label(number, "bug")))
+        assert code == 0, log
+        assert "Run Main" not in log
+
+
+def test_a_comment_that_only_looks_like_a_command_ends_well_and_the_second_use_comes_from_the_cache(
+    tmp_path: Path,
+) -> None:
+    twice = ISSUES.replace("  # What has to be answered at once", f"{_use(ISSUES)}\n  # What has to be answered at once")
+    with rig(tmp_path) as here:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        payload = here.github.say(number, "as in /agents.md")
+        code, log = run(here.workflow("issue_comment", payload, text=twice))
+        assert code == 0, log
+        assert log.count("Nothing to do: ") == 2
+        assert log.count("Run Main Install ci-agent") == 1
+        assert here.github.server is not None
+        assert here.github.server.requests == []
+
+
+def _use(text: str) -> str:
+    return next(line for line in text.splitlines() if "uses: your-org" in line)
