@@ -86,6 +86,8 @@ class Task:
     reference: str  # how a commit names the issue
     title: str
     text: str  # what people who may write asked for; the only text the model takes as instruction
+    author: str  # who wrote the issue
+    url: str  # the issue's page, or its file
     repository: str  # for people: a path or an address without credentials
     base: str  # the branch (or commit, when HEAD was detached) the work starts from and goes back to
     base_sha: str

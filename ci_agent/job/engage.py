@@ -145,6 +145,8 @@ def _task(case: Case, issue: Issue, source: Source, branch: str) -> Task:
         reference=issue.reference,
         title=snapshot.title if snapshot else issue.title,
         text=snapshot.text if snapshot else issue.text,
+        author=issue.author.login,
+        url=issue.url,
         repository=source.address,
         base=source.base,
         base_sha=source.base_sha,

@@ -108,6 +108,8 @@ def _parts(
         reference=issue.reference,
         title=issue.title,
         text=issue.text,
+        author=issue.author.login,
+        url=issue.url,
         repository=source.address,
         base=source.base,
         base_sha=source.base_sha,

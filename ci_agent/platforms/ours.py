@@ -33,9 +33,11 @@ class OurComments:
         self._longest = longest
         self._guarded = guarded
         self._seen: dict[tuple[Thread, str], Comment] = {}
+        self._threads: set[Thread] = set()  # whose comments we know: nobody else writes ours meanwhile
 
     def seen(self, thread: Thread, comments: Sequence[Comment]) -> None:
-        """Keep these in mind."""
+        """Keep these in mind, which are all of the thread."""
+        self._threads.add(thread)
         for comment in comments:
             if comment.marker:
                 self._seen.setdefault((thread, comment.marker), comment)
@@ -43,7 +45,9 @@ class OurComments:
     def ensure(self, thread: Thread, marker: str, text: str) -> Written[Comment]:
         """Our comment with `marker` says `text`: edited where it is there, else made."""
         body = self._guarded(fitted(marked(marker, text), self._longest))
-        there = self._seen.get((thread, marker)) or self._find(thread, marker)
+        there = self._seen.get((thread, marker))
+        if there is None and thread not in self._threads:
+            there = self._find(thread, marker)
         if there is not None:
             if marked(marker, there.text) == body:
                 return Written(there, created=False)

@@ -7,7 +7,7 @@ the work so far saved.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ci_agent import __version__
@@ -15,6 +15,7 @@ from ci_agent.agent import Stop
 from ci_agent.config import FILE_NAME
 from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
+from ci_agent.platforms import Comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING
@@ -43,14 +44,14 @@ def run(parts: Parts) -> Outcome:
 
 
 def _work(parts: Parts, voice: Voice) -> _End:
-    _begin(parts, voice)
+    said = _begin(parts, voice)
     head = _prepare(parts, voice)
     voice.status(Status.ANALYZING)
     proof = Proof(parts)
     stop = proof.set_up() or proof.measure_base()
     if stop is not None:
         return _End(stop)
-    return _End(*solve(parts, voice, proof, head))
+    return _End(*solve(parts, voice, proof, head, said))
 
 
 def _handed_over(parts: Parts, voice: Voice, end: _End) -> _End:
@@ -95,8 +96,8 @@ def _guarded(parts: Parts, part: Callable[[], _End]) -> _End:
     return end
 
 
-def _begin(parts: Parts, voice: Voice) -> None:
-    """Say what this is, and read the issue."""
+def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
+    """Say what this is; gives what people said on the issue."""
     task, platform = parts.task, parts.platform
     parts.journal.append(
         SessionStarted(
@@ -121,10 +122,10 @@ def _begin(parts: Parts, voice: Voice) -> None:
     )
     voice.begin()
     voice.status(Status.PENDING)
-    issue = platform.issue(task.issue)
-    said = sum(not comment.ours for comment in platform.comments(task.issue))
-    parts.journal.append(IssueRead(issue.number, issue.title, issue.author.login, issue.url, said))
+    said = [comment for comment in platform.comments(task.issue) if not comment.ours]
+    parts.journal.append(IssueRead(task.issue, task.title, task.author, task.url, len(said)))
     voice.label(RUNNING)
+    return said
 
 
 def _prepare(parts: Parts, voice: Voice) -> str:

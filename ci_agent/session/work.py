@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ci_agent import verification
 from ci_agent.agent import Agent, Allowance, Brief, Quote, Stop, opening
 from ci_agent.journal.events import Verdict
-from ci_agent.platforms import Permission
+from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.wording import count
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof, not_in_the_commit
@@ -27,15 +29,18 @@ _NOTHING_CHANGED = (
 )
 
 
-def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> tuple[Stop, str | None]:
-    """Let the agent work on top of `head` until its hand-in holds, or it may not try again.
+def solve(
+    parts: Parts, voice: Voice, proof: Proof, head: str, said: Sequence[Comment]
+) -> tuple[Stop, str | None]:
+    """Let the agent work on top of `head` until its hand-in holds, or it may not try again. `said` is what people
+    said on the issue.
 
     Gives the tree that was tested last, which is the one to commit.
     """
     workspace = parts.workspace
     voice.status(Status.CODING)
     workspace.open_for_agent(head)
-    agent = _agent(parts, proof, head)
+    agent = _agent(parts, proof, _brief(parts, proof, head, said))
     empty_handed = False
     while True:
         stop = agent.work()
@@ -71,7 +76,7 @@ def solve(parts: Parts, voice: Voice, proof: Proof, head: str) -> tuple[Stop, st
         )
 
 
-def _agent(parts: Parts, proof: Proof, head: str) -> Agent:
+def _agent(parts: Parts, proof: Proof, brief: Brief) -> Agent:
     reserve = min(
         (proof.before.seconds if proof.before else 0.0) * _RESERVE_FACTOR,
         parts.limits.minutes * 60 * _RESERVE_MOST,
@@ -86,18 +91,20 @@ def _agent(parts: Parts, proof: Proof, head: str) -> Agent:
         run_tests=proof.for_agent,
         command_timeout=parts.config.sandbox.command_timeout,
     )
-    brief = _brief(parts, proof, head)
     return Agent(parts.model, all_tools(), world, allowance, parts.journal, opening(brief))
 
 
-def _brief(parts: Parts, proof: Proof, head: str) -> Brief:
+def _brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
     task, workspace = parts.task, parts.workspace
     earlier = [] if head == task.base_sha else [change.path for change in workspace.changes(head)]
     if proof.before is None:
         tests = "There are no tests that the harness could find. Say in your summary how to check the change."
     else:
         tests = verification.ran_facts(proof.before, None)
-    writers, others = _said(parts)
+    if head != task.base_sha:  # there may be a merge request of an earlier attempt
+        request = parts.platform.find_merge_request(task.branch)
+        said = [*said, *(parts.platform.discussion(request.number) if request else ())]
+    writers, others = _quotes(parts, said)
     return Brief(
         task=task,
         files=workspace.files(head),
@@ -119,21 +126,18 @@ def _rules(parts: Parts) -> tuple[str, str] | None:
     return None
 
 
-def _said(parts: Parts) -> tuple[list[Quote], list[Quote]]:
+def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:
     """What people said on the issue and on its merge request before the trigger: those who may write, and the
     others, as far as the configuration wants them.
 
     What was changed after the trigger is left out: whoever asked for the work had not read it.
     """
     platform, wanted, until = parts.platform, parts.config.context.comments, parts.task.asked_at
-    if wanted == "none":
-        return [], []
-    request = platform.find_merge_request(parts.task.branch)
-    said = [*platform.comments(parts.task.issue), *(platform.discussion(request.number) if request else ())]
-    writers, others = [], []
+    writers: list[Quote] = []
+    others: list[Quote] = []
     for comment in said:
         late = until is not None and max(comment.created, comment.changed) > until
-        if comment.ours or late:
+        if comment.ours or late or wanted == "none":
             continue
         quote = Quote(comment.author.login, comment.text)
         if platform.permission(comment.author) >= Permission.WRITE:

@@ -22,7 +22,13 @@ from tests.support.github_openapi import filled, violations
 
 Raw = dict[str, Any]
 NAME = "acme/widget"
-WRITE = {"issues": "write", "pull_requests": "write", "contents": "write", "actions": "write", "statuses": "write"}
+WRITE = {
+    "issues": "write",
+    "pull_requests": "write",
+    "contents": "write",
+    "actions": "write",
+    "statuses": "write",
+}
 _ROLES = {"admin": "admin", "maintain": "write", "write": "write", "triage": "read", "read": "read"}
 
 
@@ -46,7 +52,9 @@ class NotHereError(Exception):
 class FakeGitHub:
     """The state, and what people do. Each of their deeds gives the payload of the event that GitHub would send."""
 
-    def __init__(self, git_url: str = "http://github.example/acme/widget.git", git_dir: Path | None = None) -> None:
+    def __init__(
+        self, git_url: str = "http://github.example/acme/widget.git", git_dir: Path | None = None
+    ) -> None:
         self.git_url = git_url
         self.git_dir = git_dir  # a bare repository whose branches are those of the repository
         self.default_branch = "main"
@@ -79,7 +87,9 @@ class FakeGitHub:
 
     # --- what people do -----------------------------------------------------------------------------------
 
-    def person(self, login: str, role: str | None = None, *, number: int | None = None, kind: str = "User") -> None:
+    def person(
+        self, login: str, role: str | None = None, *, number: int | None = None, kind: str = "User"
+    ) -> None:
         """Somebody joins, with a role in the repository or none."""
         self.people[login] = filled("simple-user", login=login, id=number or self._id(), type=kind)
         if role:
@@ -106,7 +116,9 @@ class FakeGitHub:
         comment = self._comment(number, text, by)
         return self._payload("created", number, by, comment=comment)
 
-    def edit_issue(self, number: int, by: str = "dana", *, title: str | None = None, text: str | None = None) -> None:
+    def edit_issue(
+        self, number: int, by: str = "dana", *, title: str | None = None, text: str | None = None
+    ) -> None:
         issue = self._subject(number)
         if text is not None:
             issue["body"] = text
@@ -158,7 +170,9 @@ class FakeGitHub:
     def _answer(self, request: Request) -> Answer:
         try:
             token = self._token(request)
-            answer = self._graphql(request, token) if request.path == "/graphql" else self._rest(request, token)
+            answer = (
+                self._graphql(request, token) if request.path == "/graphql" else self._rest(request, token)
+            )
         except NotHereError as error:
             answer = error.answer
         if request.path != "/graphql" and self.server is not None:
@@ -251,14 +265,22 @@ class FakeGitHub:
         sha = self._sha(name)
         if sha is None:
             raise NotHereError(404, "Branch not found")
-        commit = filled("commit", sha=sha)
+        commit = filled("commit", sha=sha, author={}, committer={})  # of no account
         content = filled("branch-with-protection", name=name, commit=commit, protected=name in self.protected)
         return Answer(200, content)
 
     def _sha(self, branch: str) -> str | None:
         if self.git_dir is None:
             return "a" * 40 if branch in (self.default_branch, "stable") or branch.startswith("w") else None
-        words = ["git", "--git-dir", str(self.git_dir), "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}"]
+        words = [
+            "git",
+            "--git-dir",
+            str(self.git_dir),
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            f"refs/heads/{branch}",
+        ]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         return done.stdout.strip() or None
 
@@ -301,7 +323,8 @@ class FakeGitHub:
             issue
             for issue in self._in_sight()
             if query.get("state", "open") in ("all", issue["state"])
-            and set(filter(None, query.get("labels", "").split(","))) <= {label["name"] for label in issue["labels"]}
+            and set(filter(None, query.get("labels", "").split(",")))
+            <= {label["name"] for label in issue["labels"]}
             and query.get("creator", issue["user"]["login"]) == issue["user"]["login"]
         ]
         return self._page(request, found if query.get("direction") == "asc" else found[::-1])
@@ -319,8 +342,11 @@ class FakeGitHub:
         wanted = int(number)
         if wanted in self.moved:
             other = self.moved[wanted]
-            return Answer(301, {"message": "Moved Permanently", "url": "x", "documentation_url": "x"},
-                          {"Location": f"{self._base()}/repos/{other}/issues/1"})
+            return Answer(
+                301,
+                {"message": "Moved Permanently", "url": "x", "documentation_url": "x"},
+                {"Location": f"{self._base()}/repos/{other}/issues/1"},
+            )
         if wanted in self.pulls:
             made = self._issue_of_pull(wanted)
             return Answer(200, made)
@@ -346,7 +372,9 @@ class FakeGitHub:
         subject = self._subject(int(number))
         body = request.body.get("body", "")
         if not body.strip() or len(body) > 65_536:
-            raise NotHereError(422, "Validation Failed", errors=[{"field": "body", "code": "invalid", "message": "too long"}])
+            raise NotHereError(
+                422, "Validation Failed", errors=[{"field": "body", "code": "invalid", "message": "too long"}]
+            )
         if subject.get("locked") and self.roles.get(token.login) not in ("write", "maintain", "admin"):
             raise NotHereError(403, "Unable to create comment because issue is locked.")
         return Answer(201, self._comment(int(number), body, token.login))
@@ -413,7 +441,9 @@ class FakeGitHub:
 
     def _post_assignees(self, request: Request, _token: Token, number: str) -> Answer:
         subject = self._subject(int(number))
-        subject["assignees"] = [self.people[login] for login in request.body["assignees"] if login in self.roles]
+        subject["assignees"] = [
+            self.people[login] for login in request.body["assignees"] if login in self.roles
+        ]
         made = self._issue_of_pull(int(number)) if int(number) in self.pulls else subject
         return Answer(201, made)
 
@@ -444,7 +474,8 @@ class FakeGitHub:
         same = [
             pull
             for pull in self.pulls.values()
-            if (pull["head"]["ref"], pull["base"]["ref"], pull["state"]) == (body["head"], body["base"], "open")
+            if (pull["head"]["ref"], pull["base"]["ref"], pull["state"])
+            == (body["head"], body["base"], "open")
         ]
         if same:
             message = f"A pull request already exists for acme:{body['head']}."
@@ -487,7 +518,9 @@ class FakeGitHub:
 
     def _list_reviews(self, request: Request, _token: Token, number: str) -> Answer:
         wanted = "pull_request_review_id" if request.path.endswith("comments") else "state"
-        return self._page(request, [raw for raw in self.reviews if raw["pull"] == int(number) and wanted in raw])
+        return self._page(
+            request, [raw for raw in self.reviews if raw["pull"] == int(number) and wanted in raw]
+        )
 
     def _post_reviewers(self, request: Request, _token: Token, number: str) -> Answer:
         pull = self.pulls[int(number)]
@@ -575,7 +608,10 @@ class FakeGitHub:
         subject, before = self._subject(number), self._names(number)
         subject["labels"] = [self.labels[name] for name in dict.fromkeys(names)]
         subject["updated_at"] = self.now()
-        for event, changed in (("labeled", set(names) - set(before)), ("unlabeled", set(before) - set(names))):
+        for event, changed in (
+            ("labeled", set(names) - set(before)),
+            ("unlabeled", set(before) - set(names)),
+        ):
             for name in sorted(changed):
                 label = {"name": name, "color": self.labels[name]["color"]}
                 made = filled(
@@ -586,7 +622,13 @@ class FakeGitHub:
     def _payload(self, action: str, number: int, by: str, **more: Any) -> Raw:
         subject = dict(self._issue_of_pull(number) if number in self.pulls else self.issues[number])
         repository = {"full_name": NAME, "default_branch": self.default_branch}
-        return {"action": action, "issue": subject, "sender": self.people[by], "repository": repository, **more}
+        return {
+            "action": action,
+            "issue": subject,
+            "sender": self.people[by],
+            "repository": repository,
+            **more,
+        }
 
     def _page(self, request: Request, found: list[Raw]) -> Answer:
         size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))

@@ -30,7 +30,7 @@ _LEVELS = {"guest": 10, "reporter": 20, "developer": 30, "maintainer": 40, "owne
 class Token:
     """Whose it is and what it may do. `job` is the kind that a job gets by itself."""
 
-    username: str
+    login: str
     scopes: tuple[str, ...] = ("api", "write_repository")
     kind: str = "project"
     revoked: bool = False
@@ -127,13 +127,17 @@ class FakeGitLab:
             field: {"id": 9000 + number, "iid": number, "title": "x", "state": "opened", "labels": []},
         }
 
-    def edit_issue(self, number: int, by: str = "dana", *, title: str | None = None, text: str | None = None) -> None:
+    def edit_issue(
+        self, number: int, by: str = "dana", *, title: str | None = None, text: str | None = None
+    ) -> None:
         issue = self.issues[number]
         if text is not None:
             issue["description"] = text
             self._note("Issue", number, "changed the description", by, system=True)
         if title is not None:
-            self._note("Issue", number, f"changed title from **{issue['title']}** to **{title}**", by, system=True)
+            self._note(
+                "Issue", number, f"changed title from **{issue['title']}** to **{title}**", by, system=True
+            )
             issue["title"] = title
         issue["updated_at"] = self.now()
 
@@ -203,7 +207,7 @@ class FakeGitLab:
     def _rest(self, request: Request, token: Token) -> Answer:
         path = request.path.removeprefix("/api/v4")
         if path == "/user":
-            return Answer(200, self.people[token.username])
+            return Answer(200, self.people[token.login])
         if path == "/users":
             wanted = request.query.get("username", "").casefold()
             return Answer(200, [raw for name, raw in self.people.items() if name.casefold() == wanted])
@@ -214,7 +218,7 @@ class FakeGitLab:
         for method, pattern, level, handler in self._routes():
             found = re.fullmatch(pattern, rest)
             if found and method == request.method:
-                if self.members.get(token.username, 0) < level:
+                if self.members.get(token.login, 0) < level:
                     raise NotHereError(403, "403 Forbidden")
                 return handler(request, token, *(unquote(part) for part in found.groups()))
         raise NotHereError(404, "404 Not Found")
@@ -273,12 +277,22 @@ class FakeGitLab:
         sha = self._sha(name)
         if sha is None:
             raise NotHereError(404, "404 Branch Not Found")
-        return Answer(200, {"name": name, "commit": {"id": sha}, "protected": name in self.protected, "default": False})
+        return Answer(
+            200, {"name": name, "commit": {"id": sha}, "protected": name in self.protected, "default": False}
+        )
 
     def _sha(self, branch: str) -> str | None:
         if self.git_dir is None:
             return "a" * 40 if branch in (self.default_branch, "stable") or branch.startswith("w") else None
-        words = ["git", "--git-dir", str(self.git_dir), "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}"]
+        words = [
+            "git",
+            "--git-dir",
+            str(self.git_dir),
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            f"refs/heads/{branch}",
+        ]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         return done.stdout.strip() or None
 
@@ -287,13 +301,17 @@ class FakeGitLab:
         if content is None or request.query["ref"] != self.default_branch:
             raise NotHereError(404, "404 File Not Found")
         encoded = base64.b64encode(content).decode()
-        return Answer(200, {"file_path": path, "encoding": "base64", "content": encoded, "ref": request.query["ref"]})
+        return Answer(
+            200, {"file_path": path, "encoding": "base64", "content": encoded, "ref": request.query["ref"]}
+        )
 
     def _post_status(self, request: Request, _token: Token, sha: str) -> Answer:
         if (sha, request.body) in self.statuses:
             raise NotHereError(400, "Cannot transition status via :run from :running")
         self.statuses.append((sha, request.body))
-        return Answer(201, {"id": self._id(), "sha": sha, "status": request.body["state"], "name": request.body["name"]})
+        return Answer(
+            201, {"id": self._id(), "sha": sha, "status": request.body["state"], "name": request.body["name"]}
+        )
 
     def _get_job(self, _request: Request, _token: Token, number: str) -> Answer:
         if int(number) not in self.jobs:
@@ -322,14 +340,16 @@ class FakeGitLab:
     def _post_issue(self, request: Request, token: Token) -> Answer:
         if not request.body.get("title"):
             raise NotHereError(400, {"title": ["can't be blank"]})
-        return Answer(201, self._issue(request.body["title"], request.body.get("description"), token.username))
+        return Answer(
+            201, self._issue(request.body["title"], request.body.get("description"), token.login)
+        )
 
     def _get_subject(self, _request: Request, _token: Token, kind: str, number: str) -> Answer:
         return Answer(200, self._subject(kind, number))
 
     def _put_issue(self, request: Request, token: Token, number: str) -> Answer:
         issue = self._subject("issues", number)
-        self._relabel(issue, request.body, token.username)
+        self._relabel(issue, request.body, token.login)
         return Answer(200, issue)
 
     def _relabel(self, subject: Raw, body: Raw, by: str) -> None:
@@ -348,9 +368,9 @@ class FakeGitLab:
         body = request.body["body"]
         if not body.strip() or len(body) > 1_000_000:
             raise NotHereError(400, {"note": ["is too long (maximum is 1000000 characters)"]})
-        if subject.get("discussion_locked") and self.members.get(token.username, 0) < 30:
+        if subject.get("discussion_locked") and self.members.get(token.login, 0) < 30:
             raise NotHereError(403, "403 Forbidden")
-        return Answer(201, self._note(_noteable(kind), int(number), _obeyed(self, body), token.username))
+        return Answer(201, self._note(_noteable(kind), int(number), _obeyed(self, body), token.login))
 
     def _get_note(self, _request: Request, _token: Token, kind: str, number: str, note: str) -> Answer:
         found = self.notes.get(int(note))
@@ -372,11 +392,13 @@ class FakeGitLab:
         return self._awarded(f"note {note}", request, token)
 
     def _awarded(self, place: str, request: Request, token: Token) -> Answer:
-        award = (place, request.body["name"], token.username)
+        award = (place, request.body["name"], token.login)
         if award in self.awards:
             raise NotHereError(404, "404 Award Emoji Name has already been taken Not Found")
         self.awards.append(award)
-        return Answer(201, {"id": self._id(), "name": request.body["name"], "user": self.people[token.username]})
+        return Answer(
+            201, {"id": self._id(), "name": request.body["name"], "user": self.people[token.login]}
+        )
 
     def _list_label_events(self, request: Request, _token: Token, number: str) -> Answer:
         self._subject("issues", number)
@@ -412,11 +434,14 @@ class FakeGitLab:
         if self._sha(body["source_branch"]) is None:
             raise NotHereError(400, {"source_branch": ["does not exist"]})
         for raw in self.requests.values():
-            same = (raw["source_branch"], raw["target_branch"]) == (body["source_branch"], body["target_branch"])
+            same = (raw["source_branch"], raw["target_branch"]) == (
+                body["source_branch"],
+                body["target_branch"],
+            )
             if same and raw["state"] == "opened":
                 message = f"Another open merge request already exists for this source branch: !{raw['iid']}"
                 raise NotHereError(409, [message])
-        return Answer(201, self.open_request(body, token.username))
+        return Answer(201, self.open_request(body, token.login))
 
     def open_request(self, body: Raw, by: str, source_project: int = 7) -> Raw:
         """A merge request comes to be."""
@@ -448,7 +473,11 @@ class FakeGitLab:
 
     def _put_request(self, request: Request, token: Token, number: str) -> Answer:
         raw, body = self._subject("merge_requests", number), dict(request.body)
-        self._relabel(raw, {name: body.pop(name) for name in ("add_labels", "remove_labels") if name in body}, token.username)
+        self._relabel(
+            raw,
+            {name: body.pop(name) for name in ("add_labels", "remove_labels") if name in body},
+            token.login,
+        )
         for field, name in (("reviewer_ids", "reviewers"), ("assignee_ids", "assignees")):
             ids = body.pop(field, None)
             if ids is not None:
@@ -505,7 +534,9 @@ class FakeGitLab:
 
     def _notes_on(self, kind: str, number: int) -> list[Raw]:
         wanted = (kind, number)
-        return [note for note in self.notes.values() if (note["noteable_type"], note["noteable_iid"]) == wanted]
+        return [
+            note for note in self.notes.values() if (note["noteable_type"], note["noteable_iid"]) == wanted
+        ]
 
     def _label_made(self, name: str, colour: str, description: str | None) -> None:
         made = {"id": self._id(), "name": name, "color": colour, "description": description}
@@ -564,7 +595,12 @@ class FakeGitLab:
     def _page(self, request: Request, found: list[Raw]) -> Answer:
         size, page = int(request.query.get("per_page", 20)), int(request.query.get("page", 1))
         more = str(page + 1) if len(found) > size * page else ""
-        headers = {"X-Page": str(page), "X-Per-Page": str(size), "X-Next-Page": more, "X-Total": str(len(found))}
+        headers = {
+            "X-Page": str(page),
+            "X-Per-Page": str(size),
+            "X-Next-Page": more,
+            "X-Total": str(len(found)),
+        }
         return Answer(200, found[size * (page - 1) : size * page], headers)
 
     def _id(self) -> int:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_TEXT, _NUMBER, _TIME = {"type": "string"}, {"type": "integer"}, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT.*Z$"}
+_TEXT, _NUMBER, _TIME = (
+    {"type": "string"},
+    {"type": "integer"},
+    {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT.*Z$"},
+)
 _TEXT_OR_NONE, _YES_NO = {"type": ["string", "null"]}, {"type": "boolean"}
 
 
@@ -16,7 +20,9 @@ def _object(**fields: Any) -> dict[str, Any]:
     return {"type": "object", "required": sorted(fields), "properties": fields}
 
 
-_USER = _object(id=_NUMBER, username=_TEXT, name=_TEXT, state={"enum": ["active", "blocked", "awaiting"]}, web_url=_TEXT)
+_USER = _object(
+    id=_NUMBER, username=_TEXT, name=_TEXT, state={"enum": ["active", "blocked", "awaiting"]}, web_url=_TEXT
+)
 _LABELS = {"type": "array", "items": _TEXT}
 _ISSUE = _object(
     id=_NUMBER,
@@ -61,8 +67,17 @@ _REQUEST = _object(
 _PATHS = (
     (r"/user", _USER),
     (r"/users", [_USER]),
-    (r"/projects/[^/]+", _object(id=_NUMBER, path_with_namespace=_TEXT, web_url=_TEXT, http_url_to_repo=_TEXT,
-                                 default_branch=_TEXT, visibility={"enum": ["private", "internal", "public"]})),
+    (
+        r"/projects/[^/]+",
+        _object(
+            id=_NUMBER,
+            path_with_namespace=_TEXT,
+            web_url=_TEXT,
+            http_url_to_repo=_TEXT,
+            default_branch=_TEXT,
+            visibility={"enum": ["private", "internal", "public"]},
+        ),
+    ),
     (r".*/issues/\d+", _ISSUE),
     (r".*/merge_requests/\d+", _REQUEST),
     (r".*/notes/\d+", _NOTE),
@@ -72,10 +87,17 @@ _PATHS = (
     (r".*/jobs/\d+(/cancel)?", _object(id=_NUMBER, status=_TEXT, name=_TEXT)),
     (r".*/statuses/.+", _object(id=_NUMBER, sha=_TEXT, status=_TEXT, name=_TEXT)),
     (r".*/award_emoji", _object(id=_NUMBER, name=_TEXT, user=_USER)),
-    (r".*/resource_label_events", [_object(id=_NUMBER, action={"enum": ["add", "remove"]}, user=_USER, created_at=_TIME)]),
+    (
+        r".*/resource_label_events",
+        [_object(id=_NUMBER, action={"enum": ["add", "remove"]}, user=_USER, created_at=_TIME)],
+    ),
 )
-_LISTS = ((r".*/issues", _ISSUE), (r".*/merge_requests", _REQUEST), (r".*/notes", _NOTE),
-          (r".*/labels", _object(id=_NUMBER, name=_TEXT, color=_TEXT, description=_TEXT_OR_NONE)))
+_LISTS = (
+    (r".*/issues", _ISSUE),
+    (r".*/merge_requests", _REQUEST),
+    (r".*/notes", _NOTE),
+    (r".*/labels", _object(id=_NUMBER, name=_TEXT, color=_TEXT, description=_TEXT_OR_NONE)),
+)
 
 
 def violations(method: str, path: str, answer: Any) -> list[str]:

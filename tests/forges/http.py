@@ -117,7 +117,17 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
 
-        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_PUT(self) -> None:
+            self.do_GET()
+
+        def do_PATCH(self) -> None:
+            self.do_GET()
+
+        def do_DELETE(self) -> None:
+            self.do_GET()
 
         def _send(self, answer: Answer) -> None:
             data = b"" if answer.body is None else json.dumps(answer.body).encode()

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.job.conftest import commented, labelled
+from tests.support.jobs import FIX, SUBMIT, TESTS
+from tests.support.model_server import Say
+from tests.support.pipelines import Pipeline
 
-from tests.support.jobs import BREAK, FIX, SUBMIT
-from tests.support.model_server import ModelServer, Say
-from tests.support.pipelines import Pipeline, pipeline
+REQUESTS = 25  # of a whole session, the edits of its comment not counted
 
-SOLVE = [Say(calls=[FIX]), Say(calls=[SUBMIT])]
-
-
-@pytest.fixture(params=["github", "gitlab"])
-def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pipeline]:
-    with ModelServer(SOLVE) as model, pipeline(request.param, tmp_path, model) as made:
-        yield made
-
-
-def labelled(project: Pipeline, number: int, by: str = "dana") -> tuple[str, dict[str, object]]:
-    """The event of a label that is added."""
-    payload = project.forge.label(number, "ai-task", by=by)
-    return ("issues" if project.platform == "github" else "trigger"), payload
-
-
-def commented(project: Pipeline, number: int, text: str, by: str = "dana") -> tuple[str, dict[str, object]]:
-    """The event of a comment."""
-    payload = project.forge.say(number, text, by=by)
-    return ("issue_comment" if project.platform == "github" else "trigger"), payload
+MORE_TESTS = TESTS + "\n    def test_more(self):\n        self.assertEqual(add(2, 2), 4)\n"
+ADD_TEST = ("write_file", {"path": "test_calculator.py", "content": MORE_TESTS})
 
 
 def test_a_label_becomes_a_merge_request(project: Pipeline) -> None:
@@ -37,10 +20,140 @@ def test_a_label_becomes_a_merge_request(project: Pipeline) -> None:
     done = project.run(*labelled(project, number))
     assert done.exit_code == 0, done.log
     [(who, comment)] = project.said(number)
-    [request] = project.merge_requests()
-    assert "**Done: " in comment
+    assert who == project.forge.tokens[project.environment("x", {})[f"{project.platform.upper()}_TOKEN"]].login
+    reference = {"github": "#2", "gitlab": "!1"}[project.platform]
+    assert f"**Done: {reference}**, branch `feat/ai-task-1` · verified · 1 test fixed, none newly broken" in comment
     assert project.labels(number) == ["ai-review"]
+    [request] = project.merge_requests()
     assert (request["branch"], request["draft"], request["open"]) == ("feat/ai-task-1", False, True)
-    assert request["text"].startswith("Closes #1 · reported by guest · started by @dana")
+    assert request["text"].startswith("Closes #1 · reported by guest · started by @dana\n\n**Verified.** 1 test fixed")
+    assert request["reviewers"] == ["dana"]
     assert project.origin.show("feat/ai-task-1", "calculator.py").startswith("def add(a, b):\n    return a + b")
-    print(done.log, comment, request["text"], len(project.server.requests), who)
+    assert project.origin.git("log", "--format=%s", "main..feat/ai-task-1") == "Add instead of subtracting"
+    assert "Closes: #1" in project.origin.git("log", "-1", "--format=%b", "feat/ai-task-1")
+    assert (done.folder / "ci-agent-report" / "junit.xml").exists()
+
+
+def test_the_requests_of_a_session_are_few(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "", by="guest")
+    project.server.requests.clear()
+    project.run(*labelled(project, number))
+    edits = [request for request in project.server.requests if _is_edit(request.method, request.path)]
+    made = [request for request in project.server.requests if request not in edits]
+    assert len(made) <= REQUESTS, "\n".join(f"{request.method} {request.path}" for request in made)
+    assert 3 <= len(edits) <= 12
+
+
+def _is_edit(method: str, path: str) -> bool:
+    return method in ("PATCH", "PUT") and ("/issues/comments/" in path or "/notes/" in path)
+
+
+def test_later_steps_are_told_how_it_went(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    done = project.run(*labelled(project, number))
+    url = project.merge_requests()[0]["url"]
+    if project.platform == "github":
+        assert done.outputs == {
+            "status": "completed",
+            "branch": "feat/ai-task-1",
+            "merge-request-url": url,
+            "cost": "0.0000",
+        }
+        assert "| failed | 1 | 0 |" in done.summary
+    else:
+        assert done.outputs["CI_AGENT_STATUS"] == "completed"
+        assert done.outputs["CI_AGENT_MERGE_REQUEST_URL"] == url
+    [(sha, status)] = project.forge.statuses
+    assert sha == project.origin.git("rev-parse", "feat/ai-task-1")
+    assert (status["state"], status["description"]) == ("success", "1 test fixed, none newly broken")
+
+
+def test_a_comment_goes_on_with_the_same_branch_and_merge_request(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    project.run(*labelled(project, number))
+    project.end()
+    first = project.origin.git("rev-parse", "feat/ai-task-1")
+    project.model.say([Say(calls=[ADD_TEST]), Say(calls=[SUBMIT])])
+    done = project.run(*commented(project, number, "/agent retry add a test\nof larger numbers, please"))
+    assert done.exit_code == 0, done.log
+    told = str(project.model.requests[-1].body["messages"][1]["content"])
+    assert "# Asked for now, in addition\n\nadd a test\nof larger numbers, please" in told
+    assert project.origin.git("log", "--format=%P", "-1", "feat/ai-task-1") == first
+    [request] = project.merge_requests()
+    assert "1 added" in request["text"]
+    assert project.labels(number) == ["ai-review"]
+    assert len([text for _, text in project.said(number) if text.startswith("**Done")]) == 2
+
+
+def test_a_comment_on_the_merge_request_goes_on_as_well(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    project.run(*labelled(project, number))
+    project.end()
+    project.model.say([Say(calls=[ADD_TEST]), Say(calls=[SUBMIT])])
+    request = 2 if project.platform == "github" else 1
+    done = project.run(*commented(project, request, "/agent retry with a test", on_request=True))
+    assert done.exit_code == 0, done.log
+    assert len(project.merge_requests()) == 1
+    assert project.origin.git("rev-list", "--count", "main..feat/ai-task-1") == "2"
+
+
+def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) -> None:
+    project.model.say([Say(calls=[("edit_file", {"path": "calculator.py", "old": "a * 2", "new": "a * 3"})]),
+                       Say(calls=[SUBMIT])])
+    number = project.forge.write_issue("add() subtracts", "")
+    done = project.run(*labelled(project, number), CI_AGENT_LIMITS_MAX_VERIFICATIONS="1")
+    assert done.exit_code == 1
+    [request] = project.merge_requests()
+    assert (request["draft"], request["labels"]) == (True, ["ai-failed"])
+    assert "**Needs human.**" in request["text"]
+    assert project.labels(number) == ["ai-failed"]
+    [(_, comment)] = project.said(number)
+    assert comment.startswith("**Not solved.**")
+    assert "`/agent retry`" in comment
+    if project.platform == "github":
+        assert "::error file=test_calculator.py,line=11,title=Test newly broken%3A test_calculator.py" in done.log
+
+
+def test_a_second_success_makes_a_draft_ready(project: Pipeline) -> None:
+    wrong = ("edit_file", {"path": "calculator.py", "old": "a * 2", "new": "a * 3"})
+    project.model.say([Say(calls=[wrong]), Say(calls=[SUBMIT])])
+    number = project.forge.write_issue("add() subtracts", "")
+    project.run(*labelled(project, number), CI_AGENT_LIMITS_MAX_VERIFICATIONS="1")
+    project.end()
+    mend = ("edit_file", {"path": "calculator.py", "old": "a * 3", "new": "a * 2"})
+    project.model.say([Say(calls=[FIX, mend]), Say(calls=[SUBMIT])])
+    done = project.run(*commented(project, number, "/agent retry"))
+    assert done.exit_code == 0, done.log
+    [request] = project.merge_requests()
+    assert (request["draft"], request["labels"]) == (False, [])
+
+
+def test_an_intent_without_an_issue_gets_one(project: Pipeline) -> None:
+    given = {"intent": "add() subtracts\nIt gives -1."}
+    name, payload = ("workflow_dispatch", {"inputs": given}) if project.platform == "github" else ("web", {})
+    done = project.run(name, payload, CI_AGENT_INTENT=given["intent"] if project.platform == "gitlab" else "")
+    assert done.exit_code == 0, done.log
+    [issue] = project.forge.issues.values()
+    assert issue["title"] == "add() subtracts"
+    assert [request["branch"] for request in project.merge_requests()] == ["feat/ai-task-1"]
+
+
+def test_a_schedule_finds_what_waits_and_works_for_who_labelled_it(project: Pipeline, tmp_path: Path) -> None:
+    waiting = project.forge.write_issue("add() subtracts", "", by="guest")
+    running = project.forge.write_issue("Running", "")
+    project.forge.write_issue("Unlabelled", "")
+    project.forge.label(waiting, "ai-task", by="robin")
+    project.forge.label(running, "ai-running", by="robin")
+    environment = project.environment("schedule", {})
+    child = tmp_path / "child.yml"
+    found = project.call(environment, "--child-pipeline", str(child), command="poll")
+    assert found.exit_code == 0, found.log
+    if project.platform == "github":
+        assert found.outputs == {"issues": f"[{waiting}]"}
+        done = project.run("schedule", {}, "--issue", str(waiting))
+    else:
+        assert f"ci-agent-{waiting}" in child.read_text()
+        assert f"ci-agent-{running}" not in child.read_text()
+        done = project.run("schedule", {}, "--issue", str(waiting))
+    assert done.exit_code == 0, done.log
+    assert "started by @robin" in project.merge_requests()[0]["text"]

@@ -86,19 +86,22 @@ def test_an_answer_that_is_lost_makes_no_second_issue(rig: GitHubRig) -> None:
 def test_a_server_that_never_answers_ends_in_an_error_for_people(rig: GitHubRig) -> None:
     number = rig.write_issue("One", "")
     rig.server.faults = [Fault("GET", "/issues/1$", 503, times=9)]
-    with pytest.raises(CiAgentError, match="GitHub fails.*try again later"):
+    with pytest.raises(CiAgentError, match=r"GitHub fails.*try again later"):
         rig.forge().issue(number)
     assert rig.server.faults[0].times == 5  # four tries
 
 
 def test_a_limit_is_waited_for_as_long_as_it_says_and_no_longer_than_we_have(rig: GitHubRig) -> None:
-    number, waited = rig.write_issue("One", ""), []
+    number = rig.write_issue("One", "")
+    waited: list[float] = []
     secondary = {"message": "You have exceeded a secondary rate limit", "documentation_url": "x"}
     rig.server.faults = [Fault("POST", "/comments$", 403, body=secondary, headers={"Retry-After": "7"})]
     forge = GitHub(NAME, "ghs_workflow", api_url=rig.server.url, wait=waited.append)
     forge.ensure_comment(number, "m", "text")
     assert waited == [7.0]
-    rig.server.faults = [Fault("POST", "/comments$", 429, body={"message": "slow down"}, headers={"Retry-After": "900"})]
+    rig.server.faults = [
+        Fault("POST", "/comments$", 429, body={"message": "slow down"}, headers={"Retry-After": "900"})
+    ]
     with pytest.raises(CiAgentError, match="more patience than a job has"):
         forge.ensure_comment(number, "n", "text")
     assert waited == [7.0]
@@ -115,7 +118,11 @@ def test_a_limit_is_waited_for_as_long_as_it_says_and_no_longer_than_we_have(rig
                 "w", "main", title="T", text="", draft=False, add_labels=[], remove_labels=[]
             ),
         ),
-        ("statuses", "statuses: write", lambda forge: forge.set_status("a" * 40, CommitState.SUCCESS, "ok", "")),
+        (
+            "statuses",
+            "statuses: write",
+            lambda forge: forge.set_status("a" * 40, CommitState.SUCCESS, "ok", ""),
+        ),
         ("actions", "actions: write", lambda forge: forge.cancel_job("7")),
     ],
 )
@@ -132,7 +139,9 @@ def test_a_missing_permission_is_named(
 def test_the_setting_that_forbids_pull_requests_is_named(rig: GitHubRig) -> None:
     rig.github.may_create_pulls = False
     with pytest.raises(AuthenticationError, match="Allow GitHub Actions to create and approve pull requests"):
-        rig.forge().ensure_merge_request("w", "main", title="T", text="", draft=False, add_labels=[], remove_labels=[])
+        rig.forge().ensure_merge_request(
+            "w", "main", title="T", text="", draft=False, add_labels=[], remove_labels=[]
+        )
 
 
 def test_a_token_that_expires_in_the_middle_is_an_error_that_does_not_hold_it(rig: GitHubRig) -> None:
@@ -148,7 +157,9 @@ def test_an_issue_that_was_deleted_or_moved_or_is_a_pull_request_is_none(rig: Gi
     deleted, moved, odd = (rig.write_issue(title, "") for title in ("One", "Two", "Three"))
     rig.github.delete(int(deleted))
     rig.github.move(int(moved), "acme/other")
-    rig.forge().ensure_merge_request("w", "main", title="T", text="", draft=False, add_labels=[], remove_labels=[])
+    rig.forge().ensure_merge_request(
+        "w", "main", title="T", text="", draft=False, add_labels=[], remove_labels=[]
+    )
     for number in (deleted, moved, str(int(odd) + 1)):
         with pytest.raises(UsageError, match="has no issue"):
             rig.forge().issue(number)
@@ -240,10 +251,18 @@ def test_a_comment_is_acknowledged_unless_it_is_gone(rig: GitHubRig) -> None:
 def test_reviewers_who_cannot_be_asked_are_no_harm(rig: GitHubRig) -> None:
     for source, login in (("w1", "robin"), ("w2", "guest"), ("w3", "nobody")):
         rig.forge().ensure_merge_request(
-            source, "main", title="T", text="", draft=True, add_labels=[], remove_labels=[], reviewer=Account(login)
+            source,
+            "main",
+            title="T",
+            text="",
+            draft=True,
+            add_labels=[],
+            remove_labels=[],
+            reviewer=Account(login),
         )
     asked = [
-        [person["login"] for person in pull.get("requested_reviewers", [])] for pull in rig.github.pulls.values()
+        [person["login"] for person in pull.get("requested_reviewers", [])]
+        for pull in rig.github.pulls.values()
     ]
     assert asked == [["robin"], ["guest"], []]
 

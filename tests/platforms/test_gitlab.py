@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
-from ci_agent.platforms import CommitState, Forge, Label, Permission, Platform
+from ci_agent.platforms import Forge, Platform
 from ci_agent.platforms.gitlab import GitLab
-from ci_agent.task import Account, Thread
-from tests.forges.gitlab import NAME, FakeGitLab, Token
-from tests.forges.http import Fault, Server
+from tests.forges.gitlab import NAME, FakeGitLab
+from tests.forges.http import Server
 from tests.platforms.contract import CONTRACT, Rig
 
 

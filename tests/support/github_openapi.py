@@ -59,7 +59,10 @@ def violations(
     found = []
     for what, error in (
         ("request", _error(lambda: _description().validate_request(request)) if status < 400 else None),
-        ("answer", _error(lambda: _description().validate_response(request, response)) if status < 500 else None),
+        (
+            "answer",
+            _error(lambda: _description().validate_response(request, response)) if status < 500 else None,
+        ),
     ):
         # Not every path's description repeats the errors that all of them have.
         if error is not None and not (status in (401, 403, 404, 410) and "Unknown response" in error):
@@ -92,11 +95,17 @@ def _made(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> Any:
             return _made(schema[choice][0], schemas, depth)
     if kind == "object" or "properties" in schema:
         properties = schema.get("properties", {})
-        return {name: _made(properties.get(name, {}), schemas, depth + 1) for name in schema.get("required", [])}
+        return {
+            name: _made(properties.get(name, {}), schemas, depth + 1) for name in schema.get("required", [])
+        }
     plain = {"array": [], "integer": 1, "number": 1, "boolean": False}
     if kind in plain:
         return plain[kind]
-    formats = {"uri": "http://github.example/x", "date-time": "2026-01-01T00:00:00Z", "email": "x@github.example"}
+    formats = {
+        "uri": "http://github.example/x",
+        "date-time": "2026-01-01T00:00:00Z",
+        "email": "x@github.example",
+    }
     return formats.get(schema.get("format", ""), "x")
 
 
@@ -115,7 +124,9 @@ def _error(check: Any) -> str | None:
     except OpenAPIError as error:
         causes = getattr(error.__cause__, "schema_errors", None) or [error.__cause__ or error]
         return "; ".join(
-            f"{'/'.join(map(str, getattr(cause, 'absolute_path', [])))}: {getattr(cause, 'message', cause)}"[:300]
+            f"{'/'.join(map(str, getattr(cause, 'absolute_path', [])))}: {getattr(cause, 'message', cause)}"[
+                :300
+            ]
             for cause in causes
         )
     return None

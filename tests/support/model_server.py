@@ -116,6 +116,12 @@ class ModelServer:
         self._server.server_close()
         self._thread.join()
 
+    def say(self, steps: Sequence[Step] | Callable[[Request], Step]) -> None:
+        """From now on the answers are these, from the first one on."""
+        with self._lock:
+            self._steps = steps
+            self._answered = 0
+
     def answer(self, request: Request) -> tuple[int, Step]:
         """The number of this answer, from 0, and the answer."""
         with self._lock:

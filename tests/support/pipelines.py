@@ -164,11 +164,12 @@ class Pipeline:
     def labels(self, number: int) -> list[str]:
         """The labels of an issue."""
         return [
-            label["name"] if isinstance(label, dict) else label for label in self.forge.issues[number]["labels"]
+            label["name"] if isinstance(label, dict) else label
+            for label in self.forge.issues[number]["labels"]
         ]
 
     def merge_requests(self) -> list[dict[str, Any]]:
-        """What was opened, with the same names on both platforms: title, text, draft, branch, open, labels."""
+        """What was opened, with the same names on both platforms: title, text, draft, branch, open, labels, url, reviewers."""
         if self.platform == "github":
             return [
                 {
@@ -178,6 +179,8 @@ class Pipeline:
                     "branch": raw["head"]["ref"],
                     "open": raw["state"] == "open",
                     "labels": [label["name"] for label in raw["labels"]],
+                    "url": raw["html_url"],
+                    "reviewers": [person["login"] for person in raw.get("requested_reviewers", [])],
                 }
                 for raw in self.forge.pulls.values()
             ]
@@ -189,6 +192,8 @@ class Pipeline:
                 "branch": raw["source_branch"],
                 "open": raw["state"] == "opened",
                 "labels": raw["labels"],
+                "url": raw["web_url"],
+                "reviewers": [person["username"] for person in raw["reviewers"]],
             }
             for raw in self.forge.requests.values()
         ]
@@ -207,12 +212,15 @@ def pipeline(
         url = git.url("acme/widget.git")
         forge: Any = FakeGitHub(url, origin) if platform == "github" else FakeGitLab(url, origin)
         forge.files = {
-            name: content.encode() if isinstance(content, str) else content for name, content in (files or {}).items()
+            name: content.encode() if isinstance(content, str) else content
+            for name, content in (files or {}).items()
         }
         checkout = folder / "checkout"
         source.git("clone", "--quiet", "--depth=1", origin.as_uri(), str(checkout))
         with forge.serve() as server:
-            yield Pipeline(platform, folder, forge, server, git, Repository(origin), Repository(checkout), model)
+            yield Pipeline(
+                platform, folder, forge, server, git, Repository(origin), Repository(checkout), model
+            )
         assert not server.broken, "\n".join(server.broken)
 
 

@@ -59,6 +59,7 @@ def test_a_label_becomes_a_pull_request(tmp_path: Path) -> None:
         workflow = here.workflow("issues", here.github.label(number, "ai-task"), model)
         code, log = run(workflow)
         assert code == 0, log
+        assert here.github.pulls, log
         (pull,) = here.github.pulls.values()
         assert pull["head"]["ref"] == f"feat/ai-task-{number}"
         assert (workflow.artifacts / "ci-agent-report/junit.xml").is_file()
@@ -100,7 +101,9 @@ def test_another_label_starts_no_runner(tmp_path: Path) -> None:
 def test_a_comment_that_only_looks_like_a_command_ends_well_and_the_second_use_comes_from_the_cache(
     tmp_path: Path,
 ) -> None:
-    twice = ISSUES.replace("  # What has to be answered at once", f"{_use(ISSUES)}\n  # What has to be answered at once")
+    twice = ISSUES.replace(
+        "  # What has to be answered at once", f"{_use(ISSUES)}\n  # What has to be answered at once"
+    )
     with rig(tmp_path) as here:
         number = here.github.write_issue("Sums are wrong", "add() subtracts")
         payload = here.github.say(number, "as in /agents.md")

@@ -85,6 +85,7 @@ def test_a_label_becomes_a_merge_request(tmp_path: Path) -> None:
         number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
         done, log = here.run(model, **here.webhook(here.gitlab.label(number, "ai-task")))
         assert done.returncode == 0, log
+        assert here.gitlab.requests, log
         (request,) = here.gitlab.requests.values()
         assert request["source_branch"] == f"feat/ai-task-{number}"
         assert here.gitlab.issues[number]["labels"] == ["ai-review"]
@@ -102,7 +103,9 @@ def test_a_schedule_starts_a_job_for_each_issue_that_waits(tmp_path: Path) -> No
         here.gitlab.label(number, "ai-task")
         done, log = here.run(model, CI_PIPELINE_SOURCE="schedule", CI_AGENT_POLL="true")
         assert done.returncode == 0, log
-        assert [request["source_branch"] for request in here.gitlab.requests.values()] == [f"feat/ai-task-{number}"]
+        assert [request["source_branch"] for request in here.gitlab.requests.values()] == [
+            f"feat/ai-task-{number}"
+        ]
 
 
 def test_the_last_word_is_said_for_a_process_that_was_killed(tmp_path: Path) -> None:

@@ -153,10 +153,10 @@ class GitHub:
         """An open pull request from `source` into `target` says all this: brought up to date, else opened."""
         written = self._pulls.ensure(source, target, title, fitted(text, LONGEST_TEXT), draft=draft)
         request = written.item
-        self._relabel(request.number, add_labels, remove_labels, known=request.labels)
+        changed = self._relabel(request.number, add_labels, remove_labels, known=request.labels)
         if written.created and reviewer is not None:
             self._pulls.ask(request.number, reviewer)
-        return Written(self._pulls.read(request.number), written.created)
+        return Written(self._pulls.read(request.number) if changed else request, written.created)
 
     def find_merge_request(self, source: str) -> MergeRequest | None:
         """The newest pull request from the branch `source`, open or not."""
@@ -350,8 +350,8 @@ class GitHub:
 
     def _relabel(
         self, number: str, add: Sequence[Label], remove: Sequence[str], known: Sequence[str] | None = None
-    ) -> None:
-        """`known` are the labels it has, where that was just read."""
+    ) -> bool:
+        """Whether anything had to be changed. `known` are the labels it has, where that was just read."""
         place = f"{self._path}/issues/{number}/labels"
         missing = [label for label in add if known is None or label.name not in known]
         there = known
@@ -366,9 +366,10 @@ class GitHub:
             there = [
                 str(item["name"]) for item in self._api.pages(place, f"reading the labels of issue {number}")
             ]
-        for name in remove:
-            if name in there:
-                self._api.found(f"{place}/{quote(name, safe='')}", "removing a label", "DELETE")
+        unwanted = [name for name in remove if name in there]
+        for name in unwanted:
+            self._api.found(f"{place}/{quote(name, safe='')}", "removing a label", "DELETE")
+        return bool(missing or unwanted)
 
     def _make_label(self, label: Label) -> None:
         """Make the label with its looks, where the repository has none of that name. Two jobs may do it at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ci_agent.errors import UsageError
 from ci_agent.platforms import MergeRequest, Written
@@ -88,7 +89,7 @@ class Pulls:
             self._api.query(
                 _DRAFT if draft else _READY, "changing the pull request's draft state", id=raw["node_id"]
             )
-        return there
+        return replace(there, title=title, text=text, draft=draft)
 
     def _made(self, source: str, target: str, title: str, text: str, *, draft: bool) -> reading.Raw:
         body = {"title": title, "body": text, "head": source, "base": target, "draft": draft}

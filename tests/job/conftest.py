@@ -1,0 +1,33 @@
+"""A project on each platform, and the events of what people do there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.jobs import SOLVE
+from tests.support.model_server import ModelServer
+from tests.support.pipelines import Pipeline, pipeline
+
+
+@pytest.fixture(params=["github", "gitlab"])
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pipeline]:
+    with ModelServer(list(SOLVE)) as model, pipeline(request.param, tmp_path, model) as made:
+        yield made
+
+
+def labelled(project: Pipeline, number: int, by: str = "dana", label: str = "ai-task") -> tuple[str, dict[str, Any]]:
+    """The event of a label that is added."""
+    return ("issues" if project.platform == "github" else "trigger"), project.forge.label(number, label, by=by)
+
+
+def commented(
+    project: Pipeline, number: int, text: str, by: str = "dana", *, on_request: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """The event of a comment on an issue or a merge request."""
+    if project.platform == "github":
+        return "issue_comment", project.forge.say(number, text, by=by)
+    return "trigger", project.forge.say(number, text, by=by, on_request=on_request)
