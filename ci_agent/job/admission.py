@@ -96,7 +96,7 @@ def still_wanted(case: Case, issue: Issue) -> Refused | None:
     """Why the issue is not to be worked on any more; None: it is."""
     label, trigger = case.settings.trigger.label, case.trigger
     if not issue.open:
-        return Refused(f"issue {issue.number} is closed", case.answer, replies.closed(issue.reference))
+        return Refused(f"issue {issue.number} is closed", case.answer, replies.closed())
     if issue.confidential and not case.forge.repository().private:
         why = f"issue {issue.number} is confidential, and a merge request would tell everybody"
         return Refused(why, case.answer, replies.confidential())

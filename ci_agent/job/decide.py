@@ -84,6 +84,13 @@ def _issue(case: Case) -> tuple[Issue, MergeRequest | None] | Refused:
     thread = case.trigger.thread
     if thread is None:
         return _made(case), None
+    try:
+        return _meant(case, thread)
+    except UsageError as error:  # deleted or moved meanwhile: there is nobody to tell
+        return Refused(str(error))
+
+
+def _meant(case: Case, thread: Thread) -> tuple[Issue, MergeRequest | None] | Refused:
     if not thread.merge_request:
         return case.forge.issue(thread.number), None
     request = case.forge.merge_request(thread.number)

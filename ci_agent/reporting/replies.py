@@ -78,9 +78,9 @@ def issue_edited(login: str) -> str:
     )
 
 
-def closed(reference: str) -> str:
+def closed() -> str:
     """The issue is closed."""
-    return f"{prose(reference)} is closed, so I do nothing. Reopen it and comment `/agent run` to start me."
+    return "This issue is closed, so I do nothing. Reopen it and comment `/agent run` to start me."
 
 
 def confidential() -> str:

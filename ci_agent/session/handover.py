@@ -112,11 +112,12 @@ def _besides(parts: Parts, voice: Voice, sha: str, remote: Remote) -> tuple[str,
 
 
 def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
-    platform, task, events = parts.platform, parts.task, parts.journal.events
+    platform, task = parts.platform, parts.task
     earlier = platform.find_merge_request(task.branch)
     if earlier is not None and not earlier.open:
         voice.warn(f"The merge request {earlier.number} of this branch was closed; a new one is opened.")
     guidance = platform.guidance(task.issue, task.branch)
+    events = parts.journal.events
     text = merge_request.text(events, fetch_hint=guidance.fetch, feedback_hint=guidance.feedback)
     written = platform.ensure_merge_request(
         task.branch,

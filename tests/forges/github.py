@@ -146,6 +146,10 @@ class FakeGitHub:
         """Somebody transfers an issue to another repository."""
         self.moved[number] = repository
 
+    def today(self) -> None:
+        """From now on the platform's clock is about right; before, it stands in the past."""
+        self._now = datetime.now(UTC)
+
     def now(self) -> str:
         """The time; it goes on by a few seconds with each look."""
         self._now += timedelta(seconds=3)
@@ -574,6 +578,8 @@ class FakeGitHub:
         return self.issues[number]
 
     def _subject(self, number: int) -> Raw:
+        if number in self.moved:
+            raise NotHereError(404, "Not Found")
         if number in self.gone:
             raise NotHereError(410, "This issue was deleted")
         if number not in self.issues and number not in self.pulls:

@@ -159,6 +159,10 @@ class FakeGitLab:
     def move(self, number: int) -> None:
         self.issues[number] |= {"state": "closed", "moved_to_id": 4711}
 
+    def today(self) -> None:
+        """From now on the platform's clock is about right; before, it stands in the past."""
+        self._now = datetime.now(UTC)
+
     def now(self) -> str:
         """The time; it goes on by a few seconds with each look."""
         self._now += timedelta(seconds=3)

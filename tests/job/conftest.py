@@ -19,9 +19,13 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pipeline
         yield made
 
 
-def labelled(project: Pipeline, number: int, by: str = "dana", label: str = "ai-task") -> tuple[str, dict[str, Any]]:
+def labelled(
+    project: Pipeline, number: int, by: str = "dana", label: str = "ai-task"
+) -> tuple[str, dict[str, Any]]:
     """The event of a label that is added."""
-    return ("issues" if project.platform == "github" else "trigger"), project.forge.label(number, label, by=by)
+    return ("issues" if project.platform == "github" else "trigger"), project.forge.label(
+        number, label, by=by
+    )
 
 
 def commented(

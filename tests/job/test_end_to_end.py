@@ -20,15 +20,24 @@ def test_a_label_becomes_a_merge_request(project: Pipeline) -> None:
     done = project.run(*labelled(project, number))
     assert done.exit_code == 0, done.log
     [(who, comment)] = project.said(number)
-    assert who == project.forge.tokens[project.environment("x", {})[f"{project.platform.upper()}_TOKEN"]].login
+    assert (
+        who == project.forge.tokens[project.environment("x", {})[f"{project.platform.upper()}_TOKEN"]].login
+    )
     reference = {"github": "#2", "gitlab": "!1"}[project.platform]
-    assert f"**Done: {reference}**, branch `feat/ai-task-1` · verified · 1 test fixed, none newly broken" in comment
+    assert (
+        f"**Done: {reference}**, branch `feat/ai-task-1` · verified · 1 test fixed, none newly broken"
+        in comment
+    )
     assert project.labels(number) == ["ai-review"]
     [request] = project.merge_requests()
     assert (request["branch"], request["draft"], request["open"]) == ("feat/ai-task-1", False, True)
-    assert request["text"].startswith("Closes #1 · reported by guest · started by @dana\n\n**Verified.** 1 test fixed")
+    assert request["text"].startswith(
+        "Closes #1 · reported by guest · started by @dana\n\n**Verified.** 1 test fixed"
+    )
     assert request["reviewers"] == ["dana"]
-    assert project.origin.show("feat/ai-task-1", "calculator.py").startswith("def add(a, b):\n    return a + b")
+    assert project.origin.show("feat/ai-task-1", "calculator.py").startswith(
+        "def add(a, b):\n    return a + b"
+    )
     assert project.origin.git("log", "--format=%s", "main..feat/ai-task-1") == "Add instead of subtracting"
     assert "Closes: #1" in project.origin.git("log", "-1", "--format=%b", "feat/ai-task-1")
     assert (done.folder / "ci-agent-report" / "junit.xml").exists()
@@ -98,8 +107,12 @@ def test_a_comment_on_the_merge_request_goes_on_as_well(project: Pipeline) -> No
 
 
 def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) -> None:
-    project.model.say([Say(calls=[("edit_file", {"path": "calculator.py", "old": "a * 2", "new": "a * 3"})]),
-                       Say(calls=[SUBMIT])])
+    project.model.say(
+        [
+            Say(calls=[("edit_file", {"path": "calculator.py", "old": "a * 2", "new": "a * 3"})]),
+            Say(calls=[SUBMIT]),
+        ]
+    )
     number = project.forge.write_issue("add() subtracts", "")
     done = project.run(*labelled(project, number), CI_AGENT_LIMITS_MAX_VERIFICATIONS="1")
     assert done.exit_code == 1
@@ -111,7 +124,10 @@ def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) ->
     assert comment.startswith("**Not solved.**")
     assert "`/agent retry`" in comment
     if project.platform == "github":
-        assert "::error file=test_calculator.py,line=11,title=Test newly broken%3A test_calculator.py" in done.log
+        assert (
+            "::error file=test_calculator.py,line=11,title=Test newly broken%3A test_calculator.py"
+            in done.log
+        )
 
 
 def test_a_second_success_makes_a_draft_ready(project: Pipeline) -> None:

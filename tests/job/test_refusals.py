@@ -80,7 +80,7 @@ def test_our_own_doing_starts_nothing(project: Pipeline) -> None:
 
 def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
-    project.forge._now = __import__("datetime").datetime.now(__import__("datetime").UTC)
+    project.forge.today()
     for _ in range(2):
         project.run(*commented(project, number, "/agent run"), CI_AGENT_TRIGGER_RUNS_PER_DAY="2")
         project.end()
@@ -105,7 +105,9 @@ def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
         ("/agent reject because", "No plan waits for a decision here"),
     ],
 )
-def test_commands_that_are_no_work_are_answered_once_each(command: str, answer: str, project: Pipeline) -> None:
+def test_commands_that_are_no_work_are_answered_once_each(
+    command: str, answer: str, project: Pipeline
+) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     event = commented(project, number, command)
     for _ in range(2):  # a job that is run again
