@@ -40,10 +40,10 @@ def child_pipeline(
     number that is none.
     """
     jobs = {
-        f"ci-agent:{_number(number)}": _work(number, trigger, environment) for number, trigger in sessions
+        f"ci-agent-{_number(number)}": _work(number, trigger, environment) for number, trigger in sessions
     }
     comment = f"# {len(jobs)} to do" if jobs else f"# nothing to do: {_quoted(why)}"
-    return f"{comment}\n{_yaml(jobs or {'ci-agent:idle': _idle()})}\n"
+    return f"{comment}\n{_yaml(jobs or {'ci-agent-idle': _idle()})}\n"
 
 
 def _work(number: str, trigger: str, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -32,14 +32,14 @@ def value(job: dict[str, Any], name: str) -> Any:
 
 def test_each_session_has_a_job_and_a_queue_of_its_issue() -> None:
     found = jobs([("12", "abc="), ("7", "def=")])
-    assert list(found) == ["ci-agent:12", "ci-agent:7"]
+    assert list(found) == ["ci-agent-12", "ci-agent-7"]
     assert [job["resource_group"] for job in found.values()] == ["ci-agent-12", "ci-agent-7"]
     assert [value(job, "CI_AGENT_TRIGGER") for job in found.values()] == ["abc=", "def="]
     assert all(job["interruptible"] is False for job in found.values())
 
 
 def test_a_job_installs_works_and_says_the_last_word() -> None:
-    job = jobs([("12", "abc=")])["ci-agent:12"]
+    job = jobs([("12", "abc=")])["ci-agent-12"]
     assert job["before_script"] == [install_script()]
     assert job["script"] == [".ci-agent/ci-agent job"]
     assert job["after_script"] == [
@@ -51,7 +51,7 @@ def test_a_job_installs_works_and_says_the_last_word() -> None:
 
 
 def test_a_job_takes_from_the_cache_and_puts_nothing_there() -> None:
-    assert jobs([("12", "x")])["ci-agent:12"]["cache"]["policy"] == "pull"
+    assert jobs([("12", "x")])["ci-agent-12"]["cache"]["policy"] == "pull"
 
 
 def test_with_nothing_to_do_there_is_a_job_that_waits_for_a_click() -> None:
@@ -60,13 +60,13 @@ def test_with_nothing_to_do_there_is_a_job_that_waits_for_a_click() -> None:
 
 
 def test_image_and_tags_come_from_the_project_s_variables() -> None:
-    job = jobs([("1", "x")], {"CI_AGENT_IMAGE": "node:22", "CI_AGENT_TAGS": "linux, big,"})["ci-agent:1"]
+    job = jobs([("1", "x")], {"CI_AGENT_IMAGE": "node:22", "CI_AGENT_TAGS": "linux, big,"})["ci-agent-1"]
     assert (job["image"], job["tags"]) == ("node:22", ["linux", "big"])
 
 
 def test_without_them_the_image_is_the_routing_job_s() -> None:
-    assert jobs([("1", "x")], {"CI_JOB_IMAGE": "python:3.13"})["ci-agent:1"]["image"] == "python:3.13"
-    assert not {"image", "tags"} & jobs([("1", "x")])["ci-agent:1"].keys()
+    assert jobs([("1", "x")], {"CI_JOB_IMAGE": "python:3.13"})["ci-agent-1"]["image"] == "python:3.13"
+    assert not {"image", "tags"} & jobs([("1", "x")])["ci-agent-1"].keys()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_without_them_the_image_is_the_routing_job_s() -> None:
      ("1d", "1440m", "1430m")],
 )  # fmt: skip
 def test_the_work_ends_before_the_job_does(given: str, timeout: str, script: str) -> None:
-    job = jobs([("1", "x")], {"CI_AGENT_TIMEOUT": given})["ci-agent:1"]
+    job = jobs([("1", "x")], {"CI_AGENT_TIMEOUT": given})["ci-agent-1"]
     assert job["timeout"] == timeout
     assert value(job, "RUNNER_SCRIPT_TIMEOUT") == script
     assert value(job, "RUNNER_AFTER_SCRIPT_TIMEOUT") == "5m"
@@ -97,7 +97,7 @@ def test_settings_go_on_and_secrets_do_not() -> None:
     }  # fmt: skip
     text = child_pipeline([("1", "x")], environment)
     assert not any(secret in text for secret in ("sk-1", "glpat-1", "pass@"))
-    job = yaml.safe_load(text)["ci-agent:1"]
+    job = yaml.safe_load(text)["ci-agent-1"]
     assert job["variables"].keys() == {
         "MODEL_NAME", "CI_AGENT_LIMITS_MAX_COST", "CI_AGENT_PACKAGE", "CI_AGENT_TRIGGER",
         "GIT_SUBMODULE_STRATEGY", "RUNNER_SCRIPT_TIMEOUT", "RUNNER_AFTER_SCRIPT_TIMEOUT",

@@ -1,6 +1,6 @@
 """GitLab pipelines on this machine, by gitlab-ci-local: jobs are real processes, there are no containers.
 
-    done = run(project, {"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": "{…}"})
+    done = run(project, {"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": path}, {"GITLAB_TOKEN": "glpat-…"})
     jobs = listed(project, {"CI_PIPELINE_SOURCE": "push"})
 
 A child pipeline made from an artifact is run, too. What it can't do: `resource_group`, `timeout` and the runner's
@@ -53,18 +53,18 @@ def make_project(folder: Path, files: Mapping[str, str]) -> Path:
 
 
 def run(
-    project: Path, variables: Mapping[str, str], *, file: str = ".gitlab-ci.yml", path: str = ""
+    project: Path, pipeline: Mapping[str, str], settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the pipeline and its child, with a clean environment; `stdout` is the log of all jobs.
 
-    `path` are folders to find programs in before those of the system, with colons between them.
+    `pipeline` are variables of this pipeline alone, `settings` those of the project, which the child has, too.
     """
-    return _call(project, offline() | dict(variables), ["--file", file], path)
+    return _call(project, pipeline, offline() | dict(settings or {}), [])
 
 
-def listed(project: Path, variables: Mapping[str, str]) -> dict[str, str]:
+def listed(project: Path, pipeline: Mapping[str, str]) -> dict[str, str]:
     """The jobs that the pipeline would have, with their `when`."""
-    done = _call(project, variables, ["--list-json"], "")
+    done = _call(project, pipeline, {}, ["--list-json"])
     if done.returncode:
         raise AssertionError(done.stdout + done.stderr)
     jobs = json.loads(done.stdout[done.stdout.index("[") :])
@@ -72,21 +72,25 @@ def listed(project: Path, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _call(
-    project: Path, variables: Mapping[str, str], words: list[str], path: str
+    project: Path, pipeline: Mapping[str, str], settings: Mapping[str, str], words: list[str]
 ) -> subprocess.CompletedProcess[str]:
     known = {
         "CI_PROJECT_DIR": str(project),
         "CI_PROJECT_PATH": PROJECT,
         "CI_DEFAULT_BRANCH": "main",
-        **variables,
+        **settings,
     }
-    given = [word for name, value in known.items() for word in ("--variable", f"{name}={value}")]
-    fixed = ["--force-shell-executor", "--ignore-predefined-vars", ",".join(known), "--no-color"]
+    # Said in full, because a value alone is taken for a file if there is one of that name.
+    full = {name: {"type": "variable", "values": {"*": value}} for name, value in known.items()}
+    (project.parent / "variables.yml").write_text(json.dumps(full), encoding="utf-8")
+    given = [word for name, value in pipeline.items() for word in ("--variable", f"{name}={value}")]
+    fixed = ["--force-shell-executor", "--variables-file", "../variables.yml", "--no-color"]
+    fixed += ["--ignore-predefined-vars", ",".join([*known, *pipeline])]
     home = project.parent / "home"
     home.mkdir(exist_ok=True)
     git = Path(shutil.which("git") or "/usr/bin/git").parent
-    folders = [*path.split(":"), str(Path(sys.executable).resolve().parent), str(git), "/usr/bin", "/bin"]
-    environment = {"PATH": ":".join(dict.fromkeys(filter(None, folders))), "HOME": str(home)}
+    folders = [str(Path(sys.executable).resolve().parent), str(git), "/usr/bin", "/bin"]
+    environment = {"PATH": ":".join(dict.fromkeys(folders)), "HOME": str(home)}
     return subprocess.run(
         [*_PROGRAM, *fixed, *given, *words], cwd=project, env=environment, check=False, text=True,
         stdin=subprocess.DEVNULL, capture_output=True, timeout=110,

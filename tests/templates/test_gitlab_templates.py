@@ -21,12 +21,12 @@ from tests.templates.documents import COMPONENT, PLAIN, load, load_all
 ORDINARY = """
 unit-tests:
   rules:
-    - !reference [.ci-agent:not-for-us, rules]
+    - !reference [.ci-agent-not-for-us, rules]
     - when: on_success
   script: [echo ordinary]
 """
-WORK = {"ci-agent:route": "on_success", "ci-agent:work": "on_success"}
-IDLE = {"ci-agent:idle": "manual"}
+WORK = {"ci-agent-route": "on_success", "ci-agent-work": "on_success"}
+IDLE = {"ci-agent-idle": "manual"}
 TESTS = {"unit-tests": "on_success"}
 
 
@@ -50,7 +50,7 @@ def test_the_component_is_the_template_with_inputs() -> None:
     inputs, body = component()
     values = {name: given.get("default", "") for name, given in inputs.items()}
     body, plain = filled(body, values), load(PLAIN.read_text(encoding="utf-8"))
-    given = body["ci-agent:route"]["variables"]
+    given = body["ci-agent-route"]["variables"]
     ours = {name: given.pop(name) for name in list(given) if name.startswith("CI_AGENT_")}
     defaults = plain.pop("variables")
     assert body == plain
@@ -71,7 +71,7 @@ def test_only_the_package_has_to_be_given() -> None:
 @pytest.mark.parametrize("path", [PLAIN, COMPONENT])
 def test_the_routing_job_installs_as_the_job_that_works_does(path: Path) -> None:
     body = load_all(path.read_text(encoding="utf-8"))[-1]
-    assert body["ci-agent:route"]["before_script"] == [install_script()]
+    assert body["ci-agent-route"]["before_script"] == [install_script()]
 
 
 @pytest.mark.parametrize("path", [PLAIN, COMPONENT])
@@ -82,15 +82,15 @@ def test_each_variable_of_ours_is_known_to_the_program(path: Path) -> None:
 
 
 def test_the_trigger_job_does_not_wait_for_its_pipeline() -> None:
-    trigger = load(PLAIN.read_text(encoding="utf-8"))["ci-agent:work"]["trigger"]
-    assert trigger == {"include": [{"artifact": ".ci-agent/pipeline.yml", "job": "ci-agent:route"}]}
+    trigger = load(PLAIN.read_text(encoding="utf-8"))["ci-agent-work"]["trigger"]
+    assert trigger == {"include": [{"artifact": ".ci-agent/pipeline.yml", "job": "ci-agent-route"}]}
 
 
 def test_the_template_touches_nothing_of_the_project_s_own() -> None:
     content = load(PLAIN.read_text(encoding="utf-8"))
-    assert [key for key in content if not key.lstrip(".").startswith("ci-agent:")] == ["variables"]
+    assert [key for key in content if not key.lstrip(".").startswith("ci-agent-")] == ["variables"]
     assert content["variables"].keys() == {"CI_AGENT_IMAGE"}
-    jobs = [job for name, job in content.items() if name.startswith("ci-agent:")]
+    jobs = [job for name, job in content.items() if name.startswith("ci-agent-")]
     assert all("rules" in job and "inherit" in job for job in jobs)
 
 
