@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from ci_agent import session
-from ci_agent.ci import Annotation, Host
+from ci_agent.ci import Annotation
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, Refused
 from ci_agent.job.claim import claim, marker_of
-from ci_agent.job.last import Promise, keep, kept, promise, promised
+from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.journal.events import ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
@@ -64,24 +63,6 @@ def engage(case: Case, issue: Issue) -> int:
         _tell(case, parts, outcome, report)
     kept(scratch)
     return outcome.exit_code
-
-
-def final_word(host: Host, environment: Mapping[str, str], flags: Mapping[str, object]) -> int:
-    """Make true what a job that is gone has promised; the exit code."""
-    from ci_agent import config
-    from ci_agent.job.decide import settings_of
-    from ci_agent.job.forges import open_forge
-
-    left = promised(host.job.scratch)
-    if left is None:
-        print("Everything has been said.", file=host.output.log, flush=True)
-        return 0
-    forge = open_forge(host, config.load(file=None, environment=environment, flags=flags).config)
-    settings = settings_of(forge, environment, flags)
-    status = keep(left, forge, settings, Path(settings.report.output_dir).expanduser().absolute())
-    kept(host.job.scratch)
-    print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
-    return 0
 
 
 def _not_now(case: Case, refused: Refused) -> int:

@@ -1,18 +1,21 @@
 """The last word of a job whose process died before it could say it: `ci-agent job --final-word`.
 
-A job notes on the runner's disk what it has promised on the issue, before it promises it, and takes the note
-away when everything is said. The CI runs this after the job, whatever became of it.
+The CI runs this after the job, whatever became of it; `promise` says what is left to be made true.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
+from ci_agent import config
+from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import JournalError
 from ci_agent.job.assembly import write_report
+from ci_agent.job.decide import settings_of
+from ci_agent.job.forges import open_forge
+from ci_agent.job.promise import Promise, kept
 from ci_agent.journal import Journal
 from ci_agent.journal.events import AgentStopped, SessionEnded, SessionStarted
 from ci_agent.platforms import Forge
@@ -21,43 +24,23 @@ from ci_agent.session import ENDINGS, JOURNAL
 from ci_agent.session.endings import END_LABELS, RUNNING, task_label
 from ci_agent.task import Ending, Status
 
-_NOTE = "promised.json"
 _SENTENCE = (
     "The CI job ended before its work was done: it was cancelled, ran out of time, or its process was killed."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What stands on the issue and has to be made true."""
-
-    issue: str
-    marker: str  # of the progress comment
-    folder: str  # of the session
-    branch: str
-
-
-def promise(scratch: Path, made: Promise) -> None:
-    """Note what is about to be said on the issue."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    (scratch / _NOTE).write_text(json.dumps(asdict(made)), encoding="utf-8")
+def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags: Mapping[str, object]) -> int:
+    """Make true what a job that is gone has promised; the exit code."""
+    forge = open_forge(host, config.load(file=None, environment=environment, flags=flags).config)
+    settings = settings_of(forge, environment, flags)
+    status = _keep(left, forge, settings, Path(settings.report.output_dir).expanduser().absolute())
+    kept(host.job.scratch)
+    host.output.values({"status": str(status)})
+    print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
+    return 0
 
 
-def kept(scratch: Path) -> None:
-    """Everything is said; nothing is left to do."""
-    (scratch / _NOTE).unlink(missing_ok=True)
-
-
-def promised(scratch: Path) -> Promise | None:
-    """What is still to be made true; None: nothing."""
-    try:
-        found = json.loads((scratch / _NOTE).read_text(encoding="utf-8"))
-        return Promise(**found)
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def keep(left: Promise, forge: Forge, settings: Config, report: Path) -> Status:
+def _keep(left: Promise, forge: Forge, settings: Config, report: Path) -> Status:
     """Say the last word for a job that is gone, and leave its report. Gives the status that is shown now."""
     folder = Path(left.folder)
     journal = _journal(folder)

@@ -17,6 +17,7 @@ from ci_agent.ci import Host
 from ci_agent.ci.detect import here
 from ci_agent.ci.output import output
 from ci_agent.errors import UsageError
+from ci_agent.job.promise import promised
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb
 
@@ -39,9 +40,13 @@ def work(request: Request, environment: Mapping[str, str]) -> int:
     """
     host = open_host(environment)
     if request.final_word:
-        from ci_agent.job.engage import final_word
+        left = promised(host.job.scratch)
+        if left is None:
+            print("Everything has been said.", file=host.output.log, flush=True)
+            return 0
+        from ci_agent.job.last import final_word
 
-        return final_word(host, environment, request.flags)
+        return final_word(left, host, environment, request.flags)
     with host.output.section("trigger", "What this is about"):
         found = _trigger(host.job, request, environment)
         print(_introduced(found), file=host.output.log, flush=True)

@@ -30,17 +30,17 @@ _NOTHING_CHANGED = (
 
 
 def solve(
-    parts: Parts, voice: Voice, proof: Proof, head: str, said: Sequence[Comment]
+    parts: Parts, voice: Voice, proof: Proof, head: str, comments: Sequence[Comment]
 ) -> tuple[Stop, str | None]:
-    """Let the agent work on top of `head` until its hand-in holds, or it may not try again. `said` is what people
-    said on the issue.
+    """Let the agent work on top of `head` until its hand-in holds, or it may not try again. `comments` is what
+    people said on the issue.
 
     Gives the tree that was tested last, which is the one to commit.
     """
     workspace = parts.workspace
     voice.status(Status.CODING)
     workspace.open_for_agent(head)
-    agent = _agent(parts, proof, _brief(parts, proof, head, said))
+    agent = _agent(parts, proof, _brief(parts, proof, head, comments))
     empty_handed = False
     while True:
         stop = agent.work()

@@ -1,0 +1,43 @@
+"""What a job has promised on an issue, noted on the runner's disk before it is said, until everything is said.
+
+Whoever comes after a process that died finds here what has to be made true. Nothing heavy is imported: after most
+jobs there is nothing to find.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_NOTE = "promised.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What stands on the issue and has to be made true."""
+
+    issue: str
+    marker: str  # of the progress comment
+    folder: str  # of the session
+    branch: str
+
+
+def promise(scratch: Path, made: Promise) -> None:
+    """Note what is about to be said on the issue."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    (scratch / _NOTE).write_text(json.dumps(asdict(made)), encoding="utf-8")
+
+
+def kept(scratch: Path) -> None:
+    """Everything is said; nothing is left to do."""
+    (scratch / _NOTE).unlink(missing_ok=True)
+
+
+def promised(scratch: Path) -> Promise | None:
+    """What is still to be made true; None: nothing."""
+    try:
+        found = json.loads((scratch / _NOTE).read_text(encoding="utf-8"))
+        return Promise(**found)
+    except (OSError, ValueError, TypeError):
+        return None
