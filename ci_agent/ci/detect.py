@@ -1,12 +1,13 @@
 """Finding out which CI we run in, and reading what it says about the job: its variables and its event file.
 
-Sources: GitHub's "Variables" (default environment variables), GitLab's "Predefined CI/CD variables reference" and
-"Use a webhook to trigger pipelines".
+Sources: GitHub's "Variables reference" (default environment variables), GitLab's "Predefined CI/CD variables
+reference" and "Trigger pipelines with the API" (use a webhook).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ from ci_agent.errors import UsageError
 from ci_agent.task import Account
 
 LARGEST_PAYLOAD = 26_214_400  # bytes; GitHub sends no webhook above 25 MB, GitLab's limits are lower
+_SHOWN = 200  # characters of a variable that a message repeats
+# The names that GitLab gives to the users of access tokens and to service accounts.
+_BOT = re.compile(r"(?:project|group)_\d+_bot\w*|service_account_\w+", re.ASCII)
 
 
 def _now() -> datetime:
@@ -24,35 +28,62 @@ def _now() -> datetime:
 
 
 def here(environment: Mapping[str, str], now: Callable[[], datetime] = _now) -> Job | None:
-    """The job we are; None: this is no CI we know. Raises `UsageError` for an event that can't be read."""
+    """The job we are; None: this is no CI we know. Raises `UsageError` for an event that can't be read.
+
+    Gitea and Forgejo look like GitHub to a job and are not: their API is another one.
+    """
+    named_otherwise = environment.get("GITEA_ACTIONS") or environment.get("FORGEJO_ACTIONS")
     if environment.get("GITHUB_ACTIONS") == "true" and environment.get("GITHUB_REPOSITORY"):
-        return _github(environment, now)
-    # Not GITLAB_CI alone: it says no more than these two, and runners outside of GitLab leave it out.
+        return None if named_otherwise else _github(environment, now)
+    # Not by GITLAB_CI: it says no more than these two, and what runs pipelines on one's own machine says `false` there.
     if environment.get("CI_SERVER_URL") and environment.get("CI_PROJECT_PATH"):
         return _gitlab(environment, now)
     return None
 
 
+def _checkout(folder: str) -> Path | None:
+    path = Path(folder) if folder else None
+    return path if path and (path / ".git").exists() else None
+
+
+# --- GitHub -----------------------------------------------------------------------------------------------
+
+
 def _github(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
     repository, run = environment["GITHUB_REPOSITORY"], environment.get("GITHUB_RUN_ID", "")
-    file = environment.get("GITHUB_EVENT_PATH", "")
-    payload = _payload(Path(file), "GITHUB_EVENT_PATH") if file else {}
-    default = payload.get("repository")
-    server = environment.get("GITHUB_SERVER_URL", "https://github.com")
-    login = environment.get("GITHUB_ACTOR", "")
-    actor = Account(login, environment.get("GITHUB_ACTOR_ID", ""), login.endswith("[bot]")) if login else None
+    login, file = environment.get("GITHUB_ACTOR", ""), environment.get("GITHUB_EVENT_PATH", "")
+    payload = _file(file, "GITHUB_EVENT_PATH") if file else {}
+    temporary = environment.get("RUNNER_TEMP") or "/tmp"  # noqa: S108 - GitHub always sets the variable
     return Job(
         platform="github",
         repository=repository,
-        api_url=environment.get("GITHUB_API_URL", "https://api.github.com"),
+        api_url=environment.get("GITHUB_API_URL") or "https://api.github.com",
         happening=Happening(environment.get("GITHUB_EVENT_NAME", ""), payload, now()),
-        actor=actor,
-        default_branch=str(default.get("default_branch", "")) if isinstance(default, dict) else "",
-        url=f"{server}/{repository}/actions/runs/{run}" if run else "",
+        actor=Account(login, environment.get("GITHUB_ACTOR_ID", ""), login.endswith("[bot]"))
+        if login
+        else None,
+        default_branch=_default_branch(payload),
+        url=_page(environment, repository, run) if run else "",
         run=run,
         checkout=_checkout(environment.get("GITHUB_WORKSPACE", "")),
-        scratch=Path(environment.get("RUNNER_TEMP") or "/tmp") / f"ci-agent-{run or 'local'}",  # noqa: S108 - GitHub sets it
+        scratch=Path(temporary) / f"ci-agent-{run or 'local'}",
     )
+
+
+def _page(environment: Mapping[str, str], repository: str, run: str) -> str:
+    server = environment.get("GITHUB_SERVER_URL") or "https://github.com"
+    attempt = environment.get("GITHUB_RUN_ATTEMPT") or "1"
+    again = f"/attempts/{attempt}" if attempt != "1" else ""
+    return f"{server}/{repository}/actions/runs/{run}{again}"
+
+
+def _default_branch(payload: Mapping[str, Any]) -> str:
+    repository = payload.get("repository")
+    found = repository.get("default_branch") if isinstance(repository, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+# --- GitLab -----------------------------------------------------------------------------------------------
 
 
 def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
@@ -66,7 +97,9 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
             _gitlab_payload(environment),
             _created(environment.get("CI_PIPELINE_CREATED_AT", "")) or now(),
         ),
-        actor=Account(login, environment.get("GITLAB_USER_ID", "")) if login else None,
+        actor=Account(login, environment.get("GITLAB_USER_ID", ""), bool(_BOT.fullmatch(login)))
+        if login
+        else None,
         default_branch=environment.get("CI_DEFAULT_BRANCH", ""),
         url=environment.get("CI_JOB_URL", ""),
         run=job,
@@ -84,47 +117,25 @@ def _gitlab_scratch(environment: Mapping[str, str], job: str) -> Path:
 
 
 def _gitlab_payload(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The webhook's payload, which GitLab hands on as a file whose path is in the variable; started by API it may
-    stand there itself. Beside it what people or a routing job gave in other variables."""
-    given = environment.get("TRIGGER_PAYLOAD", "").strip()
-    payload: dict[str, Any] = {}
-    if given.startswith("{"):
-        payload = _decoded(given.encode("utf-8", "replace"), "TRIGGER_PAYLOAD")
-    elif given:
-        payload = _payload(Path(given), "TRIGGER_PAYLOAD")
-    inputs = {
-        "issue": environment.get("CI_AGENT_ISSUE", ""),
-        "intent": environment.get("CI_AGENT_INTENT", ""),
+    """The webhook's payload, in a pipeline that a webhook may have started, and beside it what people, a routing job
+    and GitLab itself say in other variables: `inputs`, `travelled` and `here`."""
+    hooked = environment.get("CI_PIPELINE_SOURCE") == "trigger"
+    return (_sent(environment.get("TRIGGER_PAYLOAD", "")) if hooked else {}) | {
+        "inputs": {
+            "issue": environment.get("CI_AGENT_ISSUE", ""),
+            "intent": environment.get("CI_AGENT_INTENT", ""),
+        },
+        "travelled": environment.get("CI_AGENT_TRIGGER", ""),
+        "here": environment["CI_PROJECT_PATH"],
     }
-    return payload | {"inputs": inputs, "travelled": environment.get("CI_AGENT_TRIGGER", "")}
 
 
-def _payload(path: Path, name: str) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_PAYLOAD + 1)
-    except OSError as error:
-        raise UsageError(f"the event in {name} can't be read: {error.strerror} ({path})") from error
-    if len(data) > LARGEST_PAYLOAD:
-        raise UsageError(
-            f"the event in {name} is larger than {LARGEST_PAYLOAD:,} bytes; nothing is done with it"
-        )
-    return _decoded(data, name)
-
-
-def _decoded(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        found = json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
-        hint = (
-            "; older versions of GitLab break payloads with a `$` in them; use `ci-agent job --issue N` there"
-            if name == "TRIGGER_PAYLOAD"
-            else ""
-        )
-        raise UsageError(f"the event in {name} is no JSON{hint}") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"the event in {name} is no JSON object")
-    return found
+def _sent(given: str) -> dict[str, Any]:
+    """GitLab hands the payload on as a file whose path is in the variable; other tools put it there itself."""
+    name = "TRIGGER_PAYLOAD"
+    if given.lstrip()[:1] in ("{", "[", '"'):
+        return _decoded(given.encode("utf-8", "surrogateescape"), name)
+    return _file(given.strip(), name) if given.strip() else {}
 
 
 def _created(text: str) -> datetime | None:
@@ -135,6 +146,39 @@ def _created(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _checkout(folder: str) -> Path | None:
-    path = Path(folder) if folder else None
-    return path if path and (path / ".git").exists() else None
+# --- the event --------------------------------------------------------------------------------------------
+
+# What people can do instead, by the variable.
+_ELSE = {
+    "GITHUB_EVENT_PATH": "run the workflow again",
+    "TRIGGER_PAYLOAD": "a pipeline started by hand with the variable CI_AGENT_ISSUE does without it",
+}
+
+
+def _file(path: str, name: str) -> dict[str, Any]:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST_PAYLOAD + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path that can't be one
+        why = getattr(error, "strerror", None) or "that is no path"
+        raise _unreadable(name, f"can't be read from {path[:_SHOWN]!r}: {why}") from error
+    if len(data) > LARGEST_PAYLOAD:
+        raise _unreadable(name, f"is larger than {LARGEST_PAYLOAD:,} bytes")
+    return _decoded(data, name)
+
+
+def _decoded(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise _unreadable(name, "is no text in UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        old = " (older versions of GitLab fill in variables where the payload holds a `$`)"
+        raise _unreadable(name, f"is no JSON{old if name == 'TRIGGER_PAYLOAD' else ''}") from error
+    if not isinstance(found, dict):
+        raise _unreadable(name, "is no JSON object")
+    return found
+
+
+def _unreadable(name: str, why: str) -> UsageError:
+    return UsageError(f"the event in {name} {why}; {_ELSE[name]}")

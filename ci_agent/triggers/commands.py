@@ -1,47 +1,49 @@
 """The commands people write in comments: `/agent retry HINT` at the start of a line.
 
 Pure text in, a `Command` out. What stands in code, in a quote or in an HTML comment is no command, because
-people write about commands there.
+people write about commands there; below a command all of it belongs to the hint, but for what nobody can see.
+Where blocks begin and end follows CommonMark 0.31, 4.4 to 4.6, with two differences: a line with four blanks
+before it is code even within a paragraph, and a line behind a quote is the writer's own.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from ci_agent.config import checks
 from ci_agent.config.settings import Source
 from ci_agent.triggers import Command, Kind, Verb
+from ci_agent.triggers.payload import shown
 
 WORD: Final = "/agent"
-LONGEST: Final = 100_000  # characters of a comment that are looked at
+LONGEST: Final = 100_000  # characters of a comment that are looked at; GitHub takes 65,536
 HINT: Final = 20_000  # characters of a hint that are kept
-_MOST_DOLLARS = 10_000  # as `limits.max_cost`
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command, for people."""
+    """A command or an option, for people."""
 
     usage: str
-    does: str  # a sentence
+    does: str  # a sentence or two
 
 
 LIST: Final = (
     Entry("/agent run [HINT]", "Work on the issue. The hint says what the issue leaves open."),
     Entry(
         "/agent retry [HINT]",
-        "Go on with the same branch and merge request; the hint says what to do differently.",
+        "Go on with the same branch and merge request. The hint says what to do differently.",
     ),
-    Entry("/agent stop", "Cancel the job that works on the issue; what there is of the work is kept."),
+    Entry("/agent stop", "Ask the platform to cancel the job that works on the issue."),
     Entry("/agent status", "Say how far it is, and where the work lies."),
-    Entry("/agent answer TEXT", "Answer the question it has asked, and let it go on."),
-    Entry("/agent approve", "Accept a plan that waits for it."),
-    Entry("/agent reject [WHY]", "Decline a plan that waits; the reason says what to change."),
+    Entry("/agent answer TEXT", "Answer the question with which the work on the issue ended, and go on."),
+    Entry("/agent approve", "Accept a plan that waits for it. This version never waits with a plan."),
+    Entry("/agent reject [WHY]", "Decline a plan that waits. This version never waits with a plan."),
     Entry("/agent help", "Show this list."),
 )
 OPTIONS: Final = (
@@ -50,11 +52,24 @@ OPTIONS: Final = (
     Entry("--base BRANCH", "Start from this branch, and go back to it."),
 )
 
+_VERBS = tuple(str(verb) for verb in Verb if verb is not Verb.UNKNOWN)
+_WITH_TEXT = (Verb.RUN, Verb.RETRY, Verb.ANSWER, Verb.REJECT)
+_WITH_OPTIONS = (Verb.RUN, Verb.RETRY)
+_MOST_DOLLARS = 10_000  # as `limits.max_cost`
+_LONGEST_BRANCH = 250  # characters; a file system that keeps it as a file takes 255
+
+_INDENT = 3  # blanks; more of them make code
+
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_OPTION = re.compile(r"\s*--(model|budget|base)(?:\s*=\s*|[ \t]+)(\S+)")
-_ANY_OPTION = re.compile(r"\s*(--[a-z][\w-]*)")
-_MODEL = re.compile(r"[A-Za-z0-9][\w./:@-]{0,99}")
+_BEHIND_NAME = re.compile(r"[.,:;!?]*(?:\s+|$)|[,:]")  # `/agent.md` and `/agent/x` are no commands
+_FENCE = re.compile(r" {0,3}(?:(`{3,})[^`]*|(~{3,}).*)")
+_QUOTES = "\u201c\u201d\u2018\u2019"  # a phone makes these of plain ones, and one dash of two
+_STRAY = ".,:;!?*_\"'`()[]<>" + _QUOTES
+_OPTION = re.compile(r"\s*(?:--|[\u2013\u2014])(model|budget|base)(?:\s*=\s*|\s+)(\S+)", re.IGNORECASE)
+_ANY_OPTION = re.compile(r"\s*(?:--([a-z][\w-]*)|[\u2013\u2014](model|budget|base)\b)", re.IGNORECASE)
+_AROUND_VALUE = "\"'`,;" + _QUOTES
+_MODEL = re.compile(r"[A-Za-z0-9][\w./:@-]{0,99}", re.ASCII)
+_DOLLARS = re.compile(r"\$?([0-9]{0,5}(?:\.[0-9]{1,4})?)\$?")
 
 
 def asked(text: str, account: str | None = None) -> tuple[Kind, Command] | None:
@@ -70,13 +85,16 @@ def parse(text: str, account: str | None = None) -> Command | None:
     """The first command in a comment; None: there is none.
 
     `account` is our own name on the platform: `@account retry …` is a command as well. Text goes on to the end
-    of the comment. What can't be understood is a command with the verb `UNKNOWN`.
+    of the comment, or to the next command, which does not count. What can't be understood is a command with the
+    verb `UNKNOWN`.
     """
-    lines = list(_spoken(text[:LONGEST]))
+    names = _names(account)
+    lines = list(_lines(text[:LONGEST]))
     for number, line in enumerate(lines):
-        rest = _addressed(line, account)
-        if rest is not None:
-            return _command("\n".join([rest, *lines[number + 1 :]]))
+        said = _addressed(line, names)
+        if said is not None:
+            more = takewhile(lambda below: _addressed(below, names) is None, lines[number + 1 :])
+            return _command(said, "\n".join(below.text for below in more))
     return None
 
 
@@ -84,118 +102,169 @@ def mentioned(text: str, account: str | None) -> str | None:
     """The words of a comment that mentions our account outside of code and quotes; None: it does not."""
     if not account:
         return None
-    spoken = "\n".join(_spoken(text[:LONGEST]))
-    mention = re.compile(rf"(?<![\w@/.-])@{re.escape(account)}(?![\w-])", re.IGNORECASE)
+    lines = list(_lines(text[:LONGEST]))
+    names = "|".join(re.escape(name) for name in _names(account)[1:])
+    mention = re.compile(rf"(?<![\w@/.-])(?:{names})(?![\w/-]|\.\w)", re.IGNORECASE)
+    spoken = "\n".join(line.text for line in lines if line.spoken)
     if not mention.search(re.sub(r"`[^`\n]*`", "", spoken)):
         return None
-    return mention.sub("", spoken).strip()[:HINT]
+    return kept("\n".join(mention.sub("", line.text) if line.spoken else line.text for line in lines))
 
 
-def _spoken(text: str) -> Iterator[str]:
-    """The lines that people say: without code blocks, quotes and HTML comments."""
+def kept(text: str) -> str:
+    """A hint without empty lines around it, and no longer than a hint may be; the cut is marked."""
+    if not text.strip():
+        return ""
+    whole = re.sub(r"\A(?:[^\S\n]*\n)+", "", text).rstrip()
+    if not whole.startswith(("    ", "\t")):  # not code
+        whole = whole.lstrip()
+    return whole if len(whole) <= HINT else f"{whole[:HINT]}\n[cut here, after {HINT:,} characters]"
+
+
+def wrong(command: Command) -> str:
+    """What is wrong with the values of the options; empty: nothing."""
+    model, budget, base = command.model, command.budget, command.base
+    if model is not None and (not _MODEL.fullmatch(model) or model.casefold().startswith("replay:")):
+        return f"`--model {shown(model)}` names no model"
+    if budget is not None and not 0 < budget <= _MOST_DOLLARS:
+        return f"`--budget {budget:g}` is not between 0 and {_MOST_DOLLARS:,} dollars"
+    if base is not None and not _is_branch(base):
+        return f"`--base {shown(base)}` is no name of a branch"
+    return ""
+
+
+def _is_branch(name: str) -> bool:
+    return name.isprintable() and len(name) <= _LONGEST_BRANCH and not checks.branch_name(name, Source.FLAG)
+
+
+# --- what people say --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str  # as people see it, without HTML comments
+    spoken: bool  # neither code nor a quote
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    rows = re.split(r"\r\n?|\n", text)
+    below = _ends_below(rows)
     fence, hidden = "", False
-    for raw in _INVISIBLE.sub("", text).splitlines():
-        line, hidden = _without_comment(raw, hidden)
-        mark = _FENCE.match(line)
+    for row, ends_below in zip(rows, below, strict=True):
         if fence:
-            if mark and mark[1].startswith(fence) and not line.strip().strip(fence[0]):
+            mark = row.strip()
+            if mark.startswith(fence) and not mark.strip(fence[0]) and not row.startswith("    "):
                 fence = ""
-        elif mark:
-            fence = mark[1]
-        elif not line.startswith(("    ", "\t")) and not line.lstrip().startswith(">"):
-            yield line
-
-
-def _without_comment(line: str, hidden: bool) -> tuple[str, bool]:
-    """The line without what stands in HTML comments, and whether one is open at its end."""
-    kept = []
-    while line:
-        before, mark, line = line.partition("-->" if hidden else "<!--")
-        if not hidden:
-            kept.append(before)
-        if not mark:
-            break
-        hidden = not hidden
-    return "".join(kept), hidden
-
-
-def _addressed(line: str, account: str | None) -> str | None:
-    """What a line says behind our word or name, where it begins with it."""
-    line = line.strip()
-    names = [WORD, f"@{account}"] if account else [WORD]
-    for name in names:
-        if line[: len(name)].casefold() != name.casefold():
+            yield _Line(row, spoken=False)
             continue
-        rest = line[len(name) :]
-        if not rest or rest[0] in " \t,:":
-            rest = rest.lstrip(" \t,:")
-            first = rest.split(maxsplit=1)[0].casefold().strip(".,:;!") if rest else ""
-            if name == WORD or first in _VERBS:
+        line, hidden = _visible(row, hidden, ends_below)
+        opening = _FENCE.fullmatch(line)
+        if opening:
+            fence = opening[1] or opening[2]
+        quoted = line.startswith(("    ", "\t")) or line.lstrip().startswith(">")
+        yield _Line(line, spoken=not opening and not quoted)
+
+
+def _ends_below(rows: Sequence[str]) -> list[bool]:
+    """For each row, whether an HTML comment that is open at its end is closed in the same paragraph."""
+    ends = [False] * len(rows)
+    for number in range(len(rows) - 2, -1, -1):
+        following = rows[number + 1]
+        ends[number] = bool(following.strip()) and ("-->" in following or ends[number + 1])
+    return ends
+
+
+def _visible(row: str, hidden: bool, ends_below: bool) -> tuple[str, bool]:
+    """The row without what stands in HTML comments, and whether one is open at its end. One that begins a row
+    goes on to the end of the text, if it must; elsewhere `<!--` without an end, or in backticks, is text."""
+    seen: list[str] = []
+    at, ticks, last = 0, 0, row.rfind("-->")
+    while True:
+        if hidden:
+            end = row.find("-->", at)
+            if end < 0:
+                return "".join(seen), True
+            at, hidden = end + len("-->"), False
+        start = row.find("<!--", at)
+        piece = row[at:] if start < 0 else row[at:start]
+        seen.append(piece)
+        if start < 0:
+            return "".join(seen), False
+        ticks += piece.count("`")
+        at = start + len("<!--")
+        begins = len(seen) == 1 and start <= _INDENT and not row[:start].strip()
+        if ticks % 2 == 0 and (begins or ends_below or last >= at):
+            hidden = True
+        else:
+            seen.append("<!--")
+
+
+# --- what they ask for ------------------------------------------------------------------------------------
+
+
+def _names(account: str | None) -> list[str]:
+    """What a command can begin with. People leave out the `[bot]` behind the name of a GitHub App."""
+    full = [f"@{account}"] if account else []
+    return [WORD, *full, *(name.removesuffix("[bot]") for name in full if name.endswith("[bot]"))]
+
+
+def _addressed(line: _Line, names: Sequence[str]) -> str | None:
+    """What a line says behind our word or name, where it begins with it."""
+    if not line.spoken:
+        return None
+    said = _INVISIBLE.sub("", line.text).strip()
+    for name in names:
+        behind = _BEHIND_NAME.match(said, len(name))
+        if behind and said[: len(name)].casefold() == name.casefold():
+            rest = said[behind.end() :].strip()
+            if name == WORD or _verb_of(rest) in _VERBS:
                 return rest
     return None
 
 
-_VERBS = {str(verb) for verb in Verb if verb is not Verb.UNKNOWN}
-_WITH_TEXT = {Verb.RUN, Verb.RETRY, Verb.ANSWER, Verb.REJECT}
+def _verb_of(said: str) -> str:
+    return said.split(maxsplit=1)[0].strip(_STRAY).casefold() if said else ""
 
 
-def _command(said: str) -> Command:
-    first, _, rest = said.partition("\n")
-    words = first.split(maxsplit=1)
-    if not words:
-        return Command(Verb.UNKNOWN, problem=f"`{WORD}` alone says nothing")
-    word = words[0].casefold().strip(".,:;!")
+def _command(said: str, more: str) -> Command:
+    """The command of a line and the text below it."""
+    if not said:
+        return _unknown(f"`{WORD}` alone says nothing")
+    first, *others = said.split(maxsplit=1)
+    word, rest = _verb_of(said), others[0] if others else ""
     if word not in _VERBS:
         near = difflib.get_close_matches(word, _VERBS, n=1)
         wanted = f"; did you mean `{WORD} {near[0]}`?" if near else ""
-        return Command(Verb.UNKNOWN, problem=f"there is no command `{_shown(words[0])}`{wanted}")
-    after = f"{words[1] if len(words) > 1 else ''}\n{rest}"
-    return _with_options(Verb(word), after)
+        return _unknown(f"there is no command `{shown(first) or '?'}`{wanted}")
+    verb = Verb(word)
+    if verb in _WITH_OPTIONS:
+        return _with_options(verb, rest, more)
+    text = kept(f"{rest}\n{more}") if verb in _WITH_TEXT else ""
+    if verb is Verb.ANSWER and not text:
+        return _unknown(f"`{WORD} answer` wants the answer behind it")
+    if verb not in _WITH_TEXT and _ANY_OPTION.match(rest):
+        return _unknown(f"`{WORD} {verb}` takes no options")
+    return Command(verb, text)
 
 
-def _with_options(verb: Verb, rest: str) -> Command:
+def _with_options(verb: Verb, rest: str, more: str) -> Command:
     given: dict[str, str] = {}
     while match := _OPTION.match(rest):
-        given[match[1]] = match[2]
+        given[match[1].casefold()] = match[2].strip(_AROUND_VALUE)
         rest = rest[match.end() :]
-    unknown = _ANY_OPTION.match(rest)
-    problem = _wrong(given)
-    if unknown and not problem:
-        known = unknown[1].removeprefix("--") in ("model", "budget", "base")
-        problem = f"`{_shown(unknown[1])}` {'wants a value' if known else 'is no option'}"
-    if verb is Verb.ANSWER and not rest.strip() and not problem:
-        problem = "`/agent answer` wants the answer behind it"
-    if problem:
-        return Command(Verb.UNKNOWN, problem=problem)
-    return Command(
-        verb,
-        rest.strip()[:HINT] if verb in _WITH_TEXT else "",
-        model=given.get("model"),
-        budget=_dollars(given["budget"]) if "budget" in given else None,
-        base=given.get("base"),
-    )
+    left = _ANY_OPTION.match(rest)
+    if left:
+        name = (left[1] or left[2]).casefold()
+        known = f"--{name}" in {entry.usage.split()[0] for entry in OPTIONS}
+        return _unknown(f"`--{shown(name)}` {'wants a value' if known else 'is no option'}")
+    dollars = _DOLLARS.fullmatch(given.get("budget", ""))
+    if "budget" in given and not (dollars and dollars[1]):
+        return _unknown(f"`--budget {shown(given['budget'])}` is no amount in dollars, such as `1.50`")
+    budget = float(dollars[1]) if dollars and dollars[1] else None
+    command = Command(verb, kept(f"{rest}\n{more}"), given.get("model"), budget, given.get("base"))
+    problem = wrong(command)
+    return _unknown(problem) if problem else command
 
 
-def _wrong(given: dict[str, str]) -> str:
-    """What is wrong with the options; empty: nothing."""
-    model = given.get("model")
-    if model is not None and (not _MODEL.fullmatch(model) or model.casefold().startswith("replay:")):
-        return f"`--model {_shown(model)}` names no model"
-    if "budget" in given and _dollars(given["budget"]) is None:
-        return f"`--budget {_shown(given['budget'])}` is no amount in dollars, such as `1.50`"
-    base = given.get("base")
-    if base is not None and checks.branch_name(base, Source.FLAG):
-        return f"`--base {_shown(base)}` is no name of a branch"
-    return ""
-
-
-def _dollars(text: str) -> float | None:
-    match = re.fullmatch(r"\$?(\d{1,5}(?:\.\d{1,4})?)\$?", text, re.ASCII)
-    amount = float(match[1]) if match else 0.0
-    return amount if 0 < amount <= _MOST_DOLLARS else None
-
-
-def _shown(text: str) -> str:
-    """A stranger's word, short and in plain letters."""
-    kept = "".join(c for c in text if unicodedata.category(c)[0] in "LNPS" and c != "`")
-    return kept if len(kept) <= 40 else kept[:39] + "…"  # noqa: PLR2004 - a word, not a paragraph
+def _unknown(problem: str) -> Command:
+    return Command(Verb.UNKNOWN, problem=problem)

@@ -12,9 +12,18 @@ from typing import Any
 from ci_agent.config.definitions import TriggerSettings
 from ci_agent.task import Account, Thread
 from ci_agent.triggers import Command, Ignored, Kind, Snapshot, Trigger, Verb, commands
-from ci_agent.triggers.payload import account, at_path, moment, number, text
-
-_OURS = "<!-- ci-agent:"  # begins every comment that we write
+from ci_agent.triggers.dispatch import dispatched
+from ci_agent.triggers.payload import (
+    OURS,
+    account,
+    at_path,
+    lacking,
+    moment,
+    number,
+    same_name,
+    shown,
+    text,
+)
 
 
 def read(
@@ -27,10 +36,14 @@ def read(
         return _comment(payload, settings)
     if name in ("workflow_dispatch", "repository_dispatch"):
         given = "inputs" if name == "workflow_dispatch" else "client_payload"
-        return _dispatch(name, payload, given, at, actor)
+        return dispatched(payload, given, at, _actor(payload, "sender") or actor)
     if name == "schedule":
         return Ignored("a schedule runs `ci-agent poll`, and then a job for each issue with --issue")
-    return Ignored(f"events of the kind {name or '(none)'} ask for nothing")
+    if name in ("pull_request_review", "pull_request_review_comment", "commit_comment", "discussion_comment"):
+        return Ignored(
+            f"a {name} asks for nothing; comments on issues and in a pull request's conversation do"
+        )
+    return Ignored(f"events of the kind {shown(name) or '(none)'} ask for nothing")
 
 
 def _issue(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | Ignored:
@@ -38,59 +51,62 @@ def _issue(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | I
     if action == "labeled":
         label = text(payload, "label.name")
         if label != settings.label:
-            return Ignored(f"the label {label or '(none)'} is not {settings.label}")
-        return _about_issue(payload, Kind.LABEL, Command(Verb.RUN))
+            return Ignored(f"the label {shown(label) or '(none)'} is not {settings.label}")
+        return _about_issue(payload, Kind.LABEL, settings)
     if action == "assigned":
         assignee = text(payload, "assignee.login")
-        if not settings.account or assignee.casefold() != settings.account.casefold():
-            return Ignored(f"it was assigned to {assignee or 'nobody'}, not to us (trigger.account)")
-        return _about_issue(payload, Kind.ASSIGNMENT, Command(Verb.RUN))
-    return Ignored(f"an issue that was {action or 'changed'} asks for nothing")
+        if not same_name(assignee, settings.account):
+            return Ignored(f"it was assigned to {shown(assignee) or 'nobody'}, not to us (trigger.account)")
+        return _about_issue(payload, Kind.ASSIGNMENT, settings)
+    return Ignored(f"an issue that was {shown(action) or 'changed'} asks for nothing")
 
 
-def _about_issue(payload: Mapping[str, Any], kind: Kind, command: Command) -> Trigger | Ignored:
+def _about_issue(payload: Mapping[str, Any], kind: Kind, settings: TriggerSettings) -> Trigger | Ignored:
     issue, at = number(payload, "issue.number"), moment(payload, "issue.updated_at")
-    who = _actor(payload, "sender")
-    if at_path(payload, "issue.pull_request") is not None:
-        return Ignored("it is a pull request, not an issue")
-    if not issue or at is None or who is None:
-        return Ignored(
-            f"the payload lacks {'a number' if not issue else 'a time' if at is None else 'a sender'}"
+    who, snapshot = _actor(payload, "sender"), _snapshot(payload)
+    if not issue or at is None or who is None or snapshot is None:
+        return lacking(
+            {
+                "issue.number": issue,
+                "issue.updated_at": at,
+                "sender.login": who,
+                "issue.title and issue.body": snapshot,
+            }
         )
+    if at_path(payload, "issue.pull_request") is not None:
+        return Ignored(f"{issue} is a pull request, not an issue")
     if text(payload, "issue.state") == "closed":
         return Ignored(f"issue {issue} is closed")
-    return Trigger(kind, Thread(issue), who, at, command, issue=_snapshot(payload))
+    if same_name(who.login, settings.account):
+        return Ignored("it was our own doing")
+    return Trigger(kind, Thread(issue), who, at, Command(Verb.RUN), issue=snapshot)
 
 
 def _comment(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | Ignored:
     action = text(payload, "action")
     if action != "created":
-        return Ignored(f"a comment that was {action or 'changed'} asks for nothing")
-    said = text(payload, "comment.body")
-    if said.startswith(_OURS):
+        return Ignored(f"a comment that was {shown(action) or 'changed'} asks for nothing")
+    said, who = text(payload, "comment.body"), _actor(payload, "comment.user")
+    if said.startswith(OURS) or (who and same_name(who.login, settings.account)):
         return Ignored("it is a comment of ours")
     asked = commands.asked(said, settings.account)
     if asked is None:
         return Ignored("the comment holds no command")
-    kind, command = asked
     issue, comment = number(payload, "issue.number"), number(payload, "comment.id")
-    at, who = moment(payload, "comment.created_at"), _actor(payload, "comment.user")
-    if not (issue and comment) or at is None or who is None:
-        return Ignored("the payload lacks the comment's number, time or author")
     on_request = at_path(payload, "issue.pull_request") is not None
-    snapshot = None if on_request else _snapshot(payload)
+    at, snapshot = moment(payload, "comment.created_at"), None if on_request else _snapshot(payload)
+    if not issue or not comment or at is None or who is None or not (snapshot or on_request):
+        return lacking(
+            {
+                "issue.number": issue,
+                "comment.id": comment,
+                "comment.created_at": at,
+                "comment.user.login": who,
+                "issue.title and issue.body": snapshot,
+            }
+        )
+    kind, command = asked
     return Trigger(kind, Thread(issue, on_request), who, at, command, comment, snapshot)
-
-
-def _dispatch(
-    name: str, payload: Mapping[str, Any], given: str, at: datetime, actor: Account | None
-) -> Trigger | Ignored:
-    issue, intent = number(payload, f"{given}.issue"), text(payload, f"{given}.intent").strip()
-    if not issue and not intent:
-        return Ignored(f"the {name} names neither an issue nor an intent")
-    who = _actor(payload, "sender") or actor
-    command = Command(Verb.RUN, intent[: commands.HINT])
-    return Trigger(Kind.DISPATCH, Thread(issue) if issue else None, who, at, command)
 
 
 def _actor(payload: Mapping[str, Any], path: str) -> Account | None:
@@ -98,5 +114,10 @@ def _actor(payload: Mapping[str, Any], path: str) -> Account | None:
     return account(payload, path, "login", bot)
 
 
-def _snapshot(payload: Mapping[str, Any]) -> Snapshot:
-    return Snapshot(text(payload, "issue.title"), text(payload, "issue.body"))
+def _snapshot(payload: Mapping[str, Any]) -> Snapshot | None:
+    """Title and text; None where the payload does not have both. An issue without a text has `null` there."""
+    issue = at_path(payload, "issue")
+    if not isinstance(issue, Mapping) or not isinstance(issue.get("body", 0), str | None):
+        return None
+    title = text(payload, "issue.title")
+    return Snapshot(title, text(payload, "issue.body")) if title else None

@@ -1,7 +1,8 @@
 """GitLab's pipelines: what a webhook, a person or a schedule started, as variables and payload say it.
 
-The forms are those of GitLab's documentation, "Webhook events": Issue Hook and Note Hook. Whoever has the trigger's
-token can send any payload, so of its words only ids, times and names are taken; the rest is read by the API.
+The forms are those of GitLab's documentation, "Webhook events": work item events and comment events. Whoever has
+the trigger's token can send any payload, so of its words only ids, times and names are taken; the rest is read by
+the API.
 """
 
 from __future__ import annotations
@@ -14,11 +15,24 @@ from typing import Any
 from ci_agent.config.definitions import TriggerSettings
 from ci_agent.task import Account, Thread
 from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb, commands
-from ci_agent.triggers.payload import account, at_path, items, moment, number, text
+from ci_agent.triggers.dispatch import dispatched
+from ci_agent.triggers.payload import (
+    OURS,
+    account,
+    at_path,
+    items,
+    lacking,
+    moment,
+    number,
+    same_name,
+    shown,
+    text,
+)
 from ci_agent.triggers.travel import unpacked
 
-_OURS = "<!-- ci-agent:"  # begins every note that we write
-_BOT = re.compile(r"(?:project|group)_\d+_bot\w*")  # names GitLab gives to the users of access tokens
+# The names that GitLab gives to the users of access tokens and to service accounts.
+_BOT = re.compile(r"(?:project|group)_\d+_bot\w*|service_account_\w+", re.ASCII)
+_DONE = {"close": "closed", "reopen": "reopened", "update": "changed"}
 
 
 def read(
@@ -26,96 +40,127 @@ def read(
 ) -> Trigger | Ignored:
     """What a pipeline with the CI_PIPELINE_SOURCE `source` is asked for.
 
-    `payload` is the webhook's; beside its own fields it may hold `issue` and `intent` (the variables
-    CI_AGENT_ISSUE and CI_AGENT_INTENT) under `inputs`, and what a routing job handed on under `travelled`.
+    `payload` is the webhook's; beside its own fields it may hold, from other variables of the pipeline, `inputs`
+    with `issue` and `intent`, what a routing job handed on as `travelled`, and our own project's path as `here`.
+    Only a pipeline that was started with a trigger's token has a webhook's payload: by the other ways people
+    act in their own name, and the payload would name another.
     """
     travelled = text(payload, "travelled")
     if source == "parent_pipeline" and travelled:
         return unpacked(travelled)
     kind = text(payload, "object_kind")
-    if source == "trigger" and kind == "issue":
-        return _issue(payload, settings)
-    if source == "trigger" and kind == "note":
-        return _note(payload, settings)
+    if source == "trigger" and kind:
+        return _hook(kind, payload, settings)
     if source in ("trigger", "web", "api"):
-        issue, intent = number(payload, "inputs.issue"), text(payload, "inputs.intent").strip()
-        if issue or intent:
-            command = Command(Verb.RUN, intent[: commands.HINT])
-            return Trigger(Kind.DISPATCH, Thread(issue) if issue else None, actor, at, command)
-        what = (
-            f"webhooks of the kind {kind}"
-            if kind
-            else "a pipeline without CI_AGENT_ISSUE and CI_AGENT_INTENT"
-        )
-        return Ignored(f"{what} ask for nothing")
-    return Ignored(f"pipelines started by {source or '(nothing)'} ask for nothing")
+        return dispatched(payload, "inputs", at, actor)
+    return Ignored(f"pipelines started by {shown(source) or '(nothing)'} ask for nothing")
+
+
+def _hook(kind: str, payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | Ignored:
+    where, here = text(payload, "project.path_with_namespace"), text(payload, "here")
+    if where and here and where.casefold() != here.casefold():
+        return Ignored(f"it happened in {shown(where)}, and this is {here}")
+    if kind == "issue":
+        return _issue(payload, settings)
+    if kind == "note":
+        return _note(payload, settings)
+    return Ignored(f"webhooks of the kind {shown(kind)} ask for nothing")
 
 
 def _issue(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | Ignored:
     action = text(payload, "object_attributes.action")
-    if action not in ("open", "reopen", "update"):
-        return Ignored(f"an issue that was {action or 'changed'} asks for nothing")
+    if action not in ("open", "update"):
+        return Ignored(f"an issue that was {_DONE.get(action, shown(action)) or 'changed'} asks for nothing")
     kind = _asked_by(payload, action, settings)
     if isinstance(kind, Ignored):
         return kind
-    issue = number(payload, "object_attributes.iid")
+    issue, who = number(payload, "object_attributes.iid"), _actor(payload, "user")
     at = moment(payload, "object_attributes.updated_at") or moment(payload, "object_attributes.created_at")
-    who = _actor(payload, "user")
     if not issue or at is None or who is None:
-        return Ignored(f"the payload lacks {'an iid' if not issue else 'a time' if at is None else 'a user'}")
+        return lacking(
+            {"object_attributes.iid": issue, "object_attributes.updated_at": at, "user.username": who}
+        )
     if text(payload, "object_attributes.state") == "closed":
         return Ignored(f"issue {issue} is closed")
+    if same_name(who.login, settings.account):
+        return Ignored("it was our own doing")
     return Trigger(kind, Thread(issue), who, at, Command(Verb.RUN))
 
 
 def _asked_by(payload: Mapping[str, Any], action: str, settings: TriggerSettings) -> Kind | Ignored:
-    """How the change asks for work. An issue that is opened brings its labels along, and GitLab says no more of
-    it: whoever opened it put them there."""
-    now = {text(label, "title") for label in items(payload, "changes.labels.current")}
-    before = {text(label, "title") for label in items(payload, "changes.labels.previous")}
-    if action == "open":
-        now |= {text(label, "title") for label in items(payload, "labels")}
-    if settings.label in now - before:
+    """How the change asks for work. An issue that is opened brings its labels along, and GitLab sends nothing more
+    about them: whoever opened it put them there."""
+    labels = _added(payload, "labels", "title", opened=action == "open")
+    if settings.label in labels:
         return Kind.LABEL
-    names = {text(person, "username").casefold() for person in items(payload, "changes.assignees.current")}
-    names -= {text(person, "username").casefold() for person in items(payload, "changes.assignees.previous")}
-    if action == "open":
-        names |= {text(person, "username").casefold() for person in items(payload, "assignees")}
-    if settings.account and settings.account.casefold() in names:
+    people = _added(payload, "assignees", "username", opened=action == "open")
+    if any(same_name(person, settings.account) for person in people):
         return Kind.ASSIGNMENT
-    return Ignored(f"the label {settings.label} was not added by this change")
+    if action == "open":
+        return Ignored(f"the issue was opened without the label {settings.label}")
+    if not labels and not people:
+        return Ignored("no label was added by this change, and nobody was assigned")
+    return Ignored(f"the label {settings.label} was not added by this change, and it was not assigned to us")
+
+
+def _added(payload: Mapping[str, Any], field: str, name: str, *, opened: bool) -> set[str]:
+    """The names of what the change brought."""
+    before = {text(item, name) for item in items(payload, f"changes.{field}.previous")}
+    now = {text(item, name) for item in items(payload, f"changes.{field}.current")}
+    if opened:
+        now |= {text(item, name) for item in items(payload, field)}
+    return now - before - {""}
 
 
 def _note(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | Ignored:
-    if at_path(payload, "object_attributes.system") is True:
-        return Ignored("it is a note of GitLab's own")
-    action = text(payload, "object_attributes.action")
-    if action not in ("create", ""):  # before GitLab 16.11 notes had no action
-        return Ignored(f"a comment that was changed ({action}) asks for nothing")
-    said = text(payload, "object_attributes.note")
-    if said.startswith(_OURS):
-        return Ignored("it is a comment of ours")
-    asked = commands.asked(said, settings.account)
-    if asked is None:
-        return Ignored("the comment holds no command")
-    kind, command = asked
-    thread = _thread(payload)
-    comment, at = number(payload, "object_attributes.id"), moment(payload, "object_attributes.created_at")
-    who = _actor(payload, "user")
-    if thread is None:
-        return Ignored(
-            f"comments on {text(payload, 'object_attributes.noteable_type') or 'nothing'} ask for nothing"
-        )
-    if not comment or at is None or who is None:
-        return Ignored("the payload lacks the comment's id, time or author")
-    return Trigger(kind, thread, who, at, command, comment)
-
-
-def _thread(payload: Mapping[str, Any]) -> Thread | None:
+    who, asked = _actor(payload, "user"), commands.asked(_said(payload), settings.account)
+    not_for_us = _not_for_us(payload, who, settings)
+    if not_for_us or asked is None:
+        return Ignored(not_for_us or "the comment holds no command")
     on = text(payload, "object_attributes.noteable_type")
-    field = {"Issue": "issue", "MergeRequest": "merge_request"}.get(on, "")
-    found = number(payload, f"{field}.iid") if field else ""
-    return Thread(found, on == "MergeRequest") if found else None
+    field = {"Issue": "issue", "MergeRequest": "merge_request"}.get(on)
+    if field is None:
+        return Ignored(f"comments on a {shown(on) or 'thing without a name'} ask for nothing")
+    thread, comment = number(payload, f"{field}.iid"), number(payload, "object_attributes.id")
+    at = moment(payload, "object_attributes.created_at")
+    if not thread or not comment or at is None or who is None:
+        return lacking(
+            {
+                f"{field}.iid": thread,
+                "object_attributes.id": comment,
+                "object_attributes.created_at": at,
+                "user.username": who,
+            }
+        )
+    kind, command = asked
+    return Trigger(kind, Thread(thread, field == "merge_request"), who, at, command, comment)
+
+
+def _said(payload: Mapping[str, Any]) -> str:
+    return text(payload, "object_attributes.note")
+
+
+def _not_for_us(payload: Mapping[str, Any], who: Account | None, settings: TriggerSettings) -> str:
+    """Why a note asks for nothing, whatever it says; empty: it may."""
+    if at_path(payload, "object_attributes.system") is True:
+        return "it is a note of GitLab's own"
+    action = text(payload, "object_attributes.action")
+    if action not in ("create", ""):  # GitLab before 16.11 says nothing, and sends no changes of comments
+        return "a comment that was changed asks for nothing"
+    if _said(payload).startswith(OURS) or (who and same_name(who.login, settings.account)):
+        return "it is a comment of ours"
+    if _internal(payload):
+        return "it is an internal note, and what comes of it would be seen by everybody"
+    return ""
+
+
+def _internal(payload: Mapping[str, Any]) -> bool:
+    """Whether only members see the note. Older versions of GitLab tell it by the event alone, which they also send for any
+    comment on a confidential issue."""
+    if at_path(payload, "object_attributes.internal") is True:
+        return True
+    secret = at_path(payload, "issue.confidential") is True
+    return text(payload, "event_type") == "confidential_note" and not secret
 
 
 def _actor(payload: Mapping[str, Any], path: str) -> Account | None:

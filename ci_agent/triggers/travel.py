@@ -1,20 +1,26 @@
-"""A trigger on its way from the job that decides to the job that works: one line that is safe in YAML.
+"""A trigger on its way from the job that decides to the job that works: one word that is safe in YAML.
 
-Only ids, times and the command's options travel. What people wrote is read again by the job that works.
+Ids, times and the command's options travel. What a comment or the issue says is read again by the job that
+works; only an intent, which stands nowhere else, is taken along.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import zlib
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ci_agent.task import Account, Thread
-from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb
+from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb, commands
+from ci_agent.triggers.payload import number
 
-_LONGEST = 60_000  # characters; more is no trigger of ours
+T = TypeVar("T")
+
+_LONGEST = 131_072  # characters; Linux gives a process no longer variable
+_MOST_BYTES = 262_144  # unpacked; the longest intent in JSON stays below it
 
 
 def packed(trigger: Trigger) -> str:
@@ -28,64 +34,76 @@ def packed(trigger: Trigger) -> str:
         | {"verb": str(trigger.command.verb), "text": "" if trigger.comment else trigger.command.text},
         "comment": trigger.comment,
     }
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode("ascii")
+    data = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+    return base64.urlsafe_b64encode(zlib.compress(data, 9)).decode("ascii")
 
 
-def unpacked(text: str) -> Trigger | Ignored:
-    """The trigger that was packed, without the issue's text; what is none is ignored."""
+def unpacked(word: str) -> Trigger | Ignored:
+    """The trigger that was packed, without the words that are read again; what is none is ignored."""
     try:
-        content = json.loads(base64.b64decode(text[:_LONGEST].encode("ascii"), altchars=b"-_", validate=True))
-        return _trigger(content)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return _trigger(json.loads(_opened(word)))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, zlib.error):
         return Ignored("what the routing job handed on can't be read")
 
 
+# Each of these takes what it expects and nothing else; another thing is one of the errors above.
+
+
+def _opened(word: str) -> bytes:
+    data = base64.b64decode(word[:_LONGEST].encode("ascii"), altchars=b"-_", validate=True)
+    opening = zlib.decompressobj()
+    text = opening.decompress(data, _MOST_BYTES)
+    if not opening.eof or opening.unused_data:  # more than that, cut off, or something behind it
+        raise ValueError
+    return text
+
+
 def _trigger(content: dict[str, Any]) -> Trigger:
-    thread, actor, command = content["thread"], content["actor"], content["command"]
+    thread, actor, comment = content["thread"], content["actor"], content["comment"]
     return Trigger(
         kind=Kind(content["kind"]),
-        thread=Thread(_digits(thread["number"]), thread["merge_request"] is True) if thread else None,
-        actor=Account(_text(actor["login"]), _text(actor["id"]), actor["bot"] is True) if actor else None,
+        thread=None
+        if thread is None
+        else Thread(_number(thread, "number"), _typed(bool, thread["merge_request"])),
+        actor=None
+        if actor is None
+        else Account(_typed(str, actor["login"]), _typed(str, actor["id"]), _typed(bool, actor["bot"])),
         at=_moment(content["at"]),
-        command=Command(
-            Verb(command["verb"]),
-            _text(command["text"]),
-            _text_or_none(command["model"]),
-            _number_or_none(command["budget"]),
-            _text_or_none(command["base"]),
-            _text(command["problem"]),
-        ),
-        comment=_digits(content["comment"]) if content["comment"] else "",
+        command=_command(content["command"]),
+        comment="" if comment == "" else _number(content, "comment"),
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
+def _command(content: dict[str, Any]) -> Command:
+    model, budget, base = content["model"], content["budget"], content["base"]
+    command = Command(
+        Verb(content["verb"]),
+        _typed(str, content["text"]),
+        None if model is None else _typed(str, model),
+        None if budget is None else _typed(float, budget),
+        None if base is None else _typed(str, base),
+        _typed(str, content["problem"]),
+    )
+    if commands.wrong(command):
+        raise ValueError
+    return command
+
+
+def _typed(kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
         raise TypeError
     return value
 
 
-def _text_or_none(value: object) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _number_or_none(value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    return float(value)
-
-
-def _digits(value: object) -> str:
-    found = _text(value)
-    if not (found.isascii() and found.isdecimal()):
+def _number(content: dict[str, Any], field: str) -> str:
+    found = number(content, field)
+    if not found or found != content[field]:
         raise ValueError
     return found
 
 
 def _moment(value: object) -> datetime:
-    found = datetime.fromisoformat(_text(value))
+    found = datetime.fromisoformat(_typed(str, value))
     if found.tzinfo is None:
         raise ValueError
-    return found
+    return found.astimezone(UTC)
