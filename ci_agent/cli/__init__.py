@@ -15,6 +15,7 @@ from ci_agent.cli.config import config
 from ci_agent.cli.demo import demo
 from ci_agent.cli.job import job, poll
 from ci_agent.cli.run import run
+from ci_agent.cli.setup import doctor, init
 from ci_agent.errors import CiAgentError, Interrupted
 
 
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (run, job, poll, demo, config):
+for command in (run, job, poll, init, doctor, demo, config):
     cli.add_command(command)
 
 

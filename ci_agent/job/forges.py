@@ -1,43 +1,69 @@
-"""Opening the platform of a CI job. One line per platform; nothing else asks which one it is."""
+"""Opening the platform of a job. One line per platform; nothing else asks which one it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ci_agent.ci import Host
+from ci_agent.ci import Host, Job
 from ci_agent.config import Config
-from ci_agent.errors import AuthenticationError, UsageError
+from ci_agent.errors import AuthenticationError
 from ci_agent.platforms import Forge
+from ci_agent.platforms.administration import Administration
 
 
 def open_forge(host: Host, settings: Config) -> Forge:
     """The platform whose job this is. Raises `AuthenticationError` without a token."""
-    job = host.job
-    try:
-        return _OPENED_BY[job.platform](host, settings)
-    except KeyError as error:
-        raise UsageError(f"there is no platform {job.platform!r}") from error
+    token = _token(host.job, settings)
+    host.output.mask(token)
+    return _FORGES[host.job.platform](host.job, token)
 
 
-def _github(host: Host, settings: Config) -> Forge:
+def open_administration(job: Job, settings: Config) -> Administration:
+    """The settings of the repository on its platform. Raises `AuthenticationError` without a token."""
+    return _ADMINISTRATIONS[job.platform](job, _token(job, settings))
+
+
+def _token(job: Job, settings: Config) -> str:
+    given = {"github": settings.github.token, "gitlab": settings.gitlab.token}[job.platform]
+    if not given:
+        raise AuthenticationError(
+            f"there is no token for {job.platform}; set {_HOW[job.platform]}; see docs/tokens.md"
+        )
+    return given
+
+
+_HOW = {
+    "github": "GITHUB_TOKEN, in a workflow as `${{ github.token }}` in the step's env",
+    "gitlab": "GITLAB_TOKEN, in a project as a masked CI/CD variable",
+}
+
+
+def _github(job: Job, token: str) -> Forge:
     from ci_agent.platforms.github import GitHub
 
-    token = _token(host, settings.github.token, "GITHUB_TOKEN: ${{ github.token }} in the step's env")
-    return GitHub(host.job.repository, token, api_url=host.job.api_url)
+    return GitHub(job.repository, token, api_url=job.api_url)
 
 
-def _gitlab(host: Host, settings: Config) -> Forge:
+def _gitlab(job: Job, token: str) -> Forge:
     from ci_agent.platforms.gitlab import GitLab
 
-    token = _token(host, settings.gitlab.token, "GITLAB_TOKEN as a masked CI/CD variable of the project")
-    return GitLab(host.job.repository, token, url=host.job.api_url)
+    return GitLab(job.repository, token, url=job.api_url)
 
 
-def _token(host: Host, token: str | None, how: str) -> str:
-    if not token:
-        raise AuthenticationError(f"there is no token for {host.job.platform}; set {how}; see docs/tokens.md")
-    host.output.mask(token)
-    return token
+def _github_settings(job: Job, token: str) -> Administration:
+    from ci_agent.platforms.github.administration import GitHubAdministration
+
+    return GitHubAdministration(job.repository, token, api_url=job.api_url)
 
 
-_OPENED_BY: dict[str, Callable[[Host, Config], Forge]] = {"github": _github, "gitlab": _gitlab}
+def _gitlab_settings(job: Job, token: str) -> Administration:
+    from ci_agent.platforms.gitlab.administration import GitLabAdministration
+
+    return GitLabAdministration(job.repository, token, url=job.api_url)
+
+
+_FORGES: dict[str, Callable[[Job, str], Forge]] = {"github": _github, "gitlab": _gitlab}
+_ADMINISTRATIONS: dict[str, Callable[[Job, str], Administration]] = {
+    "github": _github_settings,
+    "gitlab": _gitlab_settings,
+}

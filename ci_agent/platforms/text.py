@@ -30,6 +30,12 @@ def without_marker(text: str) -> str:
     return text.partition("\n")[2]
 
 
+def one_line(text: str, limit: int) -> str:
+    """`text` as a title: one line of at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
 def fitted(text: str, limit: int) -> str:
     """`text` in at most `limit` characters. Cut at the end of a line, with code blocks and folded parts closed
     that are open there, and the cut marked."""

@@ -11,12 +11,14 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from tests.forges.github_events import event
 from tests.forges.http import Answer, Request, Server, serving
 from tests.support.github_openapi import filled, violations
 
@@ -34,12 +36,14 @@ _ROLES = {"admin": "admin", "maintain": "write", "write": "write", "triage": "re
 
 @dataclass
 class Token:
-    """Whose it is, and what it may do. `workflow` is the kind that a job gets."""
+    """Whose it is, and what it may do. `workflow` is the kind that a job gets, `app` an installation's; `pat` is a
+    person's, fine-grained unless it has `scopes`, which are all that a classic one says of itself."""
 
     login: str
-    kind: str = "pat"  # pat, workflow
+    kind: str = "pat"  # pat, workflow, app
     permissions: dict[str, str] = field(default_factory=lambda: dict(WRITE))
     revoked: bool = False
+    scopes: str | None = None  # as in "repo, workflow"
 
 
 class NotHereError(Exception):
@@ -53,14 +57,21 @@ class FakeGitHub:
     """The state, and what people do. Each of their deeds gives the payload of the event that GitHub would send."""
 
     def __init__(
-        self, git_url: str = "http://github.example/acme/widget.git", git_dir: Path | None = None
+        self,
+        git_url: str = "http://github.example/acme/widget.git",
+        git_dir: Path | None = None,
+        enterprise: bool = False,
     ) -> None:
         self.git_url = git_url
+        self.prefix = "/api/v3" if enterprise else ""  # an Enterprise Server's API is not at the root
         self.git_dir = git_dir  # a bare repository whose branches are those of the repository
         self.default_branch = "main"
         self.files: dict[str, bytes] = {}
         self.protected: set[str] = set()
+        self.renamed: dict[str, str] = {}  # branches, old names to new ones
         self.may_create_pulls = True
+        self.token_permissions = "read"  # of workflows that don't say
+        self.has_drafts = True
         self.private = False
         self.people: dict[str, Raw] = {}
         self.roles: dict[str, str] = {}
@@ -68,7 +79,7 @@ class FakeGitHub:
         self.issues: dict[int, Raw] = {}
         self.comments: dict[int, Raw] = {}
         self.pulls: dict[int, Raw] = {}
-        self.reviews: list[Raw] = []
+        self.reviews: list[tuple[int, Raw]] = []  # of which pull request
         self.events: list[tuple[int, Raw]] = []
         self.edits: list[tuple[int, Raw]] = []
         self.labels: dict[str, Raw] = {}
@@ -101,25 +112,57 @@ class FakeGitHub:
         self._issue(number, title, text, by)
         return number
 
+    def opened(self, number: int) -> Raw:
+        """The payload of `issues.opened` for an issue that somebody wrote."""
+        return self._payload("issues", "opened", number, self.issues[number]["user"]["login"])
+
     def label(self, number: int, name: str, by: str = "dana") -> Raw:
         """Somebody adds a label; the payload of `issues.labeled`."""
-        self._label_made(name, "ededed", "")
+        name = self._label_made(name, "ededed", "")
         self._labels(number, [*self._names(number), name], by)
-        return self._payload("labeled", number, by, label=self.labels[name])
+        return self._payload("issues", "labeled", number, by, label=self.labels[name])
 
     def unlabel(self, number: int, name: str, by: str = "dana") -> Raw:
+        """Somebody takes a label away; the payload of `issues.unlabeled`."""
         self._labels(number, [label for label in self._names(number) if label != name], by)
-        return self._payload("unlabeled", number, by, label=self.labels[name])
+        return self._payload("issues", "unlabeled", number, by, label=self.labels[name])
+
+    def assign(self, number: int, login: str, by: str = "dana") -> Raw:
+        """Somebody assigns an issue to somebody; the payload of `issues.assigned`."""
+        assignee = self.people[login]
+        self.issues[number] |= {"assignee": assignee, "assignees": [assignee], "updated_at": self.now()}
+        return self._payload("issues", "assigned", number, by, assignee=assignee)
 
     def say(self, number: int, text: str, by: str = "dana") -> Raw:
         """Somebody comments on an issue or a pull request; the payload of `issue_comment.created`."""
         comment = self._comment(number, text, by)
-        return self._payload("created", number, by, comment=comment)
+        return self._payload("issue_comment", "created", number, by, comment=comment)
+
+    def review(
+        self, number: int, text: str, by: str = "dana", *, line: bool = False, state: str = "COMMENTED"
+    ) -> None:
+        """Somebody reviews a pull request: the words of a review, or a comment on a line. A review whose `state` is
+        PENDING is seen by its author only, and was not submitted yet."""
+        made = filled(
+            "pull-request-review-comment" if line else "pull-request-review",
+            id=self._id(),
+            body=text,
+            user=self.people[by],
+            html_url=f"https://github.example/acme/widget/pull/{number}#r",
+        )
+        now = self.now()
+        more = {"created_at": now, "updated_at": now} if line else {"state": state}
+        if not line and state != "PENDING":
+            more["submitted_at"] = now
+        self.reviews.append((number, made | more))
 
     def edit_issue(
         self, number: int, by: str = "dana", *, title: str | None = None, text: str | None = None
-    ) -> None:
+    ) -> Raw:
+        """Somebody edits an issue; the payload of `issues.edited`."""
         issue = self._subject(number)
+        new = {"title": title, "body": text}
+        changes = {name: {"from": issue[name]} for name, value in new.items() if value is not None}
         if text is not None:
             issue["body"] = text
             self.edits.append((number, {"editedAt": self.now(), "editor": self._graph(by)}))
@@ -127,24 +170,49 @@ class FakeGitHub:
             issue["title"] = title
             self.edits.append((number, {"createdAt": self.now(), "actor": self._graph(by)}))
         issue["updated_at"] = self.now()
+        return self._payload("issues", "edited", number, by, changes=changes)
 
-    def edit_comment(self, comment: int, text: str) -> None:
+    def edit_comment(self, comment: int, text: str, by: str = "dana") -> Raw:
+        """Somebody edits a comment; the payload of `issue_comment.edited`."""
+        changes = {"body": {"from": self.comments[comment]["body"]}}
         self.comments[comment] |= {"body": text, "updated_at": self.now()}
+        return self._about(comment, "edited", by, changes=changes)
 
-    def delete_comment(self, comment: int) -> None:
+    def delete_comment(self, comment: int, by: str = "dana") -> Raw:
+        """Somebody deletes a comment; the payload of `issue_comment.deleted`."""
+        payload = self._about(comment, "deleted", by)
         del self.comments[comment]
+        return payload
 
-    def close(self, number: int) -> None:
-        """Somebody closes an issue or a pull request."""
-        self._subject(number)["state"] = "closed"
+    def close(self, number: int, by: str = "dana") -> Raw:
+        """Somebody closes an issue or a pull request; the payload of `issues.closed` or `pull_request.closed`."""
+        self._subject(number).update(state="closed", closed_at=self.now())
+        return self._payload("pull_request" if number in self.pulls else "issues", "closed", number, by)
 
-    def delete(self, number: int) -> None:
-        """Somebody deletes an issue."""
+    def lock(self, number: int, by: str = "dana") -> Raw:
+        """Somebody locks the conversation on an issue; the payload of `issues.locked`."""
+        self._subject(number)["locked"] = True
+        return self._payload("issues", "locked", number, by)
+
+    def delete(self, number: int, by: str = "dana") -> Raw:
+        """Somebody deletes an issue; the payload of `issues.deleted`."""
+        payload = self._payload("issues", "deleted", number, by)
         self.gone.add(number)
+        return payload
 
-    def move(self, number: int, repository: str) -> None:
-        """Somebody transfers an issue to another repository."""
+    def move(self, number: int, repository: str, by: str = "dana") -> Raw:
+        """Somebody transfers an issue to another repository; the payload of `issues.transferred`."""
+        payload = self._payload("issues", "transferred", number, by)
+        payload["changes"]["new_repository"]["full_name"] = repository
         self.moved[number] = repository
+        return payload
+
+    def dispatch(self, given: Raw, by: str = "dana", *, workflow: bool = True) -> Raw:
+        """Somebody starts the workflow by hand, or (not `workflow`) by `repository_dispatch`; its payload."""
+        if workflow:
+            return self._event("workflow_dispatch", "", by) | {"inputs": given}
+        made = self._event("repository_dispatch", "on-demand-test", by)
+        return made | {"action": "ci-agent", "client_payload": given}
 
     def today(self) -> None:
         """From now on the platform's clock is about right; before, it stands in the past."""
@@ -165,21 +233,24 @@ class FakeGitHub:
     # --- the API ------------------------------------------------------------------------------------------
 
     @contextmanager
-    def serve(self) -> Iterator[Server]:
-        """Answers over HTTP."""
-        with serving(self._answer) as server:
+    def serve(self, certificate: Path | None = None) -> Iterator[Server]:
+        """Answers over HTTP, or over TLS with a `certificate`."""
+        with serving(self._answer, certificate) as server:
             self.server = server
             yield server
 
     def _answer(self, request: Request) -> Answer:
+        graph = request.path == ("/api/graphql" if self.prefix else "/graphql")
+        if not graph and request.path.startswith(self.prefix):
+            request = replace(request, path=request.path[len(self.prefix) :])
+        token = None
         try:
             token = self._token(request)
-            answer = (
-                self._graphql(request, token) if request.path == "/graphql" else self._rest(request, token)
-            )
+            answer = self._graphql(request, token) if graph else self._rest(request, token)
         except NotHereError as error:
             answer = error.answer
-        if request.path != "/graphql" and self.server is not None:
+        answer = replace(answer, headers=_limits(token) | answer.headers)
+        if not graph and self.server is not None:
             sent = request.body
             self.server.broken += violations(
                 request.method, request.path, request.query, sent, answer.status, answer.body
@@ -196,9 +267,14 @@ class FakeGitHub:
     def _rest(self, request: Request, token: Token) -> Answer:
         prefix = f"/repos/{NAME}"
         if request.path == "/user":
-            if token.kind == "workflow":
+            if token.kind in ("workflow", "app"):
                 raise NotHereError(403, "Resource not accessible by integration")
-            return Answer(200, self.people[token.login])
+            return Answer(200, filled("public-user", user_view_type="public") | self.people[token.login])
+        elsewhere = re.fullmatch(r"/repos/([^/]+/[^/]+)/issues/1", request.path)
+        if elsewhere and elsewhere[1] in self.moved.values():
+            number = next(number for number, name in self.moved.items() if name == elsewhere[1])
+            home = f"{self._base()}/repos/{elsewhere[1]}"
+            return Answer(200, self.issues[number] | {"number": 1, "repository_url": home})
         if not request.path.startswith(prefix):
             raise NotHereError(404, "Not Found")
         path = request.path[len(prefix) :]
@@ -239,13 +315,16 @@ class FakeGitHub:
             ("GET", "/branches/(.+)", "", self._get_branch),
             ("GET", "/contents/(.+)", "", self._get_file),
             ("POST", "/statuses/([0-9a-f]+)", "statuses", self._post_status),
+            ("GET", "/actions/permissions/workflow", "administration", self._get_workflow_permissions),
+            ("PUT", "/actions/permissions/workflow", "administration", self._put_workflow_permissions),
             ("GET", f"/actions/runs/{n}", "", self._get_run),
             ("POST", f"/actions/runs/{n}/cancel", "actions", self._cancel_run),
         ]
 
     def _may(self, token: Token, right: str) -> None:
         if right and token.permissions.get(right) != "write":
-            raise NotHereError(403, "Resource not accessible by integration")
+            kind = "personal access token" if token.kind == "pat" else "integration"
+            raise NotHereError(403, f"Resource not accessible by {kind}")
 
     # --- the repository -----------------------------------------------------------------------------------
 
@@ -265,7 +344,20 @@ class FakeGitHub:
             ),
         )
 
+    def _get_workflow_permissions(self, *_: Any) -> Answer:
+        allowed = self.may_create_pulls
+        said = {"default_workflow_permissions": self.token_permissions}
+        return Answer(200, said | {"can_approve_pull_request_reviews": allowed})
+
+    def _put_workflow_permissions(self, request: Request, _token: Token) -> Answer:
+        self.token_permissions = request.body.get("default_workflow_permissions", self.token_permissions)
+        self.may_create_pulls = request.body.get("can_approve_pull_request_reviews", self.may_create_pulls)
+        return Answer(204)
+
     def _get_branch(self, _request: Request, _token: Token, name: str) -> Answer:
+        if name in self.renamed:
+            place = f"{self._base()}/repos/{NAME}/branches/{quote(self.renamed[name])}"
+            return Answer(301, {"message": "Moved Permanently", "url": place}, {"Location": place})
         sha = self._sha(name)
         if sha is None:
             raise NotHereError(404, "Branch not found")
@@ -292,8 +384,10 @@ class FakeGitHub:
         content = self.files.get(path)
         if content is None or request.query.get("ref", self.default_branch) != self.default_branch:
             raise NotHereError(404, "Not Found")
-        encoded = base64.encodebytes(content).decode()
-        made = filled("content-file", type="file", name=path, path=path, content=encoded, encoding="base64")
+        large = len(content) > 1_000_000
+        made = filled("content-file", type="file", name=path, path=path)
+        made["content"] = "" if large else base64.encodebytes(content).decode()
+        made["encoding"] = "none" if large else "base64"
         return Answer(200, made)
 
     def _get_permission(self, _request: Request, _token: Token, login: str) -> Answer:
@@ -346,11 +440,8 @@ class FakeGitHub:
         wanted = int(number)
         if wanted in self.moved:
             other = self.moved[wanted]
-            return Answer(
-                301,
-                {"message": "Moved Permanently", "url": "x", "documentation_url": "x"},
-                {"Location": f"{self._base()}/repos/{other}/issues/1"},
-            )
+            place = f"{self._base()}/repos/{other}/issues/1"
+            return Answer(301, {"message": "Moved Permanently", "url": place}, {"Location": place})
         if wanted in self.pulls:
             made = self._issue_of_pull(wanted)
             return Answer(200, made)
@@ -391,7 +482,9 @@ class FakeGitHub:
     def _patch_comment(self, request: Request, token: Token, comment: str) -> Answer:
         self._get_comment(request, token, comment)
         if len(request.body["body"]) > 65_536:
-            raise NotHereError(422, "Validation Failed", errors=[{"message": "body is too long"}])
+            raise NotHereError(
+                422, "Validation Failed", errors=[{"code": "custom", "message": "body is too long"}]
+            )
         self.edit_comment(int(comment), request.body["body"])
         return Answer(200, self.comments[int(comment)])
 
@@ -425,6 +518,10 @@ class FakeGitHub:
         if name.casefold() in {label.casefold() for label in self.labels}:
             errors = [{"resource": "Label", "code": "already_exists", "field": "name"}]
             raise NotHereError(422, "Validation Failed", errors=errors)
+        if len(request.body.get("description") or "") > 100:
+            raise NotHereError(
+                422, "Validation Failed", errors=[{"code": "custom", "message": "description is too long"}]
+            )
         self._label_made(name, request.body["color"], request.body.get("description", ""))
         return Answer(201, self.labels[name])
 
@@ -432,9 +529,8 @@ class FakeGitHub:
         return self._page(request, self._subject(int(number))["labels"])
 
     def _post_issue_labels(self, request: Request, token: Token, number: str) -> Answer:
-        for name in request.body["labels"]:
-            self._label_made(name, "ededed", "")
-        self._labels(int(number), [*self._names(int(number)), *request.body["labels"]], token.login)
+        added = [self._label_made(name, "ededed", "") for name in request.body["labels"]]
+        self._labels(int(number), [*self._names(int(number)), *added], token.login)
         return Answer(200, self._subject(int(number))["labels"])
 
     def _delete_issue_label(self, _request: Request, token: Token, number: str, name: str) -> Answer:
@@ -470,7 +566,11 @@ class FakeGitHub:
         if token.kind == "workflow" and not self.may_create_pulls:
             raise NotHereError(403, "GitHub Actions is not permitted to create or approve pull requests.")
         if len(body.get("body") or "") > 65_536 or len(body["title"]) > 256:
-            raise NotHereError(422, "Validation Failed", errors=[{"message": "body is too long"}])
+            raise NotHereError(
+                422, "Validation Failed", errors=[{"code": "custom", "message": "body is too long"}]
+            )
+        if body.get("draft") and not self.has_drafts:
+            raise NotHereError(422, "Draft pull requests are not supported in this repository.")
         for side in ("head", "base"):
             if self._sha(body[side]) is None:
                 errors = [{"resource": "PullRequest", "field": side, "code": "invalid"}]
@@ -483,7 +583,11 @@ class FakeGitHub:
         ]
         if same:
             message = f"A pull request already exists for acme:{body['head']}."
-            raise NotHereError(422, "Validation Failed", errors=[{"message": message}])
+            raise NotHereError(
+                422,
+                "Validation Failed",
+                errors=[{"resource": "PullRequest", "code": "custom", "message": message}],
+            )
         number = len(self.issues) + len(self.pulls) + 1
         self.open_pull(number, body, token.login)
         return Answer(201, self.pulls[number])
@@ -521,10 +625,11 @@ class FakeGitHub:
         return Answer(200, self.pulls[int(number)])
 
     def _list_reviews(self, request: Request, _token: Token, number: str) -> Answer:
-        wanted = "pull_request_review_id" if request.path.endswith("comments") else "state"
-        return self._page(
-            request, [raw for raw in self.reviews if raw["pull"] == int(number) and wanted in raw]
-        )
+        on_lines = request.path.endswith("comments")
+        found = [
+            raw for pull, raw in self.reviews if pull == int(number) and ("diff_hunk" in raw) == on_lines
+        ]
+        return self._page(request, found)
 
     def _post_reviewers(self, request: Request, _token: Token, number: str) -> Answer:
         pull = self.pulls[int(number)]
@@ -539,21 +644,34 @@ class FakeGitHub:
     def _graphql(self, request: Request, token: Token) -> Answer:
         words, given = request.body["query"], request.body["variables"]
         if "viewer" in words:
-            return Answer(200, {"data": {"viewer": self._graph(token.login)}})
+            return Answer(200, {"data": {"viewer": self._graph(token.login) | {"login": token.login}}})
         if "userContentEdits" in words:
             edits = [edit for number, edit in self.edits if number == given["number"]]
+            texts = [edit for edit in edits if "editedAt" in edit]
             issue = {
-                "userContentEdits": {"nodes": [edit for edit in edits if "editedAt" in edit]},
+                "some": {"nodes": texts[:100]},
+                "others": {"nodes": texts[-100:]},
                 "timelineItems": {"nodes": [edit for edit in edits if "createdAt" in edit]},
             }
             return Answer(200, {"data": {"repository": {"issue": issue}}})
         pull = next(pull for pull in self.pulls.values() if pull["node_id"] == given["id"])
         self._may(token, "pull_requests")
-        pull["draft"] = "convertPullRequestToDraft" in words
+        draft = "convertPullRequestToDraft" in words
+        if not self.has_drafts:
+            said = "Draft pull requests are not supported in this repository."
+            return Answer(200, {"data": {"x": None}, "errors": [{"type": "UNPROCESSABLE", "message": said}]})
+        if token.permissions.get("contents") != "write":
+            said = "Resource not accessible by integration"
+            return Answer(200, {"data": {"x": None}, "errors": [{"type": "FORBIDDEN", "message": said}]})
+        pull["draft"] = draft
         return Answer(200, {"data": {"x": {"clientMutationId": None}}})
 
     def _graph(self, login: str) -> Raw:
-        return {"login": login, "databaseId": self.people[login]["id"]}
+        """Somebody as an `Actor`, which calls a bot without the end of its name. `viewer` is a `User`, with it."""
+        person = self.people[login]
+        bot = person["type"] == "Bot"
+        kind, name = ("Bot", login.removesuffix("[bot]")) if bot else ("User", login)
+        return {"__typename": kind, "login": name, "databaseId": person["id"]}
 
     # --- parts --------------------------------------------------------------------------------------------
 
@@ -603,9 +721,12 @@ class FakeGitHub:
     def _comments_on(self, number: int) -> list[Raw]:
         return [raw for raw in self.comments.values() if raw["issue_url"].endswith(f"/issues/{number}")]
 
-    def _label_made(self, name: str, colour: str, description: str) -> None:
+    def _label_made(self, name: str, colour: str, description: str) -> str:
+        """The label's name as the repository writes it; made where there is none."""
+        there = next((label for label in self.labels if label.casefold() == name.casefold()), name)
         made = filled("label", id=self._id(), name=name, color=colour, description=description, default=False)
-        self.labels.setdefault(name, made)
+        self.labels.setdefault(there, made)
+        return there
 
     def _names(self, number: int) -> list[str]:
         return [label["name"] for label in self._subject(number)["labels"]]
@@ -614,30 +735,42 @@ class FakeGitHub:
         subject, before = self._subject(number), self._names(number)
         subject["labels"] = [self.labels[name] for name in dict.fromkeys(names)]
         subject["updated_at"] = self.now()
-        for event, changed in (
+        for what, changed in (
             ("labeled", set(names) - set(before)),
             ("unlabeled", set(before) - set(names)),
         ):
             for name in sorted(changed):
                 label = {"name": name, "color": self.labels[name]["color"]}
                 made = filled(
-                    f"{event}-issue-event", id=self._id(), event=event, actor=self.people[by], label=label
+                    f"{what}-issue-event", id=self._id(), event=what, actor=self.people[by], label=label
                 )
                 self.events.append((number, made | {"created_at": subject["updated_at"]}))
 
-    def _payload(self, action: str, number: int, by: str, **more: Any) -> Raw:
-        subject = dict(self._issue_of_pull(number) if number in self.pulls else self.issues[number])
-        repository = {"full_name": NAME, "default_branch": self.default_branch}
-        return {
-            "action": action,
-            "issue": subject,
-            "sender": self.people[by],
-            "repository": repository,
-            **more,
+    def _about(self, comment: int, action: str, by: str, **more: Any) -> Raw:
+        raw = self.comments[comment]
+        number = int(raw["issue_url"].rpartition("/")[2])
+        return self._payload("issue_comment", action, number, by, comment=raw, **more)
+
+    def _payload(self, name: str, action: str, number: int, by: str, **more: Any) -> Raw:
+        if name == "pull_request":
+            subject: Raw = {"number": number, "pull_request": self.pulls[number]}
+        else:
+            subject = {"issue": self._issue_of_pull(number) if number in self.pulls else self.issues[number]}
+        return self._event(name, action, by, **subject, **more)
+
+    def _event(self, name: str, action: str, by: str, **parts: Any) -> Raw:
+        repository = {
+            "name": "widget",
+            "full_name": NAME,
+            "default_branch": self.default_branch,
+            "private": self.private,
+            "html_url": f"https://github.example/{NAME}",
+            "clone_url": self.git_url,
         }
+        return deepcopy(event(name, action, sender=self.people[by], repository=repository, **parts))
 
     def _page(self, request: Request, found: list[Raw]) -> Answer:
-        size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+        size, page = min(int(request.query.get("per_page", 30)), 100), int(request.query.get("page", 1))
         headers = {}
         if len(found) > size * page:
             query = "&".join(f"{k}={quote(v)}" for k, v in (request.query | {"page": str(page + 1)}).items())
@@ -645,11 +778,18 @@ class FakeGitHub:
         return Answer(200, found[size * (page - 1) : size * page], headers)
 
     def _base(self) -> str:
-        return self.server.url if self.server else "http://github.example"
+        return (self.server.url if self.server else "http://github.example") + self.prefix
 
     def _id(self) -> int:
         self._ids += 1
         return self._ids
+
+
+def _limits(token: Token | None) -> dict[str, str]:
+    """What GitHub says with every answer."""
+    said = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999", "X-RateLimit-Reset": "1772445600"}
+    scopes = token.scopes if token else None
+    return said if scopes is None else said | {"X-OAuth-Scopes": scopes}
 
 
 def _only(pull: Raw) -> Raw:

@@ -34,6 +34,7 @@ class Token:
     scopes: tuple[str, ...] = ("api", "write_repository")
     kind: str = "project"
     revoked: bool = False
+    expires_at: str | None = "2099-01-01"
 
 
 class NotHereError(Exception):
@@ -64,6 +65,10 @@ class FakeGitLab:
         self.awards: list[tuple[str, str, str]] = []  # place, name, username
         self.statuses: list[tuple[str, Raw]] = []
         self.jobs: dict[int, str] = {}
+        self.variables_role = "developer"
+        self.variables: list[Raw] = []
+        self.hooks: list[Raw] = []
+        self.triggers: list[Raw] = []
         self.server: Server | None = None
         self._now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
         self._ids = 5000
@@ -212,6 +217,9 @@ class FakeGitLab:
         path = request.path.removeprefix("/api/v4")
         if path == "/user":
             return Answer(200, self.people[token.login])
+        if path == "/personal_access_tokens/self":
+            scopes = list(token.scopes)
+            return Answer(200, {"id": 1, "scopes": scopes, "active": True, "expires_at": token.expires_at})
         if path == "/users":
             wanted = request.query.get("username", "").casefold()
             return Answer(200, [raw for name, raw in self.people.items() if name.casefold() == wanted])
@@ -253,14 +261,23 @@ class FakeGitLab:
             ("POST", "/statuses/([0-9a-f]+)", 30, self._post_status),
             ("GET", f"/jobs/{n}", 20, self._get_job),
             ("POST", f"/jobs/{n}/cancel", 30, self._cancel_job),
+            ("PUT", "", 40, self._put_project),
+            ("GET", "/variables", 40, self._list_variables),
+            ("GET", "/hooks", 40, self._list_hooks),
+            ("POST", "/hooks", 40, self._post_hook),
+            ("POST", "/triggers", 40, self._post_trigger),
         ]
 
     # --- the project --------------------------------------------------------------------------------------
 
-    def _get_project(self, *_: Any) -> Answer:
+    def _get_project(self, _request: Request, token: Token) -> Answer:
+        maintainer = self.members.get(token.login, 0) >= 40
+        role = {"ci_pipeline_variables_minimum_override_role": self.variables_role} if maintainer else {}
         return Answer(
             200,
-            {
+            role
+            | {
+                "issues_access_level": "enabled",
                 "id": 7,
                 "path_with_namespace": NAME,
                 "web_url": PAGE,
@@ -270,6 +287,29 @@ class FakeGitLab:
                 "visibility": self.visibility,
             },
         )
+
+    def _put_project(self, request: Request, token: Token) -> Answer:
+        self.variables_role = request.body["ci_pipeline_variables_minimum_override_role"]
+        return self._get_project(request, token)
+
+    def _list_variables(self, request: Request, _token: Token) -> Answer:
+        return self._page(request, self.variables)
+
+    def _list_hooks(self, request: Request, _token: Token) -> Answer:
+        return self._page(request, self.hooks)
+
+    def _post_hook(self, request: Request, _token: Token) -> Answer:
+        if not request.body["url"].startswith("http"):
+            raise NotHereError(422, "Invalid url given")
+        shown = {key: value for key, value in request.body.items() if key != "url_variables"}
+        self.hooks.append({"id": self._id(), "project_id": 7, "alert_status": "executable", **shown})
+        return Answer(201, self.hooks[-1])
+
+    def _post_trigger(self, request: Request, token: Token) -> Answer:
+        self.triggers.append(
+            {"id": self._id(), "token": "glptt-s3cret", "description": request.body["description"]}
+        )
+        return Answer(201, self.triggers[-1] | {"owner": self.people[token.login]})
 
     def _get_member(self, _request: Request, _token: Token, number: str) -> Answer:
         for username, level in self.members.items():
@@ -344,9 +384,7 @@ class FakeGitLab:
     def _post_issue(self, request: Request, token: Token) -> Answer:
         if not request.body.get("title"):
             raise NotHereError(400, {"title": ["can't be blank"]})
-        return Answer(
-            201, self._issue(request.body["title"], request.body.get("description"), token.login)
-        )
+        return Answer(201, self._issue(request.body["title"], request.body.get("description"), token.login))
 
     def _get_subject(self, _request: Request, _token: Token, kind: str, number: str) -> Answer:
         return Answer(200, self._subject(kind, number))
@@ -400,9 +438,7 @@ class FakeGitLab:
         if award in self.awards:
             raise NotHereError(404, "404 Award Emoji Name has already been taken Not Found")
         self.awards.append(award)
-        return Answer(
-            201, {"id": self._id(), "name": request.body["name"], "user": self.people[token.login]}
-        )
+        return Answer(201, {"id": self._id(), "name": request.body["name"], "user": self.people[token.login]})
 
     def _list_label_events(self, request: Request, _token: Token, number: str) -> Answer:
         self._subject("issues", number)

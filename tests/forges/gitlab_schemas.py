@@ -67,6 +67,9 @@ _REQUEST = _object(
 _PATHS = (
     (r"/user", _USER),
     (r"/users", [_USER]),
+    (r"/personal_access_tokens/self", _object(scopes=_LABELS, active=_YES_NO, expires_at=_TEXT_OR_NONE)),
+    (r".*/variables", [_object(key=_TEXT, masked=_YES_NO, protected=_YES_NO)]),
+    (r".*/triggers", _object(id=_NUMBER, token=_TEXT, description=_TEXT)),
     (
         r"/projects/[^/]+",
         _object(
@@ -92,7 +95,11 @@ _PATHS = (
         [_object(id=_NUMBER, action={"enum": ["add", "remove"]}, user=_USER, created_at=_TIME)],
     ),
 )
+_HOOK = _object(
+    id=_NUMBER, url=_TEXT, issues_events=_YES_NO, note_events=_YES_NO, push_events=_YES_NO, alert_status=_TEXT
+)
 _LISTS = (
+    (r".*/hooks", _HOOK),
     (r".*/issues", _ISSUE),
     (r".*/merge_requests", _REQUEST),
     (r".*/notes", _NOTE),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,7 +36,8 @@ class Answer:
 @dataclass
 class Fault:
     """The next `times` requests that match go wrong: answered with `status`, or the connection is cut (status 0).
-    `after`: only once the work is done, so that nobody learns that it was."""
+    `after`: only once the work is done, so that nobody learns that it was. `body` is sent as JSON, or as it is
+    where it is bytes."""
 
     method: str
     path: str  # a regular expression, searched for
@@ -52,6 +56,7 @@ class Server:
     """One running stand-in. `answer` does the work of a request."""
 
     answer: Callable[[Request], Answer]
+    scheme: str = "http"
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -60,14 +65,18 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
-    """Serves `answer` on loopback."""
-    server = Server(answer)
+def serving(answer: Callable[[Request], Answer], certificate: Path | None = None) -> Iterator[Server]:
+    """Serves `answer` on loopback; with a `certificate`, its key in the same file, over TLS."""
+    server = Server(answer, "https" if certificate else "http")
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
     httpd.daemon_threads = True
     server.port = httpd.server_port
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
@@ -78,6 +87,18 @@ def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
         httpd.shutdown()
         thread.join()
         httpd.server_close()
+
+
+def certificate_of_its_own(file: Path) -> Path:
+    """Makes a certificate for loopback that nobody vouches for, with its key, in `file`."""
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run(
+        [*words, *subject, "-keyout", str(file), "-out", str(file), "-days", "2"],
+        check=True,
+        capture_output=True,
+    )
+    return file
 
 
 def _worked(server: Server, request: Request) -> Answer:
@@ -94,25 +115,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            parts = urlsplit(self.path)
-            request = Request(
-                self.command,
-                parts.path,
-                dict(parse_qsl(parts.query, keep_blank_values=True)),
-                json.loads(data) if data else None,
-                dict(self.headers.items()),
-            )
-            with server.lock:
-                server.requests.append(request)
-                fault = next((fault for fault in server.faults if fault.matches(request)), None)
-                if fault:
-                    fault.times -= 1
-                answer = _worked(server, request) if fault is None or fault.after else Answer(0)
-            if fault is not None:
-                answer = Answer(fault.status, fault.body, fault.headers)
+            answer = _after_faults(server, _received(self))
             if answer.status:
-                self._send(answer)
+                _send(self, answer)
             else:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
@@ -129,17 +134,44 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         def do_DELETE(self) -> None:
             self.do_GET()
 
-        def _send(self, answer: Answer) -> None:
-            data = b"" if answer.body is None else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
         def log_message(self, *_: object) -> None:
             pass
 
     return Handler
+
+
+def _received(handler: BaseHTTPRequestHandler) -> Request:
+    data = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+    parts = urlsplit(handler.path)
+    return Request(
+        handler.command,
+        parts.path,
+        dict(parse_qsl(parts.query, keep_blank_values=True)),
+        json.loads(data) if data else None,
+        dict(handler.headers.items()),
+    )
+
+
+def _after_faults(server: Server, request: Request) -> Answer:
+    """The stand-in's answer, or what the first fault that matches makes of it."""
+    with server.lock:
+        server.requests.append(request)
+        fault = next((fault for fault in server.faults if fault.matches(request)), None)
+        if fault is None:
+            return _worked(server, request)
+        fault.times -= 1
+        if fault.after:
+            _worked(server, request)
+        return Answer(fault.status, fault.body, fault.headers)
+
+
+def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    page = isinstance(answer.body, bytes)  # what no API says
+    data = answer.body if page else b"" if answer.body is None else json.dumps(answer.body).encode()
+    handler.send_response(answer.status)
+    for name, value in answer.headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Type", "text/html" if page else "application/json; charset=utf-8")
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)

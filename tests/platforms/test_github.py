@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
-from ci_agent.platforms import CommitState, Forge, Label, Permission, Platform
+from ci_agent.platforms import Branch, CommitState, Forge, Label, MergeRequest, Permission, Platform, Written
 from ci_agent.platforms.github import GitHub
 from ci_agent.task import Account, Thread
 from tests.forges.github import NAME, FakeGitHub, Token
-from tests.forges.http import Fault, Server
+from tests.forges.http import Fault, Server, certificate_of_its_own
 from tests.platforms.contract import CONTRACT, Rig
 
 
@@ -43,6 +45,14 @@ def rig() -> Iterator[GitHubRig]:
     with github.serve() as server:
         yield GitHubRig(github, server)
         assert not server.broken, "\n".join(server.broken)
+
+
+def opened(
+    forge: Forge, source: str, target: str = "main", *, title: str = "T", draft: bool = False
+) -> Written[MergeRequest]:
+    return forge.ensure_merge_request(
+        source, target, title=title, text="", draft=draft, add_labels=[], remove_labels=[]
+    )
 
 
 @pytest.mark.parametrize("part", CONTRACT, ids=lambda part: part.__name__)
@@ -185,7 +195,7 @@ def test_comments_beyond_a_page_are_found_and_a_ghost_has_no_name(rig: GitHubRig
 
 def test_a_text_longer_than_github_takes_is_cut_and_says_so(rig: GitHubRig) -> None:
     number = rig.write_issue("One", "")
-    text = "<details><summary>x</summary>\n\n```text\n" + "line\n" * 20_000 + "```\n</details>"
+    text = "<details><summary>x</summary>\n\n```text\n" + "line\n" * 200_000 + "```\n</details>"
     made = rig.forge().ensure_comment(number, "m", text).item
     assert made.text.endswith("```\n</details>\n\n*Cut here: the rest is too long for this place.*")
     assert len(rig.github.thread(int(number))[0][1]) <= 65_536
@@ -286,3 +296,311 @@ def test_we_are_the_account_of_the_token(rig: GitHubRig) -> None:
     rig.github.tokens["ghp_robin"] = Token("robin")
     assert rig.forge().me() == Account("github-actions[bot]", "41898282", bot=True)
     assert rig.forge("ghp_robin").me().login == "robin"
+
+
+def test_a_locked_issue_is_said_to_be_locked(rig: GitHubRig) -> None:
+    number = rig.write_issue("One", "")
+    rig.github.lock(int(number))
+    with pytest.raises(UsageError, match=r"locked\. On a locked issue only collaborators may write"):
+        rig.forge().ensure_comment(number, "m", "text")
+    rig.github.tokens["ghp_robin"] = Token("robin")
+    assert rig.forge("ghp_robin").ensure_comment(number, "m", "text").created
+
+
+def test_a_moved_issue_is_not_read_or_written_where_it_went(rig: GitHubRig) -> None:
+    number = rig.write_issue("One", "")
+    rig.write_comment(number, "hello")
+    rig.github.move(int(number), "acme/other")
+    with pytest.raises(UsageError, match="has no issue 1: it was moved"):
+        rig.forge().issue(number)
+    with pytest.raises(UsageError, match="has no issue 1"):
+        rig.forge().comments(number)
+    with pytest.raises(UsageError, match="has no issue 1"):
+        rig.forge().ensure_comment(number, "m", "text")
+    assert len(rig.github.thread(int(number))) == 1
+
+
+def test_a_base_branch_that_is_gone_is_named_with_where_the_work_is(rig: GitHubRig) -> None:
+    with pytest.raises(
+        UsageError, match=r"no branch trunk to bring the work into.*The work is on the branch w"
+    ):
+        opened(rig.forge(), "w", "trunk")
+
+
+def test_a_renamed_branch_is_not_there_under_its_old_name(rig: GitHubRig) -> None:
+    rig.github.renamed["master"] = "main"
+    assert rig.forge().branch("master") is None
+    there = rig.forge().branch("main")
+    assert there is not None
+    assert not there.protected
+    rig.github.protected.add("main")
+    assert rig.forge().branch("main") == Branch(there.sha, protected=True)
+    assert rig.forge().branch("no/such") is None
+
+
+def test_labels_are_told_apart_without_regard_to_capitals(rig: GitHubRig) -> None:
+    number = rig.write_issue("One", "")
+    for name in ("AI-Running", "AI-Task"):
+        rig.github.label(int(number), name)
+    rig.forge().change_labels(number, [Label("ai-task")], ["ai-running"])
+    assert rig.forge().issue(number).labels == ("AI-Task",)
+    assert set(rig.github.labels) == {"AI-Running", "AI-Task"}
+    assert rig.forge().labelled(number, "ai-task") is not None
+
+
+@pytest.mark.parametrize("deed", [
+    lambda forge: forge.issue("1"),
+    lambda forge: forge.comments("1"),
+    lambda forge: forge.repository(),
+])  # fmt: skip
+def test_the_page_of_a_proxy_is_not_taken_for_an_answer(
+    deed: Callable[[Forge], object], rig: GitHubRig
+) -> None:
+    rig.write_issue("One", "")
+    for page in (b"<html>Please log in</html>", b"{ broken"):
+        rig.server.faults = [Fault("GET", "", 200, times=9, body=page)]
+        with pytest.raises(CiAgentError, match="what answers there is not GitHub's API; try again later"):
+            deed(rig.forge())
+
+
+def test_pages_are_read_from_the_server_we_know_whatever_it_calls_itself(rig: GitHubRig) -> None:
+    number = rig.write_issue("One", "")
+    for count in range(3):
+        rig.write_comment(number, f"comment {count}")
+    link = '<https://internal.example/x?per_page=2&page=2>; rel="next"'
+    two = list(rig.github.comments.values())[:2]
+    rig.server.faults = [Fault("GET", "/comments$", 200, body=two, headers={"Link": link})]
+    assert [said.text for said in rig.forge().comments(number)] == ["comment 0", "comment 1", "comment 2"]
+
+
+def test_a_title_is_one_line_that_github_takes(rig: GitHubRig) -> None:
+    odd = 'Blanks in "names"\nand \u202eleft\u202c 🐛'
+    first = opened(rig.forge(), "w1", title=odd)
+    assert first.item.title == 'Blanks in "names" and \u202eleft\u202c 🐛'
+    assert not opened(rig.forge(), "w1", title=odd).created
+    long = opened(rig.forge(), "w2", title="x" * 300).item.title
+    assert (len(long), long[-1]) == (256, "…")
+    assert rig.forge().ensure_issue("m", odd * 20, "").item.title.startswith('Blanks in "names" and')
+
+
+def test_only_what_changed_of_a_pull_request_is_sent(rig: GitHubRig) -> None:
+    forge = rig.forge()
+    opened(forge, "w", title="One")
+    rig.server.requests.clear()
+    assert opened(forge, "w", title="Two").item.title == "Two"
+    assert [request.method for request in rig.server.requests] == ["GET", "PATCH"]
+    rig.server.requests.clear()
+    opened(forge, "w", title="Two")
+    assert [request.method for request in rig.server.requests] == ["GET"]
+
+
+def test_a_repository_without_drafts_says_it_in_the_title(rig: GitHubRig) -> None:
+    rig.github.has_drafts = False
+    made = opened(rig.forge(), "w", draft=True)
+    again = opened(rig.forge(), "w", draft=True)
+    assert made.created
+    assert not again.created
+    assert (again.item.title, again.item.draft) == ("[Draft] T", False)
+    assert opened(rig.forge(), "w").item.title == "T"
+
+
+def test_a_draft_that_may_not_be_made_ready_names_the_permission(rig: GitHubRig) -> None:
+    opened(rig.forge(), "w", draft=True)
+    rig.github.tokens["ghs_workflow"].permissions["contents"] = "read"
+    with pytest.raises(
+        AuthenticationError, match=r"403 to .*draft state.*`pull-requests: write` or `contents: write`"
+    ):
+        opened(rig.forge(), "w")
+
+
+def test_a_pull_request_that_another_job_opened_meanwhile_is_taken(rig: GitHubRig) -> None:
+    opened(rig.forge(), "w")
+    rig.server.faults = [Fault("GET", "/pulls$", 200, body=[])]  # it was not there when we looked
+    assert opened(rig.forge(), "w").item.number == "1"
+    assert len(rig.github.pulls) == 1
+
+
+def test_a_pull_request_of_a_fork_is_not_ours_to_change(rig: GitHubRig) -> None:
+    rig.github.open_pull(1, {"title": "Theirs", "head": "w", "base": "main"}, "guest", "acme/widget-fork")
+    assert rig.forge().merge_request("1").foreign
+    assert rig.forge().find_merge_request("w") is None
+
+
+def test_what_is_said_about_a_pull_request_is_told_in_its_order(rig: GitHubRig) -> None:
+    opened(rig.forge(), "w")
+    rig.github.review(1, "Not yet submitted", state="PENDING")
+    rig.github.review(1, "Too long a name", by="robin", line=True)
+    rig.github.say(1, "Nearly", by="guest")
+    rig.github.review(1, "Please change it", by="dana", state="CHANGES_REQUESTED")
+    rig.github.review(1, "", by="dana", state="APPROVED")
+    said = rig.forge().discussion("1")
+    assert [(comment.author.login, comment.text) for comment in said] == [
+        ("robin", "Too long a name"),
+        ("guest", "Nearly"),
+        ("dana", "Please change it"),
+    ]
+
+
+def test_a_comment_is_read_again_where_it_was_made(rig: GitHubRig) -> None:
+    one, two = rig.write_issue("One", ""), rig.write_issue("Two", "")
+    comment = str(rig.github.say(int(one), "/agent run", by="robin")["comment"]["id"])
+    rig.github.edit_comment(int(comment), "/agent stop")
+    there = rig.forge().comment(Thread(one), comment)
+    assert there is not None
+    assert (there.text, there.author.login, there.changed > there.created) == ("/agent stop", "robin", True)
+    assert rig.forge().comment(Thread(two), comment) is None
+    rig.github.delete_comment(int(comment))
+    assert rig.forge().comment(Thread(one), comment) is None
+
+
+def test_open_issues_with_the_label_are_listed_oldest_first(rig: GitHubRig) -> None:
+    numbers = [rig.write_issue(title, "") for title in ("One", "Two", "Three", "Four")]
+    for number in (*numbers[:2], numbers[3]):
+        rig.github.label(int(number), "ai-task")
+    rig.github.close(int(numbers[1]))
+    opened(rig.forge(), "w")
+    assert [issue.number for issue in rig.forge().open_issues("ai-task")] == [numbers[0], numbers[3]]
+
+
+def test_a_bot_that_edits_an_issue_is_not_taken_for_a_person_of_its_name(rig: GitHubRig) -> None:
+    number = rig.write_issue("One", "")
+    rig.github.person("robin[bot]", kind="Bot")
+    rig.github.label(int(number), "ai-task")
+    since = rig.forge().labelled(number, "ai-task")
+    assert since is not None
+    for _ in range(101):
+        rig.github.edit_issue(int(number), by="robin[bot]", text="x")
+    [editor] = rig.forge().edited_since(number, since.at)
+    assert (editor.login, editor.bot) == ("robin[bot]", True)
+    assert rig.forge().permission(editor) is not Permission.WRITE
+
+
+@pytest.mark.parametrize("number", ["", "x", "0", "-1", "1/comments/1", "1?x=1", "²", "1" * 20])
+def test_what_is_no_number_gets_into_no_request(number: str, rig: GitHubRig) -> None:
+    forge = rig.forge()
+    for deed in (
+        forge.issue,
+        forge.comments,
+        forge.discussion,
+        forge.merge_request,
+        forge.job_ended,
+        forge.cancel_job,
+    ):
+        with pytest.raises(UsageError):
+            deed(number)
+    with pytest.raises(UsageError):
+        forge.edited_since(number, datetime.now(UTC))
+    with pytest.raises(UsageError):
+        forge.comment(Thread("1"), number)
+    assert not forge.acknowledge(Thread(number), "")
+    assert not forge.acknowledge(Thread("1"), number or "x")
+    assert rig.server.requests == []
+
+
+def test_a_run_that_ends_while_it_is_cancelled_is_no_error(rig: GitHubRig) -> None:
+    rig.github.runs[7] = "in_progress"
+    refusal = {"message": "Cannot cancel a workflow run that is completed."}
+    rig.server.faults = [Fault("POST", "/cancel$", 409, after=True, body=refusal)]
+    rig.forge().cancel_job("7")
+    rig.github.runs[8] = "queued"
+    rig.server.faults = [Fault("POST", "/cancel$", 409, body=refusal)]
+    with pytest.raises(UsageError, match="409 to cancelling a job"):
+        rig.forge().cancel_job("8")
+
+
+def test_a_file_that_github_does_not_hand_out_is_not_taken_for_none(rig: GitHubRig) -> None:
+    rig.github.files["large.yml"] = b"x" * 1_000_001
+    with pytest.raises(UsageError, match=r"large\.yml is larger than the 1 MB"):
+        rig.forge().file("large.yml", "main")
+
+
+def test_an_enterprise_server_is_found_by_its_address() -> None:
+    github = FakeGitHub(enterprise=True)
+    with github.serve() as server:
+        forge = GitHub(NAME, "ghs_workflow", api_url=f"{server.url}/api/v3/")
+        number = github.write_issue("One", "")
+        for count in range(101):
+            github.say(number, f"comment {count}")
+        assert forge.ensure_comment(str(number), "m", "text").created
+        assert not forge.ensure_comment(str(number), "m", "more").created
+        assert forge.me().bot  # by GraphQL
+        assert not server.broken
+        assert {request.path.split("/")[1] for request in server.requests} == {"api"}
+
+
+def test_an_app_is_known_by_its_account(rig: GitHubRig) -> None:
+    rig.github.person("our-app[bot]", number=77, kind="Bot")
+    rig.github.tokens["ghs_app"] = Token("our-app[bot]", "app")
+    number = rig.write_issue("One", "")
+    forge = rig.forge("ghs_app")
+    assert forge.me() == Account("our-app[bot]", "77", bot=True)
+    forge.ensure_comment(number, "m", "text")
+    assert [comment.marker for comment in rig.forge("ghs_app").comments(number)] == ["m"]
+    assert [comment.marker for comment in rig.forge("ghs_workflow").comments(number)] == [""]
+
+
+def test_a_certificate_of_an_own_authority_is_trusted_by_requests_ca_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certificate_of_its_own(tmp_path / "server.pem")
+    github = FakeGitHub()
+    with github.serve(certificate) as server:
+        forge = GitHub(NAME, "ghs_workflow", api_url=server.url, wait=lambda _seconds: None)
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+        with pytest.raises(CiAgentError, match="can't be reached"):
+            forge.repository()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        assert forge.repository().name == NAME
+
+
+def test_the_stand_in_knows_what_a_set_up_asks_for(rig: GitHubRig) -> None:
+    """As its answers are held against the description, so is what later commands will be tested with."""
+    from github import Auth, Github
+
+    rig.github.tokens["ghp_dana"] = Token(
+        "dana", permissions={"administration": "write"}, scopes="repo, workflow"
+    )
+    client = Github(
+        base_url=rig.server.url,
+        auth=Auth.Token("ghp_dana"),
+        lazy=True,
+        retry=None,
+        seconds_between_requests=None,
+        seconds_between_writes=None,
+    )
+    assert client.get_user().login == "dana"
+    assert client.oauth_scopes == ["repo", "workflow"]
+    place = f"/repos/{NAME}/actions/permissions/workflow"
+    client.requester.requestJsonAndCheck("PUT", place, input={"can_approve_pull_request_reviews": False})
+    said = client.requester.requestJsonAndCheck("GET", place)[1]
+    assert said["can_approve_pull_request_reviews"] is False
+    assert not rig.github.may_create_pulls
+
+
+def test_the_stand_in_says_of_each_deed_what_github_sends(rig: GitHubRig) -> None:
+    number = rig.github.write_issue("One", "text", by="guest")
+    comment = rig.github.say(number, "hello", by="robin")["comment"]["id"]
+    payloads = [
+        rig.github.opened(number),
+        rig.github.label(number, "ai-task"),
+        rig.github.unlabel(number, "ai-task"),
+        rig.github.assign(number, "robin"),
+        rig.github.edit_issue(number, "guest", title="Two"),
+        rig.github.edit_comment(comment, "bye", by="robin"),
+        rig.github.delete_comment(comment),
+        rig.github.lock(number),
+        rig.github.close(number),
+        rig.github.move(number, "acme/other"),
+        rig.github.delete(rig.github.write_issue("Three", "")),
+        rig.github.dispatch({"issue": "1"}),
+        rig.github.dispatch({"issue": 1}, workflow=False),
+    ]
+    assert [payload.get("action") for payload in payloads] == [
+        "opened", "labeled", "unlabeled", "assigned", "edited", "edited", "deleted", "locked", "closed",
+        "transferred", "deleted", None, "ci-agent",
+    ]  # fmt: skip
+    assert {payload["repository"]["full_name"] for payload in payloads} == {NAME}
+    assert payloads[4]["changes"] == {"title": {"from": "One"}}
+    assert (payloads[4]["issue"]["title"], payloads[4]["sender"]["login"]) == ("Two", "guest")
+    assert payloads[5]["changes"] == {"body": {"from": "hello"}}
+    assert payloads[1]["label"]["name"] == "ai-task"

@@ -9,12 +9,15 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
 from ci_agent.platforms.patience import TIMEOUT, LostError, Refusal, patiently
 
 _NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
 _HELP = "see docs/tokens.md"
+_NO_JSON = "what answers there is not GitHub's API"
+_GRAPHQL = {"FORBIDDEN": 403, "NOT_FOUND": 404, "RATE_LIMITED": 429}  # its kinds of errors, in HTTP's numbers
 
 
 class Api:
@@ -55,11 +58,13 @@ class Api:
 
     def pages(self, path: str, doing: str, **parameters: str) -> Iterator[Any]:
         """The items of a list, page by page."""
-        headers, data = self._sent("GET", path, doing, {"per_page": "100", **parameters}, None, harmless=True)
-        yield from data
-        while match := _NEXT.search(headers.get("link", "")):
-            headers, data = self._sent("GET", match[1], doing, {}, None, harmless=True)
+        wanted = {"per_page": "100", **parameters}
+        while wanted:
+            headers, data = self._sent("GET", path, doing, wanted, None, harmless=True)
             yield from data
+            following = _NEXT.search(headers.get("link", ""))
+            # Of the address only what it asks for: behind a proxy, a server may call itself by another name.
+            wanted = dict(parse_qsl(urlsplit(following[1]).query)) if following else {}
 
     def change(self, verb: str, path: str, doing: str, body: object = None) -> Any:
         """A change that is the same when it is made twice."""
@@ -80,11 +85,7 @@ class Api:
     def query(self, words: str, doing: str, **variables: object) -> Any:
         """The data of a GraphQL query or of a change that is the same when it is made twice."""
         body = {"query": words, "variables": variables}
-        data = self._sent("POST", self._requester.graphql_url, doing, {}, body, harmless=True)[1]
-        if data.get("errors"):
-            said = str(data["errors"][0].get("message", "an error"))
-            raise explained(Refusal(200, said), doing)
-        return data["data"]
+        return self._sent("POST", self._requester.graphql_url, doing, {}, body, harmless=True)[1]["data"]
 
     def _sent(
         self, verb: str, path: str, doing: str, parameters: Mapping[str, str], body: object, *, harmless: bool
@@ -111,7 +112,9 @@ class Api:
         from requests import RequestException
 
         try:
-            return self._requester.requestJsonAndCheck(verb, path, parameters=dict(parameters), input=body)
+            headers, data = self._requester.requestJsonAndCheck(
+                verb, path, parameters=dict(parameters), input=body
+            )
         except GithubException as error:
             said = error.data.get("message", "") if isinstance(error.data, dict) else str(error.data or "")
             errors = error.data.get("errors", []) if isinstance(error.data, dict) else []
@@ -122,6 +125,14 @@ class Api:
             raise Refusal(0, f"the connection failed ({type(error).__name__})") from error
         except RuntimeError as error:  # a redirect to another host, as PyGithub says it
             raise Refusal(421, str(error)) from error
+        except ValueError as error:
+            raise Refusal(0, _NO_JSON) from error
+        if data is not None and "json" not in headers.get("content-type", ""):
+            raise Refusal(0, _NO_JSON)  # the page of a proxy
+        if isinstance(data, dict) and data.get("errors"):  # GraphQL says 200 to everything
+            first = data["errors"][0]
+            raise Refusal(_GRAPHQL.get(first.get("type"), 422), str(first.get("message", "")), headers)
+        return headers, data
 
 
 def _detail(item: object) -> str:
@@ -141,6 +152,11 @@ def explained(refusal: Refusal, doing: str) -> CiAgentError:
         return CiAgentError(f"{answered}. It asks for more patience than a job has; try again later")
     if refusal.status == 401:  # noqa: PLR2004 - HTTP's number
         return AuthenticationError(f"{answered}. The token is wrong, was revoked or has expired; {_HELP}")
+    if refusal.status == 403 and "locked" in said:  # noqa: PLR2004 - HTTP's number
+        return UsageError(
+            f"{answered} On a locked issue only collaborators may write, and apps and workflows are none; "
+            f"unlock it, or give us the token of a collaborator; {_HELP}"
+        )
     if refusal.status == 403:  # noqa: PLR2004 - HTTP's number
         return AuthenticationError(f"{answered}. {_missing(said, doing)}; {_HELP}")
     if refusal.status in (404, 410):
@@ -159,17 +175,18 @@ def _missing(said: str, doing: str) -> str:
         return "The repository is archived, so nothing in it can be changed"
     for words, right in _RIGHTS:
         if words in doing:
-            return f"The token lacks the permission `{right}`"
+            return f"The token lacks the permission {right}"
     return "The token lacks a permission"
 
 
 _RIGHTS = (
-    ("pull request", "pull-requests: write"),
-    ("status", "statuses: write"),
-    ("job", "actions: write"),
-    ("branch", "contents: read"),
-    ("file", "contents: read"),
-    ("issue", "issues: write"),
-    ("comment", "issues: write"),
-    ("label", "issues: write"),
+    ("draft state", "`pull-requests: write` or `contents: write`"),  # it takes both
+    ("pull request", "`pull-requests: write`"),
+    ("status", "`statuses: write`"),
+    ("job", "`actions: write`"),
+    ("branch", "`contents: read`"),
+    ("file", "`contents: read`"),
+    ("issue", "`issues: write`"),
+    ("comment", "`issues: write`"),
+    ("label", "`issues: write`"),
 )

@@ -29,28 +29,31 @@ from ci_agent.platforms import (
     Written,
 )
 from ci_agent.platforms.github import reading
-from ci_agent.platforms.github.api import Api
-from ci_agent.platforms.github.pulls import Pulls
+from ci_agent.platforms.github.api import Api, explained
+from ci_agent.platforms.github.pulls import LONGEST_TITLE, Pulls
 from ci_agent.platforms.ours import OurComments
 from ci_agent.platforms.patience import made_once
-from ci_agent.platforms.text import fitted, marked, marker_in
+from ci_agent.platforms.text import fitted, marked, marker_in, one_line
 from ci_agent.task import Account, Thread
 
 LONGEST_TEXT = 65_536  # characters of an issue, a comment, a pull request
 LONGEST_STATUS = 140  # characters of a commit status's description
+_CONFLICT = 409  # HTTP's number: it has ended meanwhile, or is about to begin
 _STATES = {CommitState.RUNNING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failure"}
 _EDITS = """
 query($owner: String!, $name: String!, $number: Int!, $since: DateTime!) {
   repository(owner: $owner, name: $name) {
     issue(number: $number) {
-      userContentEdits(last: 100) { nodes { editedAt editor { login ... on User { databaseId } } } }
+      some: userContentEdits(first: 100) { nodes { editedAt editor { ...who } } }
+      others: userContentEdits(last: 100) { nodes { editedAt editor { ...who } } }
       timelineItems(itemTypes: [RENAMED_TITLE_EVENT], since: $since, last: 100) {
-        nodes { ... on RenamedTitleEvent { createdAt actor { login ... on User { databaseId } } } }
+        nodes { ... on RenamedTitleEvent { createdAt actor { ...who } } }
       }
     }
   }
 }
-"""
+fragment who on Actor { __typename login ... on User { databaseId } ... on Bot { databaseId } }
+"""  # both ends of the list of edits: nothing says at which one the newest are
 
 
 class GitHub:
@@ -106,7 +109,11 @@ class GitHub:
         doing = f"reading the comments on pull request {number}"
         for what in ("comments", "reviews"):
             found = self._api.pages(f"{self._path}/pulls/{number}/{what}", doing)
-            said += [reading.comment(raw, self._me) for raw in found if raw.get("body")]
+            said += [
+                reading.comment(raw, self._me)
+                for raw in found
+                if raw.get("body") and raw.get("state") != "PENDING"
+            ]
         return sorted(said, key=lambda comment: comment.created)
 
     def permission(self, person: Account) -> Permission:
@@ -232,7 +239,10 @@ class GitHub:
             )
 
         def make() -> Issue:
-            body = {"title": title[:256], "body": fitted(marked(marker, text), LONGEST_TEXT)}
+            body = {
+                "title": one_line(title, LONGEST_TITLE),
+                "body": fitted(marked(marker, text), LONGEST_TEXT),
+            }
             return reading.issue(self._api.make(f"{self._path}/issues", "opening an issue", body))
 
         there = find()
@@ -242,17 +252,19 @@ class GitHub:
         """Who put `label` on the issue last, and when."""
         found = None
         for raw in self._api.pages(f"{self._issue_path(number)}/events", "reading who labelled the issue"):
-            if raw.get("event") == "labeled" and (raw.get("label") or {}).get("name") == label:
+            if raw.get("event") == "labeled" and _among(str(raw["label"]["name"]), [label]):
                 found = Labelled(reading.account(raw.get("actor")), reading.moment(raw["created_at"]))
         return found
 
     def edited_since(self, number: str, moment: datetime) -> Sequence[Account]:
         """Who changed the issue's title or text after `moment`, each once."""
         owner, _, name = self._name.partition("/")
-        given = {"owner": owner, "name": name, "number": int(number), "since": moment.isoformat()}
+        checked = int(reading.checked(number, "issue", self._name))
+        given = {"owner": owner, "name": name, "number": checked, "since": moment.isoformat()}
         data = self._api.query(_EDITS, f"reading who edited issue {number}", **given)
         issue = data["repository"]["issue"]
-        edits = [(raw["editedAt"], raw["editor"]) for raw in issue["userContentEdits"]["nodes"]]
+        nodes = [*issue["some"]["nodes"], *issue["others"]["nodes"]]
+        edits = [(raw["editedAt"], raw["editor"]) for raw in nodes]
         edits += [(raw["createdAt"], raw["actor"]) for raw in issue["timelineItems"]["nodes"]]
         late = [person for at, person in edits if reading.moment(at) > moment]
         return list(dict.fromkeys(_editor(person) for person in late))
@@ -272,7 +284,11 @@ class GitHub:
 
     def acknowledge(self, thread: Thread, comment: str) -> bool:
         """Put our eyes on a comment, or on the issue. False: it is not there any more."""
-        place = f"issues/comments/{comment}" if comment else f"issues/{thread.number}"
+        try:
+            number = reading.checked(comment or thread.number, "comment", self._name)
+        except UsageError:
+            return False
+        place = f"issues/comments/{number}" if comment else f"issues/{number}"
         refusal = self._api.attempt("POST", f"{self._path}/{place}/reactions", {"content": "eyes"})
         return refusal is None or refusal.status not in (404, 410)
 
@@ -283,13 +299,17 @@ class GitHub:
     def branch(self, name: str) -> Branch | None:
         """A branch as it stands now; None: there is none."""
         raw = self._api.found(f"{self._path}/branches/{quote(name)}", f"reading the branch {name}")
-        return None if raw is None else Branch(str(raw["commit"]["sha"]), bool(raw["protected"]))
+        if raw is None or raw["name"] != name:  # a renamed branch's old name leads to the new one
+            return None
+        return Branch(str(raw["commit"]["sha"]), bool(raw["protected"]))
 
     def file(self, path: str, ref: str) -> bytes | None:
         """A file's content at a branch or commit; None: there is none."""
         raw = self._api.found(f"{self._path}/contents/{quote(path)}", f"reading the file {path}", ref=ref)
-        if not isinstance(raw, dict) or raw.get("encoding") != "base64":
+        if not isinstance(raw, dict) or raw.get("type") != "file":
             return None
+        if raw.get("encoding") != "base64":
+            raise UsageError(f"{path} is larger than the 1 MB that GitHub hands out; make it smaller")
         try:
             return base64.b64decode(raw["content"])
         except binascii.Error as error:
@@ -310,8 +330,11 @@ class GitHub:
     def cancel_job(self, job: str) -> None:
         """Ask for the cancellation of a workflow run. One that has ended is no error."""
         number = reading.checked(job, "workflow run", self._name)
-        if not self.job_ended(number):
-            self._api.change("POST", f"{self._path}/actions/runs/{number}/cancel", "cancelling a job")
+        if self.job_ended(number):
+            return
+        refusal = self._api.attempt("POST", f"{self._path}/actions/runs/{number}/cancel")
+        if refusal is not None and not (refusal.status == _CONFLICT and self.job_ended(number)):
+            raise explained(refusal, "cancelling a job")
 
     # --- parts --------------------------------------------------------------------------------------------
 
@@ -353,7 +376,7 @@ class GitHub:
     ) -> bool:
         """Whether anything had to be changed. `known` are the labels it has, where that was just read."""
         place = f"{self._path}/issues/{number}/labels"
-        missing = [label for label in add if known is None or label.name not in known]
+        missing = [label for label in add if known is None or not _among(label.name, known)]
         there = known
         if missing:
             for label in missing:
@@ -366,7 +389,7 @@ class GitHub:
             there = [
                 str(item["name"]) for item in self._api.pages(place, f"reading the labels of issue {number}")
             ]
-        unwanted = [name for name in remove if name in there]
+        unwanted = [name for name in there if _among(name, remove)]
         for name in unwanted:
             self._api.found(f"{place}/{quote(name, safe='')}", "removing a label", "DELETE")
         return bool(missing or unwanted)
@@ -381,7 +404,14 @@ class GitHub:
             self._labels.add(label.name.casefold())
 
 
+def _among(name: str, names: Sequence[str]) -> bool:
+    """Whether a label is one of these; GitHub tells labels apart without regard to capitals."""
+    return name.casefold() in {other.casefold() for other in names}
+
+
 def _editor(raw: reading.Raw | None) -> Account:
+    """Somebody, as GraphQL says it: there a bot is called like a person could be."""
     if not raw:
         return Account("")
-    return Account(str(raw["login"]), str(raw.get("databaseId") or ""), str(raw["login"]).endswith("[bot]"))
+    bot = raw["__typename"] == "Bot"
+    return Account(f"{raw['login']}{'[bot]' if bot else ''}", str(raw.get("databaseId") or ""), bot)

@@ -9,10 +9,12 @@ from ci_agent.errors import UsageError
 from ci_agent.platforms import MergeRequest, Written
 from ci_agent.platforms.github import reading
 from ci_agent.platforms.github.api import Api
-from ci_agent.platforms.patience import made_once
+from ci_agent.platforms.patience import LostError, made_once
+from ci_agent.platforms.text import one_line
 from ci_agent.task import Account
 
 LONGEST_TITLE = 256
+_NO_DRAFTS = "draft pull requests are not supported"  # how GitHub says it
 _READY = (
     "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }"
 )
@@ -45,7 +47,7 @@ class Pulls:
         self, source: str, target: str, title: str, text: str, *, draft: bool
     ) -> Written[MergeRequest]:
         """An open one from `source` into `target` says all this."""
-        title = title[:LONGEST_TITLE]
+        title = one_line(title, LONGEST_TITLE)
         there = self._open(source, target)
         if there is not None:
             return Written(self._updated(there, title, text, draft=draft), created=False)
@@ -74,30 +76,53 @@ class Pulls:
             per_page="100",
             **more,
         )
-        return [raw for raw in found if raw["head"]["ref"] == source]
+        return [
+            raw
+            for raw in found
+            if raw["head"]["ref"] == source and not reading.merge_request(raw, self._name).foreign
+        ]
 
     def _open(self, source: str, target: str) -> reading.Raw | None:
         return next(iter(self._from(source, state="open", base=target)), None)
 
     def _updated(self, raw: reading.Raw, title: str, text: str, *, draft: bool) -> MergeRequest:
         there = reading.merge_request(raw, self._name)
+        if there.draft != draft and not self._turned(str(raw["node_id"]), draft=draft):
+            title, draft = _as_draft(title), there.draft
         if (there.title, there.text) != (title, text):
             body = {"title": title, "body": text}
             self._api.change("PATCH", f"{self._path}/{there.number}", "updating the pull request", body)
-        if there.draft != draft:
-            # REST has no word for it.
-            self._api.query(
-                _DRAFT if draft else _READY, "changing the pull request's draft state", id=raw["node_id"]
-            )
         return replace(there, title=title, text=text, draft=draft)
+
+    def _turned(self, node: str, *, draft: bool) -> bool:
+        """Whether it is a draft now, or none any more. False: the repository knows no drafts."""
+        try:  # REST has no word for it
+            self._api.query(_DRAFT if draft else _READY, "changing the pull request's draft state", id=node)
+        except UsageError as error:
+            if not draft or _NO_DRAFTS not in str(error).lower():
+                raise
+            return False
+        return True
 
     def _made(self, source: str, target: str, title: str, text: str, *, draft: bool) -> reading.Raw:
         body = {"title": title, "body": text, "head": source, "base": target, "draft": draft}
         try:
             return self._api.make(self._path, "creating the pull request", body)  # type: ignore[no-any-return]
         except UsageError as error:
-            if not draft or "draft pull requests are not supported" not in str(error).lower():
+            said = str(error).lower()
+            if "(base invalid" in said:
+                raise UsageError(
+                    f"There is no branch {target} to bring the work into; was it renamed or deleted? "
+                    f"The work is on the branch {source}"
+                ) from error
+            if "already exists" in said:  # another job was faster
+                raise LostError(str(error)) from error
+            if not draft or _NO_DRAFTS not in said:
                 raise
-        # Private repositories of free accounts have no drafts; the title has to say it.
-        body |= {"draft": False, "title": f"[Draft] {title}"[:LONGEST_TITLE]}
+        body |= {"draft": False, "title": _as_draft(title)}
         return self._api.make(self._path, "creating the pull request", body)  # type: ignore[no-any-return]
+
+
+def _as_draft(title: str) -> str:
+    """The title has to say it: private repositories of free accounts have no drafts."""
+    return one_line(f"[Draft] {title}", LONGEST_TITLE)

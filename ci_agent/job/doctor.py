@@ -1,0 +1,134 @@
+"""`ci-agent doctor`: whether everything is there that a job needs, each with the next step where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ci_agent import config
+from ci_agent.ci import Job
+from ci_agent.config import Config
+from ci_agent.errors import CiAgentError, GitError
+from ci_agent.job.forges import open_administration
+from ci_agent.job.place import place_of
+from ci_agent.platforms import Label
+from ci_agent.platforms.administration import Check
+from ci_agent.session.endings import END_LABELS, RUNNING, task_label
+from ci_agent.workspace.git import git, text
+
+_OLDEST_GIT = (2, 38)  # `git merge-tree --write-tree`, with which work is put on top of somebody else's
+_PATIENCE = 10  # seconds for the model's endpoint
+_OPENAI = "https://api.openai.com/v1"
+
+
+def examine(
+    environment: Mapping[str, str], folder: Path, platform: str | None, repository: str | None
+) -> Iterator[Check]:
+    """Every check, one after the other. Raises nothing that a check can say."""
+    try:
+        settings = _settings(environment, folder)
+    except CiAgentError as error:
+        yield Check("configuration", False, str(error), "mend it, and see docs/configuration.md")
+        return
+    yield Check("configuration", True, "can be read")
+    yield _git()
+    yield _model(settings)
+    yield _tests(settings, folder)
+    try:
+        job = place_of(environment, settings, folder, platform, repository)
+        administration = open_administration(job, settings)
+    except CiAgentError as error:
+        yield Check("platform", False, str(error), "see docs/tokens.md")
+        return
+    yield Check("platform", True, f"{job.platform}, {job.repository}")
+    yield from administration.checks(labels_of(settings))
+
+
+def labels_of(settings: Config) -> Sequence[Label]:
+    """All the labels that our jobs use."""
+    return list(dict.fromkeys([task_label(settings.trigger.label), RUNNING, *END_LABELS.values()]))
+
+
+def _settings(environment: Mapping[str, str], folder: Path) -> Config:
+    path = folder / config.FILE_NAME
+    file = (config.FILE_NAME, path.read_bytes()) if path.is_file() else None
+    return config.load(file=file, environment=environment, flags={}).config
+
+
+def _git() -> Check:
+    try:
+        said = text(git("--version"))
+    except GitError as error:
+        return Check("git", False, str(error), "install git")
+    match = re.search(r"(\d+)\.(\d+)", said)
+    version = (int(match[1]), int(match[2])) if match else (0, 0)
+    if version < _OLDEST_GIT:
+        return Check("git", False, said, f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer")
+    return Check("git", True, said)
+
+
+def _model(settings: Config) -> Check:
+    """Whether the endpoint answers and takes the key. It costs nothing: no model is asked."""
+    import requests
+
+    model = settings.model
+    if model.name.startswith("replay:"):
+        return Check("model", True, f"a recording, {model.name.removeprefix('replay:')}")
+    if not model.api_key:
+        return Check("model", False, "there is no key", "set LLM_API_KEY")
+    url = (model.base_url or _OPENAI).rstrip("/")
+    headers = {"Authorization": f"Bearer {model.api_key}"}
+    try:
+        answer = requests.get(f"{url}/models", headers=headers, timeout=_PATIENCE, allow_redirects=False)
+    except requests.RequestException as error:
+        return Check(
+            "model", False, f"{url} can't be reached: {type(error).__name__}", "look at LLM_BASE_URL"
+        )
+    if answer.status_code in (401, 403):
+        return Check("model", False, f"{url} refuses the key ({answer.status_code})", "look at LLM_API_KEY")
+    if not answer.ok:
+        return Check(
+            "model", None, f"{url} answers {answer.status_code}, and can't say whether it has {model.name}"
+        )
+    names = _names(answer.json)
+    if names and model.name not in names:
+        near = ", ".join(sorted(names)[:5])
+        return Check("model", False, f"{url} has no model {model.name}", f"set MODEL_NAME; there is: {near}")
+    return Check("model", True, f"{model.name} at {url}")
+
+
+def _names(content: Callable[[], object]) -> set[str]:
+    """The names in a list of models, as OpenAI's API has it; empty where it is another form."""
+    try:
+        found = content()
+    except ValueError:
+        return set()
+    items = found.get("data") if isinstance(found, dict) else None
+    return {str(item["id"]) for item in items or [] if isinstance(item, dict) and "id" in item}
+
+
+def _tests(settings: Config, folder: Path) -> Check:
+    from ci_agent import verification
+    from ci_agent.sandbox import open_sandbox
+
+    given = settings.verification.test
+    if given:
+        return Check("tests", True, given if given != "none" else "none, as verification.test says")
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        chosen = verification.choose(folder, "", open_sandbox(place / "home", place / "tmp", ()))
+    if chosen.command:
+        return Check("tests", True, f"{chosen.command} ({chosen.why})")
+    remedy = "set verification.test in .ci-agent.yml; without tests nothing can be verified"
+    return Check("tests", False, "no test command was found", remedy)
+
+
+def open_place(
+    environment: Mapping[str, str], folder: Path, platform: str | None, repository: str | None
+) -> tuple[Job, Config]:
+    """The repository that is meant, and the settings. Raises `UsageError`."""
+    settings = _settings(environment, folder)
+    return place_of(environment, settings, folder, platform, repository), settings
