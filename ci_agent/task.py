@@ -5,6 +5,7 @@ Pure data. This module imports nothing of the package and does nothing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -56,6 +57,16 @@ class Account:
     login: str
     id: str = ""
     bot: bool = False
+
+
+# The names that platforms give to accounts of machines: GitHub to its apps, GitLab to the users of project and group
+# access tokens and to service accounts.
+_BOTS = re.compile(r".*\[bot\]|(?:project|group)_\d+_bot\w*|service_account_\w+", re.ASCII)
+
+
+def is_bot_name(login: str) -> bool:
+    """Whether a name alone says that it is no person's."""
+    return bool(_BOTS.fullmatch(login))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ reference" and "Trigger pipelines with the API" (use a webhook).
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +14,10 @@ from typing import Any
 
 from ci_agent.ci import Happening, Job
 from ci_agent.errors import UsageError
-from ci_agent.task import Account
+from ci_agent.task import Account, is_bot_name
 
 LARGEST_PAYLOAD = 26_214_400  # bytes; GitHub sends no webhook above 25 MB, GitLab's limits are lower
-_SHOWN = 200  # characters of a variable that a message repeats
-# The names that GitLab gives to the users of access tokens and to service accounts.
-_BOT = re.compile(r"(?:project|group)_\d+_bot\w*|service_account_\w+", re.ASCII)
+_SHOWN = 200
 
 
 def _now() -> datetime:
@@ -97,9 +94,7 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
             _gitlab_payload(environment),
             _created(environment.get("CI_PIPELINE_CREATED_AT", "")) or now(),
         ),
-        actor=Account(login, environment.get("GITLAB_USER_ID", ""), bool(_BOT.fullmatch(login)))
-        if login
-        else None,
+        actor=Account(login, environment.get("GITLAB_USER_ID", ""), is_bot_name(login)) if login else None,
         default_branch=environment.get("CI_DEFAULT_BRANCH", ""),
         url=environment.get("CI_JOB_URL", ""),
         run=job,

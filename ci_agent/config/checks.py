@@ -15,7 +15,7 @@ def branch_name(value: str, source: Source) -> str:
     del source
     parts = value.split("/")
     fits = (
-        not re.search(r"[\s~^:?*\[\\\x7f]|\.\.|@\{", value)
+        not re.search(r"[\s\x00-\x1f~^:?*\[\\\x7f]|\.\.|@\{", value)
         and not value.startswith("-")
         and not value.endswith(".")
         and value not in ("@", "HEAD")

@@ -100,7 +100,7 @@ def still_wanted(case: Case, issue: Issue) -> Refused | None:
     if issue.confidential and not case.forge.repository().private:
         why = f"issue {issue.number} is confidential, and a merge request would tell everybody"
         return Refused(why, case.answer, replies.confidential())
-    if trigger.kind in (Kind.LABEL, Kind.POLL) and label not in issue.labels:
+    if trigger.kind in (Kind.LABEL, Kind.POLL) and label.casefold() not in map(str.casefold, issue.labels):
         return Refused(f"the label {label} is gone again from issue {issue.number}")
     return None
 

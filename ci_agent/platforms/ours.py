@@ -15,7 +15,8 @@ class OurComments:
 
     `read` lists the comments of a thread; `make` makes one of a body and raises `LostError` where nobody knows
     whether it did; `edit` gives the comment as it says then, or None where it is gone. `longest` is the number
-    of characters that a body may have; `guarded` is what the platform makes of a body before it is sent.
+    of characters that a body may have; `guarded` is what the platform makes of a body before it is sent, `wait`
+    sleeps for some seconds.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class OurComments:
         make: Callable[[Thread, str], Comment],
         edit: Callable[[Thread, Comment, str], Comment | None],
         longest: int,
+        wait: Callable[[float], None],
         guarded: Callable[[str], str] = str,
     ) -> None:
         self._read = read
@@ -32,6 +34,7 @@ class OurComments:
         self._edit = edit
         self._longest = longest
         self._guarded = guarded
+        self._wait = wait
         self._seen: dict[tuple[Thread, str], Comment] = {}
         self._threads: set[Thread] = set()  # whose comments we know: nobody else writes ours meanwhile
 
@@ -56,7 +59,7 @@ class OurComments:
                 self._seen[thread, marker] = edited
                 return Written(edited, created=False)
             del self._seen[thread, marker]  # somebody deleted it
-        made = made_once(lambda: self._make(thread, body), lambda: self._find(thread, marker))
+        made = made_once(lambda: self._make(thread, body), lambda: self._find(thread, marker), self._wait)
         self._seen[thread, marker] = made
         return Written(made, created=True)
 

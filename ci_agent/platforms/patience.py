@@ -19,6 +19,9 @@ T = TypeVar("T")
 TIMEOUT = 30.0  # seconds for one request
 TRIES = 4
 FIRST_WAIT = 1.0  # seconds; doubles with each try
+SECONDARY_WAIT = (
+    60.0  # seconds; GitHub asks for a minute where it names no time ("Best practices for the REST API")
+)
 LONGEST_WAIT = 120.0  # seconds that a platform may ask us to wait, in all for one request
 _SERVER_ERROR = 500
 _TOO_MANY = 429
@@ -75,11 +78,16 @@ def _pause(refusal: Refusal, number: int) -> float:
     reset = refusal.headers.get("x-ratelimit-reset", "")
     if refusal.headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
         return max(float(reset) - time.time(), 0.0) + 1
+    if refusal.too_often and "secondary" in refusal.said.lower():
+        return SECONDARY_WAIT
     return float(FIRST_WAIT * 2**number)
 
 
-def made_once(make: Callable[[], T], find: Callable[[], T | None]) -> T:
-    """What `make` makes, or what `find` finds of it after an answer was lost.
+def made_once(
+    make: Callable[[], T], find: Callable[[], T | None], wait: Callable[[float], None] = time.sleep
+) -> T:
+    """What `make` makes, or what `find` finds of it after an answer was lost, and after a moment in which a server
+    that is slow may end what it has begun.
 
     `make` raises `LostError` where nobody knows. Raises the last `LostError`.
     """
@@ -87,6 +95,7 @@ def made_once(make: Callable[[], T], find: Callable[[], T | None]) -> T:
         try:
             return make()
         except LostError:
+            wait(FIRST_WAIT * 2**number)
             found = find()
             if found is not None:
                 return found

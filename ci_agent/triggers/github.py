@@ -50,7 +50,7 @@ def _issue(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | I
     action = text(payload, "action")
     if action == "labeled":
         label = text(payload, "label.name")
-        if label != settings.label:
+        if label.casefold() != settings.label.casefold():  # GitHub tells labels apart by their letters alone
             return Ignored(f"the label {shown(label) or '(none)'} is not {settings.label}")
         return _about_issue(payload, Kind.LABEL, settings)
     if action == "assigned":

@@ -7,13 +7,12 @@ the API.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ci_agent.config.definitions import TriggerSettings
-from ci_agent.task import Account, Thread
+from ci_agent.task import Account, Thread, is_bot_name
 from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb, commands
 from ci_agent.triggers.dispatch import dispatched
 from ci_agent.triggers.payload import (
@@ -30,8 +29,6 @@ from ci_agent.triggers.payload import (
 )
 from ci_agent.triggers.travel import unpacked
 
-# The names that GitLab gives to the users of access tokens and to service accounts.
-_BOT = re.compile(r"(?:project|group)_\d+_bot\w*|service_account_\w+", re.ASCII)
 _DONE = {"close": "closed", "reopen": "reopened", "update": "changed"}
 
 
@@ -164,4 +161,4 @@ def _internal(payload: Mapping[str, Any]) -> bool:
 
 
 def _actor(payload: Mapping[str, Any], path: str) -> Account | None:
-    return account(payload, path, "username", bool(_BOT.fullmatch(text(payload, f"{path}.username"))))
+    return account(payload, path, "username", is_bot_name(text(payload, f"{path}.username")))

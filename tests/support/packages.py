@@ -54,6 +54,7 @@ def uv() -> Path:
 def source(folder: Path) -> Path:
     """A copy of ci-agent's source as a release has it, without what lies about in a working copy."""
     shutil.copytree(ROOT / "ci_agent", folder / "ci_agent", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
     for name in _SOURCE:
         shutil.copy(ROOT / name, folder / name)
     return folder

@@ -189,7 +189,7 @@ def test_a_bot_is_known_by_its_type_or_name(sender: dict[str, Any]) -> None:
             "a pull_request_review_comment asks for nothing; comments on issues and in a pull request's conversation do",
         ),
         ("issues", lambda: example("issues", "labeled"), "the label bug is not ai-task"),
-        ("issues", lambda: labelled() | {"label": {"name": "AI-task"}}, "the label AI-task is not ai-task"),
+        ("issues", lambda: labelled() | {"label": {"name": "ai-tasks"}}, "the label ai-tasks is not ai-task"),
         (
             "issues",
             lambda: labelled() | {"action": "unlabeled"},
@@ -331,3 +331,8 @@ def test_no_field_that_is_gone_or_wrong_breaks_anything(data: st.DataObject) -> 
         assert found.at.tzinfo is UTC
         assert found.actor is not None
         assert found.actor.login
+
+
+def test_a_label_counts_in_whatever_capitals_github_keeps_it() -> None:
+    payload = labelled() | {"label": {"name": "AI-Task"}}
+    assert isinstance(read("issues", payload), Trigger)

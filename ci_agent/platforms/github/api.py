@@ -38,7 +38,7 @@ class Api:
             seconds_between_writes=None,
         )
         self._requester = client.requester
-        self._wait = wait
+        self.wait = wait
 
     def get(self, path: str, doing: str, **parameters: str) -> Any:
         """What is at `path`."""
@@ -103,7 +103,7 @@ class Api:
         def request() -> tuple[dict[str, str], Any]:
             return self._once(verb, path, parameters, body)
 
-        return patiently(request, harmless=harmless, wait=self._wait)
+        return patiently(request, harmless=harmless, wait=self.wait)
 
     def _once(
         self, verb: str, path: str, parameters: Mapping[str, str], body: object

@@ -80,6 +80,7 @@ class GitHub:
             make=self._make_comment,
             edit=self._edit_comment,
             longest=LONGEST_TEXT,
+            wait=wait,
         )
 
     # --- what a session needs -----------------------------------------------------------------------------
@@ -246,7 +247,11 @@ class GitHub:
             return reading.issue(self._api.make(f"{self._path}/issues", "opening an issue", body))
 
         there = find()
-        return Written(there, created=False) if there else Written(made_once(make, find), created=True)
+        return (
+            Written(there, created=False)
+            if there
+            else Written(made_once(make, find, self._api.wait), created=True)
+        )
 
     def labelled(self, number: str, label: str) -> Labelled | None:
         """Who put `label` on the issue last, and when."""

@@ -55,7 +55,7 @@ class Pulls:
         def make() -> reading.Raw:
             return self._made(source, target, title, text, draft=draft)
 
-        raw = made_once(make, lambda: self._open(source, target))
+        raw = made_once(make, lambda: self._open(source, target), self._api.wait)
         return Written(reading.merge_request(raw, self._name), created=True)
 
     def ask(self, number: str, reviewer: Account) -> None:

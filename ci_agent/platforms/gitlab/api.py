@@ -39,7 +39,7 @@ class Api:
             session=session,
         )
         self._headers: Mapping[str, str] = {}
-        self._wait = wait
+        self.wait = wait
 
     def get(self, path: str, doing: str, **parameters: object) -> Any:
         """What is at `path`."""
@@ -111,7 +111,7 @@ class Api:
         *,
         harmless: bool,
     ) -> Any:
-        return patiently(lambda: self._once(verb, path, parameters, body), harmless=harmless, wait=self._wait)
+        return patiently(lambda: self._once(verb, path, parameters, body), harmless=harmless, wait=self.wait)
 
     def _once(
         self, verb: str, path: str, parameters: Mapping[str, object], body: Mapping[str, object] | None

@@ -57,7 +57,7 @@ class MergeRequests:
         def make() -> reading.Raw:
             return self._api.make(self._path, "creating the merge request", new)  # type: ignore[no-any-return]
 
-        made = made_once(make, lambda: self._open(source, target))
+        made = made_once(make, lambda: self._open(source, target), self._api.wait)
         if reviewer is not None and reviewer.id:
             # Refused for people who are no members; that is no harm.
             people = {"reviewer_ids": [int(reviewer.id)], "assignee_ids": [int(reviewer.id)]}

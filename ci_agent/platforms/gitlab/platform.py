@@ -69,6 +69,7 @@ class GitLab:
             make=self._make_note,
             edit=self._edit_note,
             longest=LONGEST_NOTE,
+            wait=wait,
             guarded=reading.inert,
         )
 
@@ -222,7 +223,11 @@ class GitLab:
             return reading.issue(self._api.make(f"{self._path}/issues", "opening an issue", body))
 
         there = find()
-        return Written(there, created=False) if there else Written(made_once(make, find), created=True)
+        return (
+            Written(there, created=False)
+            if there
+            else Written(made_once(make, find, self._api.wait), created=True)
+        )
 
     def labelled(self, number: str, label: str) -> Labelled | None:
         """Who put `label` on the issue last, and when."""

@@ -10,14 +10,12 @@ from typing import Any
 from ci_agent.errors import UsageError
 from ci_agent.platforms import Comment, Issue, MergeRequest, Permission
 from ci_agent.platforms.text import marker_in, without_marker
-from ci_agent.task import Account
+from ci_agent.task import Account, is_bot_name
 
 Raw = Mapping[str, Any]
 
 DRAFT = "Draft: "
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
-# The names that GitLab gives to the users of project and group access tokens.
-_BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
 _DRAFTS = re.compile(r"^(?:\[draft\]|\(draft\)|draft:)\s*", re.IGNORECASE)
 # Access levels of the members API: Developer 30, Maintainer 40, Owner 50; below it people only read and report.
 _LEVELS = ((50, Permission.ADMIN), (40, Permission.MAINTAIN), (30, Permission.WRITE), (5, Permission.READ))
@@ -37,7 +35,7 @@ def account(raw: Raw | None) -> Account:
     if not raw or not raw.get("username"):
         return Account("")
     login = str(raw["username"])
-    return Account(login, str(raw.get("id", "")), bool(raw.get("bot")) or bool(_BOT.fullmatch(login)))
+    return Account(login, str(raw.get("id", "")), bool(raw.get("bot")) or is_bot_name(login))
 
 
 def moment(text: str) -> datetime:
