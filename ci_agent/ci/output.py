@@ -1,6 +1,7 @@
 """How a job talks to its CI: the log, values for later steps, summaries, annotations.
 
-Whatever is written into the log can start no command of the runner: strangers' words end up there.
+Whatever is written into the log can start no command of the runner: strangers' words end up there. It raises
+nothing: what the CI's own files don't take is said in the log, because the work is done all the same.
 """
 
 from __future__ import annotations
@@ -16,16 +17,11 @@ from typing import TextIO, cast
 
 from ci_agent.ci import Annotation, Output
 
-SUMMARY_BYTES = 1_000_000  # GitHub takes 1 MiB per step
+SUMMARY_BYTES = 1024 * 1024  # of all summaries of a step; GitHub shows none where they are longer
 ANNOTATIONS = 10  # per type and step, as GitHub's runner has it
-
-# What GitHub's runner takes for a command: `::name …::` at the start of a line, blanks before it allowed, and
-# `##[name …]` anywhere in it (actions/runner, src/Runner.Common/ActionCommand.cs).
-_COLONS = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
-_HASHES = re.compile(r"##(?=\[)")
-# What GitLab takes for the border of a section: `section_start:TIME:NAME`, CR, ESC.
-_SECTION = re.compile(r"(section)_(?=(?:start|end):)")
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+LISTED = 50  # annotations that only the log has room for
+DOTENV_BYTES = 5 * 1024  # GitLab refuses a dotenv report that is not below
+LONGEST_LINE = 16_384  # characters; a longer line goes on in the next one
 
 
 def output(environment: Mapping[str, str], stream: TextIO, platform: str) -> Output:
@@ -35,16 +31,32 @@ def output(environment: Mapping[str, str], stream: TextIO, platform: str) -> Out
     return GitLabOutput(stream)
 
 
+# --- the log ----------------------------------------------------------------------------------------------
+
+# What GitHub's runner takes for a command: `::name …::` at the start of a line, blanks before it allowed, and
+# `##[name …]` anywhere in it (actions/runner, src/Runner.Common/ActionCommand.cs).
+_COLONS = re.compile(r"^(\s*):(?=:)")
+_HASHES = re.compile(r"##(?=\[)")
+# What GitLab takes for the border of a section: `section_start:TIME:NAME`, CR, ESC (gitlab-org/gitlab,
+# lib/gitlab/regex.rb, build_trace_section_regex).
+_SECTION = re.compile(r"(section)_(?=(?:start|end):)")
+# Controls but tab, and what takes no room: the runner compares by a culture that looks past such characters.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+
+
 class QuietLog(io.TextIOBase):
     """A text stream into a CI's log through which no line becomes a command or the border of a section.
 
-    Lines are written whole; what is left at `flush` is written as far as it goes and can't become a command
-    with what follows, because the rest begins a line of its own for the check.
+    Lines are written whole, because half a line can't be judged: the beginning of one waits, through `flush`
+    too, for its end, for `finish`, or until it is longer than `LONGEST_LINE`.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._line = ""
+        self._encoding = stream.encoding or "utf-8"
+        self._begun = ""
 
     def writable(self) -> bool:
         return True
@@ -54,20 +66,33 @@ class QuietLog(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write `text`, line by line as the lines are complete."""
-        *whole, self._line = (self._line + text).split("\n")
+        *whole, self._begun = (self._begun + text).split("\n")
         for line in whole:
-            self._stream.write(inert(line) + "\n")
+            self._put(line)
+        while len(self._begun) > LONGEST_LINE:
+            self._put(self._begun[:LONGEST_LINE])
+            self._begun = self._begun[LONGEST_LINE:]
         return len(text)
 
     def flush(self) -> None:
-        """Let everybody see what was written; a line that is not complete waits."""
+        """Let everybody see the lines that are complete."""
         self._stream.flush()
 
     def finish(self) -> None:
         """End the last line."""
-        if self._line:
+        if self._begun:
             self.write("\n")
         self._stream.flush()
+
+    def close(self) -> None:
+        """End the last line. The stream behind stays open."""
+        if not self.closed:
+            self.finish()
+        super().close()
+
+    def _put(self, line: str) -> None:
+        encoded = inert(line).encode(self._encoding, "replace")  # a log in ASCII is no reason to fail
+        self._stream.write(encoded.decode(self._encoding) + "\n")
 
 
 def inert(line: str) -> str:
@@ -78,8 +103,35 @@ def inert(line: str) -> str:
     return _SECTION.sub(r"\1 ", line)
 
 
+def _list(annotations: Sequence[Annotation], log: QuietLog) -> None:
+    """Annotations as lines of the log, for want of another place."""
+    log.finish()
+    for found in annotations[:LISTED]:
+        line = f":{found.line}" if found.line else ""
+        place = f"{found.file}{line}: " if found.file else ""
+        print(" ".join(f"{place}{found.title}: {found.message}".splitlines()), file=log)
+    if len(annotations) > LISTED:
+        print(f"… and {len(annotations) - LISTED:,} more; the JUnit report has all of them.", file=log)
+    log.flush()
+
+
+def _written(path: Path, text: str, log: TextIO, *, append: bool) -> None:
+    try:
+        with path.open("a" if append else "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        print(f"{path}, a file of the CI, can't be written: {error.strerror}.", file=log, flush=True)
+
+
+# --- GitHub -----------------------------------------------------------------------------------------------
+
+
 class GitHubOutput:
-    """GitHub Actions: workflow commands, and the files whose paths are in the environment."""
+    """GitHub Actions: workflow commands, and the files whose paths are in the environment.
+
+    Between our own commands the runner takes none: beside the log, which lets none through anyway, there is the
+    standard error of this process, and what other programs write there.
+    """
 
     def __init__(self, environment: Mapping[str, str], stream: TextIO) -> None:
         self._stream = stream
@@ -87,46 +139,71 @@ class GitHubOutput:
         self.log = cast("TextIO", self._quiet)
         self._output = environment.get("GITHUB_OUTPUT", "")
         self._summary = environment.get("GITHUB_STEP_SUMMARY", "")
+        self._annotated = 0
+        self._token = secrets.token_hex(16)
+        self._say(f"::stop-commands::{self._token}")
 
     @contextlib.contextmanager
     def section(self, name: str, title: str) -> Iterator[None]:
         del name
-        self._command("group", {}, title)
+        self._command(_command("group", {}, title))
         try:
             yield
         finally:
-            self._command("endgroup", {}, "")
+            self._command(_command("endgroup", {}, ""))
 
     def mask(self, secret: str) -> None:
-        for line in secret.splitlines():
-            if line.strip():
-                self._command("add-mask", {}, line)
+        """Line by line: that is how the runner looks at the log."""
+        lines = [line for line in secret.splitlines() if line.strip()]
+        if lines:
+            self._command(*(_command("add-mask", {}, line) for line in lines))
 
     def values(self, values: Mapping[str, str]) -> None:
         parts = []
         for name, value in values.items():
             border = f"end-{secrets.token_hex(16)}"  # nobody can guess it, so no value can hold it
             parts.append(f"{name}<<{border}\n{value}\n{border}\n")
-        _append(self._output, "".join(parts))
+        if self._output:
+            _written(Path(self._output), "".join(parts), self.log, append=True)
 
     def summary(self, markdown: str) -> None:
-        data = markdown.encode("utf-8", "replace")
-        if len(data) > SUMMARY_BYTES:
-            kept = data[:SUMMARY_BYTES].decode("utf-8", "ignore").rpartition("\n")[0]
-            markdown = f"{kept}\n\n*Cut here: it was too long for this page.*\n"
-        _append(self._summary, markdown + "\n")
+        if not self._summary:
+            return
+        path = Path(self._summary)
+        with contextlib.suppress(OSError):  # then writing says so
+            room = SUMMARY_BYTES - path.stat().st_size
+            markdown = _cut(markdown, room - 1)
+        _written(path, markdown + "\n", self.log, append=True)
 
     def annotate(self, annotations: Sequence[Annotation]) -> None:
-        for found in annotations[:ANNOTATIONS]:
-            where = {"file": found.file, "line": str(found.line) if found.line else "", "title": found.title}
-            self._command("error", {name: value for name, value in where.items() if value}, found.message)
+        """As errors. Those that GitHub would not show are in the log."""
+        room = ANNOTATIONS - self._annotated
+        shown, others = annotations[:room], annotations[room:]
+        self._annotated += len(shown)
+        if shown:
+            self._command(*(_command("error", _place(found), found.message) for found in shown))
+        _list(others, self._quiet)
 
-    def _command(self, name: str, properties: Mapping[str, str], message: str) -> None:
-        """A workflow command of ours, escaped as actions/toolkit does it (packages/core/src/command.ts)."""
+    def _command(self, *commands: str) -> None:
+        """Let the runner take these commands of ours, and none before and after."""
+        resumed, self._token = self._token, secrets.token_hex(16)
         self._quiet.finish()
-        given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-        self._stream.write(f"::{name}{' ' + given if given else ''}::{_data(message)}\n")
+        self._say(f"::{resumed}::", *commands, f"::stop-commands::{self._token}")
+
+    def _say(self, *lines: str) -> None:
+        self._stream.write("".join(f"{line}\n" for line in lines))
         self._stream.flush()
+
+
+def _command(name: str, properties: Mapping[str, str], message: str) -> str:
+    """A workflow command, escaped as actions/toolkit does it (packages/core/src/command.ts)."""
+    given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name}{' ' + given if given else ''}::{_data(message)}"
+
+
+def _place(found: Annotation) -> dict[str, str]:
+    named = {"file": found.file, "line": str(found.line or ""), "title": found.title}
+    return {name: value for name, value in named.items() if value}
 
 
 def _data(text: str) -> str:
@@ -137,16 +214,26 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _append(path: str, text: str) -> None:
-    if path:
-        with Path(path).open("a", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+def _cut(markdown: str, room: int) -> str:
+    """`markdown` in at most `room` bytes, cut at the end of a line. The mark comes first, where no table and no
+    code that is cut open can hide it."""
+    data = markdown.encode("utf-8", "replace")
+    if len(data) <= room:
+        return markdown
+    mark = "*This is cut, it is too long for this page.*\n\n"
+    kept = data[: max(room - len(mark), 0)].decode("utf-8", "ignore")
+    return mark + kept.rpartition("\n")[0] if room > len(mark) else ""
+
+
+# --- GitLab -----------------------------------------------------------------------------------------------
 
 
 class GitLabOutput:
     """GitLab CI: sections in the log, and `report.env` for later jobs.
 
     It has no place for a summary and no masking at run time; variables are masked in the project's settings.
+    Its annotations are links beside a job (artifacts:reports:annotations), not marks at lines, so that ours
+    stand in the log.
     """
 
     DOTENV = "report.env"  # in the working directory; the template's `artifacts:reports:dotenv`
@@ -155,35 +242,41 @@ class GitLabOutput:
         self._stream = stream
         self._quiet = QuietLog(stream)
         self.log = cast("TextIO", self._quiet)
+        self._values: dict[str, str] = {}
 
     @contextlib.contextmanager
     def section(self, name: str, title: str) -> Iterator[None]:
-        self._quiet.finish()
-        self._stream.write(f"\x1b[0Ksection_start:{int(time.time())}:{name}\r\x1b[0K{inert(title)}\n")
-        self._stream.flush()
+        self._border("start", name, inert(title))
         try:
             yield
         finally:
-            self._quiet.finish()
-            self._stream.write(f"\x1b[0Ksection_end:{int(time.time())}:{name}\r\x1b[0K\n")
-            self._stream.flush()
+            self._border("end", name, "")
 
     def mask(self, secret: str) -> None:
         del secret
 
     def values(self, values: Mapping[str, str]) -> None:
-        """GitLab's dotenv takes one line per value, without quotes and line breaks."""
-        lines = [
-            f"CI_AGENT_{name.upper().replace('-', '_')}={' '.join(_UNSEEN.sub(' ', value).split())}\n"
-            for name, value in values.items()
-        ]
-        _append(self.DOTENV, "".join(lines))
+        """GitLab's dotenv takes one line per value and no quotes; what it has no room for is left out."""
+        self._values |= {
+            f"CI_AGENT_{name.upper().replace('-', '_')}": value for name, value in values.items()
+        }
+        text = ""
+        for name, value in self._values.items():
+            line = f"{name}={' '.join(_UNSEEN.sub(' ', value).split())}\n"
+            if len((text + line).encode("utf-8", "replace")) < DOTENV_BYTES:
+                text += line
+            else:
+                print(f"{name} is too long for {self.DOTENV} and left out.", file=self.log, flush=True)
+        _written(Path(self.DOTENV), text, self.log, append=False)
 
     def summary(self, markdown: str) -> None:
         del markdown
 
     def annotate(self, annotations: Sequence[Annotation]) -> None:
-        """There are no annotations by line; they stand in the log."""
-        for found in annotations:
-            place = f"{found.file}:{found.line}: " if found.file else ""
-            print(f"{place}{found.title}: {found.message}", file=self.log, flush=True)
+        _list(annotations, self._quiet)
+
+    def _border(self, which: str, name: str, title: str) -> None:
+        """The border of a section, as GitLab's documentation has it (Job logs, custom collapsible sections)."""
+        self._quiet.finish()
+        self._stream.write(f"\x1b[0Ksection_{which}:{int(time.time())}:{name}\r\x1b[0K{title}\n")
+        self._stream.flush()

@@ -311,6 +311,7 @@ class Pushed:
     remote: str  # without credentials
     branch: str
     sha: str
+    tested: bool = True  # False: the work was put on top of what somebody had pushed meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,27 +13,32 @@ from ci_agent.journal import Event
 from ci_agent.journal.events import (
     CommandStarted,
     CommentWritten,
-    Moment,
-    QuestionAsked,
+    ModelRetried,
+    PlanUpdated,
     SessionEnded,
+    SessionStarted,
     StatusChanged,
+    ToolCalled,
 )
 from ci_agent.reporting.progress import progress_comment
 
 GAP = 10.0  # seconds between two edits: GitHub allows 80 writes a minute for everything, people read slower
+SHARE = 8  # the gap grows to this part of the time worked: what is old already changes slower
 EDITS = 60  # per session: GitHub keeps every version of a comment, and allows 500 writes an hour
+FOR_STATUS = 20  # of these are kept for changes of status and the end; the others last for an hour
+FOR_END = 2  # of these are kept for the end: the final word, and what may still come after it
 PURPOSE = "progress"  # of the comments in the journal that are ours
 PATIENCE = 3  # failures in a row; one 502 must not cost the final word
 
 
 class CommentObserver:
-    """Publishes the comment: at once when the status changes or something long begins, else at most every
-    `GAP` seconds.
+    """Publishes the comment: at once when the status changes and at the end, else at most every `GAP` seconds,
+    and the longer it takes, the more seldom; never more than `EDITS` times.
 
     `publish` writes the text and raises of the family `CiAgentError`, `events` gives the journal so far,
-    `render` makes the text of it, `now` is a clock in seconds that never goes back. After `EDITS` edits only
-    the final word is published. A failure is tried again with the next event; the `PATIENCE`th in a row, and
-    one of the final word, is raised, so that the journal records it.
+    `render` makes the text of it, `now` is a clock in seconds that never goes back. A failure is tried again
+    with the next event; the `PATIENCE`th in a row, and one of the final word, is raised, so that the journal
+    records it.
     """
 
     name = "progress comment"
@@ -52,7 +57,8 @@ class CommentObserver:
         self._now = now
         self._edits = sum(_is_edit(event) for event in events())
         self._failures = 0
-        self._last = -GAP + now()
+        self._begun = now()
+        self._last = self._begun - GAP
         self._text = ""
         self._ended = False
         self._busy = False
@@ -71,11 +77,15 @@ class CommentObserver:
             self._busy = False
 
     def _due(self, event: Event) -> bool:
+        left = EDITS - self._edits
         if self._ended:
-            return True
-        if self._edits >= EDITS:
+            return left > 0
+        if isinstance(event.fact, StatusChanged):
+            return left > FOR_END
+        if left <= FOR_STATUS or not _begins(event):
             return False
-        return _is_pressing(event) or self._now() - self._last >= GAP
+        now = self._now()
+        return now - self._last >= max(GAP, (now - self._begun) / SHARE)
 
     def _edit(self) -> None:
         text = self._render(self._events())
@@ -94,13 +104,13 @@ class CommentObserver:
             self._text = text
 
 
-def _is_pressing(event: Event) -> bool:
-    """Whether people should know at once. While a set-up or all the tests run, no other event comes for long;
-    tests that the model asks for are too many for that."""
+def _begins(event: Event) -> bool:
+    """Whether something begins that may take long. With what ends, people would see the step before: the next
+    one begins at once, and could not be told for a while."""
     fact = event.fact
-    if isinstance(fact, CommandStarted):
-        return fact.purpose != f"tests {Moment.ASKED}"
-    return isinstance(fact, StatusChanged | QuestionAsked)
+    if isinstance(fact, ToolCalled):
+        return fact.name != "update_plan"  # the plan itself comes next
+    return isinstance(fact, SessionStarted | CommandStarted | ModelRetried | PlanUpdated)
 
 
 def _is_edit(event: Event) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ci_agent.journal import Event
@@ -11,7 +11,14 @@ from ci_agent.journal.events import Change
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
 
-_FILE = re.compile(r"[\w./-]+\.\w+")
+# Where a failure says it happened: `File "a.py", line 3` of Python, `a.py:3` of pytest and most others.
+_PLACE = re.compile(
+    r'File "(?P<python>[^"\n]{1,500})", line (?P<line>\d{1,6})\b'
+    r"|(?<![\w./\\-])(?P<file>(?:/|\.\./)?(?:[\w.-]+/)*[\w-]+(?:\.[\w-]+)*\.[A-Za-z]\w{0,9}):(?P<number>\d{1,6})\b"
+)
+_ELSEWHERE = re.compile(
+    r"^(?:/|\.\./|<)|(?:^|/)(?:(?:site|dist)-packages|node_modules|\.venv)/"
+)  # as installed packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class Finding:
 
     title: str
     message: str
-    file: str = ""
+    file: str = ""  # relative to the repository's root
     line: int = 0
 
 
@@ -31,16 +38,34 @@ def findings(events: Sequence[Event]) -> list[Finding]:
     if compared is None:
         return []
     details = {case.id: case.details for case in summary.after.cases} if summary.after else {}
+    root = summary.workspace.path if summary.workspace else ""
     broken = [
-        _finding(change, "newly broken", details.get(change.id, "")) for change in compared.newly_broken
+        _finding(change, "newly broken", list(_places(details.get(change.id, ""), root)))
+        for change in compared.newly_broken
     ]
-    return broken + [_finding(change, "no longer run", "") for change in compared.lost]
+    return broken + [_finding(change, "no longer run", []) for change in compared.lost]
 
 
-def _finding(change: Change, what: str, details: str) -> Finding:
-    named = change.id.partition("::")[0]
-    file = named if _FILE.fullmatch(named) and not named.startswith("/") else ""
-    places = re.findall(rf"{re.escape(file)}:(\d{{1,6}})", details) if file else []
-    line = int(places[-1]) if places else 0
+def _finding(change: Change, what: str, places: Sequence[tuple[str, int]]) -> Finding:
+    """At the last line of the test's own file that the failure went through; else at the last of the project."""
+    named = _file_of(change.id)
+    own = [place for place in places if place[0] == named]
+    file, line = (own or ([] if named else places) or [(named, 0)])[-1]
     title = f"Test {what}: {one_line(change.id, 150)}"
     return Finding(title, one_line(change.message, 500) or what, file, line)
+
+
+def _file_of(test: str) -> str:
+    """The file in a test's id; only Python's ids begin with one."""
+    file = test.partition("::")[0]
+    return file if re.fullmatch(r"(?!/)[\w./-]+\.py", file) and not _ELSEWHERE.search(file) else ""
+
+
+def _places(details: str, root: str) -> Iterator[tuple[str, int]]:
+    """The places in the project that a failure names, in its order."""
+    for match in _PLACE.finditer(details):
+        file = match["python"] or match["file"]
+        if root and file.startswith(f"{root}/"):
+            file = file[len(root) + 1 :]
+        if not _ELSEWHERE.search(file):
+            yield file.removeprefix("./"), int(match["line"] or match["number"])

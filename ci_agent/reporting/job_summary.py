@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ci_agent.journal import Event
 from ci_agent.reporting import tables
-from ci_agent.reporting.progress import progress_comment
+from ci_agent.reporting.progress import FAILURES, progress_comment
 from ci_agent.reporting.summary import Summary
-from ci_agent.reporting.text import code, prose
+from ci_agent.reporting.text import link, prose
+
+_REFERENCE = re.compile(r"#[1-9]\d*")
 
 
 def job_summary(events: Sequence[Event], *, links: Mapping[str, str]) -> str:
     """The page in Markdown. `links` are addresses by what they lead to."""
     summary = Summary.of(events)
-    named = summary.started
-    title = f"## {prose(named.reference)} {prose(named.title)}" if named else "## ci-agent"
-    broken = tables.newly_broken(summary.compared) if summary.compared else ""
-    places = " · ".join(f"[{prose(name)}]({url})" for name, url in links.items())
-    branch = f"Branch {code(summary.handed_over.branch)}" if summary.handed_over else ""
-    parts = [title, progress_comment(events).strip(), tables.totals(summary), broken, places, branch]
+    places = [link(prose(name), url) for name, url in links.items()]
+    parts = [
+        _title(summary),
+        progress_comment(events).strip(),
+        tables.totals(summary),
+        *_lists(summary),
+        " · ".join(place for place in places if place),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _title(summary: Summary) -> str:
+    named = summary.started
+    if named is None:
+        return "## ci-agent"
+    # No platform makes a link of a reference here.
+    issue = named.reference if _REFERENCE.fullmatch(named.reference) else prose(named.reference)
+    return f"## {link(issue, summary.issue.url if summary.issue else '') or issue} {prose(named.title)}"
+
+
+def _lists(summary: Summary) -> list[str]:
+    """The tests that differ, as far as the verdict has not named them."""
+    compared = summary.compared
+    if compared is None:
+        return []
+    broken = tables.newly_broken(compared) if len(compared.newly_broken) > FAILURES else ""
+    lost = tables.lost(compared)
+    return [
+        f"Newly broken:\n\n{broken}" if broken else "",
+        f"No longer run:\n\n{lost}" if lost else "",
+        *tables.folded(compared),
+    ]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from ci_agent.journal import Event
 from ci_agent.journal.events import TestsCompared
 from ci_agent.reporting.summary import Summary
-from ci_agent.reporting.text import code, one_line, prose, quote
+from ci_agent.reporting.text import code, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
     call,
+    clock,
     comparison,
     count,
     counts,
@@ -26,15 +27,13 @@ from ci_agent.reporting.wording import (
 from ci_agent.task import Status
 
 WORKING = "**Working on it**"  # begins every comment of a session that goes on
-GONE = (
-    "**Stopped.** This run ended without a last word (its process was gone).\n"  # said for it by a later one
-)
+GONE = "**Stopped.** This run ended without a last word (its process was gone).\n"
 
 QUOTED = 2500  # characters of the model's words; a comment is read on a telephone
 FAILURES = 3  # failing tests named in the final word
 PLAN = 12  # items of the model's plan
+HINT = 200  # characters of what was asked for beside the issue
 _REFERENCE = re.compile(r"[#!][1-9]\d*")
-_WEB = re.compile(r"https?://[^\s<>()\[\]]+")
 
 
 def progress_comment(events: Sequence[Event], *, next_step: str = "", while_working: str = "") -> str:
@@ -49,17 +48,26 @@ def progress_comment(events: Sequence[Event], *, next_step: str = "", while_work
         said = _end(summary, next_step)
     else:
         said = [*_working(summary), while_working]
+    said.append(_fine_print(summary))
     return "\n\n".join(part for part in said if part) + "\n"
+
+
+def _fine_print(summary: Summary) -> str:
+    """What this run answers: an issue may have the comments of several."""
+    request = prose(summary.started.request) if summary.started else ""
+    hint = prose(summary.started.hint, HINT) if summary.started else ""
+    asked = _line([request, hint])
+    return f"<sub>For: {asked}</sub>" if asked else ""
 
 
 # --- while it works ---------------------------------------------------------------------------------------
 
 
 def _working(summary: Summary) -> list[str]:
-    head = [WORKING, str(summary.status), duration(summary.seconds), spent(summary), _log(summary)]
+    head = [WORKING, str(summary.status), _elapsed(summary), spent(summary), _log(summary)]
     lines = [_box(summary.issue is not None, _reading(summary))]
     if not summary.no_tests:
-        lines.append(_box(summary.before is not None, f"Tests before: {_run(summary)}"))
+        lines.append(_box(summary.before is not None, _tests_before(summary)))
     lines += _change(summary)
     if not summary.no_tests:
         lines.append(_box(False, _tests_after(summary.compared)))
@@ -68,9 +76,15 @@ def _working(summary: Summary) -> list[str]:
     return [_line(head), "\n".join(lines), _waiting(summary)]
 
 
+def _elapsed(summary: Summary) -> str:
+    """How long it has worked, and when that was true: nothing is written while one command runs for long."""
+    if summary.last_at is None:
+        return ""
+    return f"{duration(summary.seconds)}, as of {clock(summary.last_at)}"
+
+
 def _log(summary: Summary) -> str:
-    url = summary.started.job_url if summary.started else ""
-    return f"[log]({url})" if _WEB.fullmatch(url) else ""
+    return link("log", summary.started.job_url) if summary.started else ""
 
 
 def _reading(summary: Summary) -> str:
@@ -78,8 +92,10 @@ def _reading(summary: Summary) -> str:
     return f"Read the issue and {count(len(read), 'file')}" if read else "Read the issue"
 
 
-def _run(summary: Summary) -> str:
-    return prose(counts(summary.before)) if summary.before else "to come"
+def _tests_before(summary: Summary) -> str:
+    if summary.before:
+        return f"Tests before: {prose(counts(summary.before))}"
+    return "Tests before" if summary.setup else "Tests before, once the project is set up"
 
 
 def _change(summary: Summary) -> list[str]:
@@ -99,14 +115,15 @@ def _tests_after(compared: TestsCompared | None) -> str:
 
 
 def _waiting(summary: Summary) -> str:
+    """The current step, in words that stay true when they are read later."""
     if summary.waiting:
         return (
             f"Waiting for the model: {prose(summary.waiting.reason)} "
             f"(attempt {summary.waiting.attempt}, next in {duration(summary.waiting.wait_seconds)})."
         )
     if summary.running:
-        return f"Now: {purpose(summary.running.purpose)}, {code(summary.running.command)}"
-    return f"Now: {code(call(summary.tool))}" if summary.tool else ""
+        return f"Running: {purpose(summary.running.purpose)}, {code(summary.running.command)}"
+    return f"Step {summary.tool.step:,}: {code(call(summary.tool))}" if summary.tool else ""
 
 
 def _box(done: bool, said: str) -> str:
@@ -192,7 +209,7 @@ def _where(summary: Summary) -> str:
         url = summary.merge_request.url
         if _REFERENCE.fullmatch(written.reference):  # the platform makes a link of it
             return written.reference + draft
-        return (f"[{prose(name)}]({url})" if _WEB.fullmatch(url) else prose(name)) + draft
+        return (link(prose(name), url) or prose(name)) + draft
     if not summary.handed_over and summary.checkout:
         return f"the checkout {code(summary.checkout, 1000)}"
     return _branch(summary)

@@ -5,10 +5,9 @@ Pure text. What strangers wrote goes through `ci_agent.reporting.text`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from ci_agent.reporting.text import code, prose
+from ci_agent.reporting.text import code, link, mention, prose
 from ci_agent.reporting.wording import count
 
 _ROLES = {
@@ -16,8 +15,6 @@ _ROLES = {
     "maintain": "maintain this repository",
     "admin": "administer this repository",
 }
-_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
-_WEB = re.compile(r"https?://[^\s<>()\[\]]+")
 
 
 def help_text(commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]]) -> str:
@@ -43,7 +40,9 @@ def help_text(commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, 
 
 def unknown(problem: str, commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]]) -> str:
     """What could not be understood, and what could be."""
-    return f"I did not understand that: {prose(problem)}.\n\n{help_text(commands, options)}"
+    said = prose(problem)
+    end = "" if said.endswith((".", "!", "?")) else "."
+    return f"I did not understand that: {said}{end}\n\n{help_text(commands, options)}"
 
 
 def refused(login: str, needed: str) -> str:
@@ -101,17 +100,17 @@ def too_many(most: int) -> str:
 
 def busy(url: str) -> str:
     """Another job came first."""
-    link = f"[progress]({url})" if _WEB.fullmatch(url) else "progress"
+    there = link("progress", url)
     return (
-        f"Another job is at work on this issue already: {link}. Nothing was started. When it is done, `/agent retry` with "
+        f"Another job is at work on this issue already{': ' + there if there else ''}. Nothing was started. When it is done, `/agent retry` with "
         "a hint goes on from there."
     )
 
 
 def could_not_begin(error: str, job_url: str) -> str:
     """The job failed before the work began."""
-    log = f" · [log]({job_url})" if _WEB.fullmatch(job_url) else ""
-    return f"**Could not begin.** {prose(error, 1500)}{log}\n\nWhen that is mended, comment `/agent retry`."
+    log = link("log", job_url)
+    return f"**Could not begin.** {prose(error, 1500)}{' · ' + log if log else ''}\n\nWhen that is mended, comment `/agent retry`."
 
 
 def from_fork() -> str:
@@ -133,13 +132,13 @@ def status(*, working: bool, progress: str, runs: int, merge_request: str) -> st
     """How it stands. The two addresses are empty where there is nothing."""
     if not runs:
         return "I have not worked on this issue yet. `/agent run` starts me."
-    said = ["I am at work on it" if working else "I am not at work on it now"]
-    if _WEB.fullmatch(progress):
-        said.append(f"[{'progress' if working else 'how it ended'}]({progress})")
-    if _WEB.fullmatch(merge_request):
-        said.append(f"[merge request]({merge_request})")
-    said.append(f"{count(runs, 'run')} so far")
-    return " · ".join(said)
+    said = [
+        "I am at work on it" if working else "I am not at work on it now",
+        link("progress" if working else "how it ended", progress),
+        link("merge request", merge_request),
+        f"{count(runs, 'run')} so far",
+    ]
+    return " · ".join(part for part in said if part)
 
 
 def stopping() -> str:
@@ -159,4 +158,4 @@ def nothing_waits(verb: str) -> str:
 
 
 def _who(login: str) -> str:
-    return f"@{login}" if _LOGIN.fullmatch(login) else prose(login) or "somebody"
+    return mention(login) or prose(login) or "somebody"

@@ -58,6 +58,11 @@ _SPECIAL = re.compile(r"[\\`*\[\]$|~]|(?<![^\W_])_|_(?![^\W_])")
 _LIST_ITEM = re.compile(r"([-*+•]|\d{1,3}[.)])\s+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 
+# Names that the platforms give: letters, digits and a few signs. `[bot]` is no part of a mention, and `@all`
+# tells everybody on GitLab.
+_LOGIN = re.compile(r"(?!all$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", re.IGNORECASE)
+_WEB = re.compile(r"https?://[^\s<>()\[\]]+")
+
 
 def clean(text: str) -> str:
     """`text` with plain newlines and without what can't be seen: controls, terminal sequences, marks."""
@@ -112,6 +117,16 @@ def quote(text: str, *, lead: str = "", limit: int = 4000) -> str:
     elif lead:
         lines[:0] = [lead, ""]
     return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+def mention(login: str) -> str:
+    """A mention of the person with this name on the platform, who is told; empty where it can't be a name."""
+    return f"@{login}" if _LOGIN.fullmatch(login) else ""
+
+
+def link(name: str, url: str) -> str:
+    """A link to `url`, `name` being Markdown; empty where it is no address of the web."""
+    return f"[{name}]({url})" if _WEB.fullmatch(url) else ""
 
 
 def shell_block(lines: list[str]) -> str:

@@ -6,13 +6,13 @@ whoever shows them makes them inert first.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 from ci_agent.journal.events import Moment, Result, TestsCompared, TestsRan, ToolCalled, Verdict
 from ci_agent.reporting.summary import Summary, arguments
-from ci_agent.reporting.text import one_line, prose
+from ci_agent.reporting.text import mention, one_line, prose
 from ci_agent.task import Ending, Limits, Status
 
 MINUS = "\u2212"
@@ -39,6 +39,11 @@ def duration(seconds: float) -> str:
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min".removesuffix(" 0 min")
 
 
+def clock(moment: datetime) -> str:
+    """`12:07 UTC`."""
+    return moment.astimezone(UTC).strftime("%H:%M UTC")
+
+
 def money(dollars: float) -> str:
     """`$0.08`; what would be rounded to nothing is `under $0.01`."""
     return "under $0.01" if 0 < dollars < _CENT else f"${dollars:,.2f}"
@@ -48,14 +53,8 @@ def requester(summary: Summary) -> str:
     """Who asked for the work, as Markdown: a mention of them where the platform knows their name."""
     if summary.started is None:
         return ""
-    mention = summary.started.mention
-    if _LOGIN.fullmatch(mention):
-        return f"@{mention}"
-    return prose(one_line(summary.started.requester.split("<")[0], 80))
-
-
-# Names that the platforms give: letters, digits and a few signs. `[bot]` is no part of a mention.
-_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
+    named = prose(one_line(summary.started.requester.split("<")[0], 80))
+    return mention(summary.started.mention) or named
 
 
 def unpriced(summary: Summary) -> bool:

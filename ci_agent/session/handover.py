@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci_agent.agent import Stop
-from ci_agent.errors import CiAgentError, Interrupted, MovedError, UsageError
+from ci_agent.errors import CiAgentError, Interrupted
 from ci_agent.journal.events import Committed, HandedOver, MergeRequestWritten, Pushed
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
@@ -11,7 +11,7 @@ from ci_agent.session.endings import ENDINGS, FAILED
 from ci_agent.session.parts import Parts
 from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
-from ci_agent.workspace import Author, Remote
+from ci_agent.workspace import Author, Way
 
 _TROUBLES = 5  # that are told
 
@@ -67,48 +67,29 @@ def _push(parts: Parts, voice: Voice, sha: str) -> CiAgentError | None:
 
     Nothing here can be torn in the middle, and a server may take for ever: signals count again meanwhile.
     """
-    remote = parts.workspace.source.remote
-    if remote is None:
-        return UsageError("there is no remote called origin to push to")
-    branch = parts.task.branch
+    workspace, task, settings = parts.workspace, parts.task, parts.config.git
+    where = workspace.source.remote.url if workspace.source.remote else ""
     try:
         with parts.interrupts.released():
-            try:
-                parts.workspace.push(sha, branch, remote)
-            except MovedError:
-                if not parts.workspace.source.is_copy:
-                    raise
-                sha, branch = _besides(parts, voice, sha, remote)
+            landed = workspace.push(sha, task.branch, Author(settings.user_name, settings.user_email))
     except CiAgentError as error:
         return error
     except Interrupted as stopped:
-        problem = CiAgentError(f"the push to {remote.url} was stopped by {stopped.name}")
+        problem = CiAgentError(f"the push to {where} was stopped by {stopped.name}")
         problem.exit_code = 128 + stopped.signal
         return problem
-    parts.journal.append(Pushed(remote.url, branch, sha))
-    if branch == parts.task.branch:
-        return None
-    return CiAgentError(
-        f"somebody pushed to {parts.task.branch} while this was worked on, and the two do not go together; this work "
-        f"is saved on the branch {branch}. Bring them together there, or ask for another attempt"
-    )
-
-
-def _besides(parts: Parts, voice: Voice, sha: str, remote: Remote) -> tuple[str, str]:
-    """Push the work where somebody else has moved its branch: on top of theirs, if the two go together, else to
-    a branch of its own. Gives the commit and the branch. Nobody's commit is lost."""
-    workspace, task, settings = parts.workspace, parts.task, parts.config.git
-    joined = workspace.put_on_top(sha, task.branch, remote, Author(settings.user_name, settings.user_email))
-    if joined is not None:
-        workspace.push(joined, task.branch, remote)
+    parts.journal.append(Pushed(where, landed.branch, landed.sha, tested=landed.way is not Way.ON_TOP))
+    if landed.way is Way.ON_TOP:
         voice.warn(
             f"Somebody pushed to {task.branch} while this was worked on. This work was put on top of theirs; the "
             "tests ran on it alone, not on the two together."
         )
-        return joined, task.branch
-    own = f"{task.branch}-{sha[:8]}"
-    workspace.push(sha, own, remote)
-    return sha, own
+    if landed.way is not Way.BESIDE:
+        return None
+    return CiAgentError(
+        f"somebody changed {task.branch} while this was worked on, and this work could not be put on top of that; it "
+        f"is saved on the branch {landed.branch}. Bring the two together there, or ask for another attempt"
+    )
 
 
 def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:

@@ -2,15 +2,18 @@
 
 from ci_agent.workspace.fetched import Login, open_fetched
 from ci_agent.workspace.files import discard
+from ci_agent.workspace.landing import Author, Landed, Way
 from ci_agent.workspace.remote import Remote, is_url
 from ci_agent.workspace.source import Source, identity, open_source
-from ci_agent.workspace.workspace import Author, Workspace, check_branch_name
+from ci_agent.workspace.workspace import Workspace, check_branch_name
 
 __all__ = [
     "Author",
+    "Landed",
     "Login",
     "Remote",
     "Source",
+    "Way",
     "Workspace",
     "check_branch_name",
     "discard",

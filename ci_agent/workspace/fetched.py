@@ -1,13 +1,14 @@
 """The source of a CI job: the repository as the platform has it now, fetched into a repository of our own.
 
 The truth is the remote, not the job's checkout: its branches may be from an earlier job, and its configuration may
-hold somebody's credentials. Only its objects are borrowed, so that nothing is downloaded twice. A submodule's
-content and the files that Git LFS keeps elsewhere are not fetched; their pointers stay as they are.
+hold somebody's credentials. Only its objects are borrowed, so that nothing is downloaded twice. Tags come along as
+far as the history does. A submodule's content and the files that Git LFS keeps elsewhere are not fetched; their
+pointers stay as they are.
 """
 
 from __future__ import annotations
 
-import shutil
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -15,10 +16,15 @@ from urllib.parse import quote, urlsplit
 from ci_agent.errors import GitError, UsageError
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.remote import Remote, remote, remote_error
+from ci_agent.workspace.remote import Remote, listed, remote, remote_error, talk
 from ci_agent.workspace.source import Source, resolve
 
-_DEEPER = 200  # commits that a shallow history is lengthened by, before all of it is fetched
+_HEADS = "refs/heads/"
+_HOST = re.compile(r"^[a-z0-9+.-]+://[^/]*|^[^/]+:", re.IGNORECASE)  # of a URL, or as SSH has it
+_SHA256 = 64  # digits of such an object's name
+_NAMED = 10  # branches in an error's text
+_DEPTH = 50  # commits of each branch, where the checkout has but few and a work branch is gone on with
+_DEEPER = 500  # commits more, before the whole history is fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,101 +49,121 @@ def open_fetched(
 ) -> Source:
     """The repository at `login.url` with its branch `base` and, where it is there, `branch`, in `folder`.
 
-    `checkout` is the job's own checkout, whose objects are borrowed; `name` is the repository's. Raises
-    `UsageError` where there is no such base or no reaching it, `AuthenticationError` where we are not let in.
+    `checkout` is the job's own checkout, whose objects are borrowed if it is one of the same repository; without it
+    the whole history of the two branches is fetched. `name` is the repository's. Raises `UsageError` where there is no
+    such base, `branch` is not one to work on, or the remote can't be reached; `AuthenticationError` where we
+    are not let in.
     """
     there = login.remote()
-    listed = _listed(there)
-    if f"refs/heads/{base}" not in listed:
-        names = sorted(ref.removeprefix("refs/heads/") for ref in listed)[:10]
-        raise UsageError(
-            f"{there.url} has no branch {base} to start from; there is: {', '.join(names) or 'none at all'}. "
-            "See `git.base`, or `--base` of the command"
-        )
-    wanted = [name for name in (base, branch) if f"refs/heads/{name}" in listed]
-    git_dir = _repository(folder, checkout)
-    _fetch(git_dir, there, wanted)
-    if branch in wanted:
-        _find_fork(git_dir, there, base, branch)
-    sha = resolve(git_dir, f"refs/remotes/origin/{base}")
+    try:
+        refs = listed(there, "HEAD", f"{_HEADS}*")
+    except GitError as error:
+        raise remote_error(there, error) from error
+    default = refs.get("ref: HEAD", "").removeprefix(_HEADS)
+    branches = [ref.removeprefix(_HEADS) for ref in refs if ref.startswith(_HEADS)]
+    _check(there.url, branches, default, base, branch)
+    wanted = [wish for wish in (base, branch) if wish in branches]
+    kind = "sha256" if len(refs[f"{_HEADS}{base}"]) == _SHA256 else "sha1"
+    folder = folder.resolve()
+    _gather(folder, there, kind, wanted, _lender(checkout, login.url) if checkout else None)
+    sha = resolve(folder, f"refs/remotes/origin/{base}")
     if sha is None:
         raise UsageError(f"{there.url} gave no commit for its branch {base}")
     return Source(
         name=name,
         address=there.url,
-        git_dir=git_dir,
+        git_dir=folder,
         base=base,
         base_sha=sha,
         uncommitted=(),
         remote=there,
+        never=(default,),
     )
 
 
-def _listed(there: Remote) -> dict[str, str]:
-    """The branches of the remote, with their commits."""
-    try:
-        said = text(git("ls-remote", "--heads", there.url, environment=there.environment, as_user=True))
-    except GitError as error:
-        raise remote_error(there.url, error) from error
-    pairs = (line.split("\t", 1) for line in said.splitlines())
-    return {ref: sha for sha, ref in pairs}
+def _check(url: str, branches: list[str], default: str, base: str, branch: str) -> None:
+    """Whatever would be in the way of a push at the end is said before any work begins."""
+    if base not in branches:
+        more = f" and {len(branches) - _NAMED} more" if len(branches) > _NAMED else ""
+        raise UsageError(
+            f"{url} has no branch {base} to start from; there is: "
+            f"{', '.join(sorted(branches)[:_NAMED]) or 'none at all'}{more}. See `git.base`, or `--base` of the command"
+        )
+    if branch in (base, default):
+        what = "the branch the work starts from" if branch == base else "the default branch"
+        raise UsageError(f"{branch} is {what}; the work needs a branch of its own, see `git.branch`")
+    for other in branches:
+        if branch.startswith(f"{other}/") or other.startswith(f"{branch}/"):
+            raise UsageError(
+                f"there can be no branch {branch} beside the branch {other}: git keeps no name inside another; "
+                "choose another one with `git.branch`"
+            )
 
 
-def _repository(folder: Path, checkout: Path | None) -> Path:
-    """A repository of our own, with the objects of the checkout where they can be had."""
-    files.discard(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lender = _objects_of(checkout) if checkout else None
-    kind = "sha1"
-    if lender is not None:
-        kind = text(git("--git-dir", lender, "rev-parse", "--show-object-format"))
-    git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", folder)
-    if lender is not None:
-        files.write_lines(files.made(folder / "objects" / "info") / "alternates", [str(lender / "objects")])
-        if (lender / "shallow").exists():
-            shutil.copyfile(lender / "shallow", folder / "shallow")
-    return folder
-
-
-def _objects_of(checkout: Path) -> Path | None:
+def _lender(checkout: Path, url: str) -> Path | None:
     """The git directory of the checkout whose objects can be borrowed; None: they can't, so all is fetched.
 
-    A partial clone lacks objects that it would fetch when asked, with credentials that we do not have.
+    It must be one of the repository at `url`. A partial clone will not do: it lacks objects that it would fetch when
+    asked, with credentials that we do not have.
     """
     try:
-        words = ("rev-parse", "--path-format=absolute", "--git-common-dir")
-        found = Path(text(git("-C", checkout, *words, as_user=True)))
+        found = checkout / text(git("-C", checkout, "rev-parse", "--git-common-dir", as_user=True))
+        words = ("config", "--local", "--get-regexp", r"^remote\..*\.(url|promisor)$")
+        listing = text(git("--git-dir", found, *words))
     except GitError:
         return None
-    try:
-        git("--git-dir", found, "config", "--get-regexp", r"^remote\..*\.promisor$")
-    except GitError:  # it has none
-        return found
-    return None
+    settings = [line.partition(" ") for line in listing.splitlines()]
+    if any(key.endswith(".promisor") for key, _, _ in settings):
+        return None
+    same = any(_same(address, url) for key, _, address in settings if key.endswith(".url"))
+    return found.resolve() if same else None
+
+
+def _same(address: str, url: str) -> bool:
+    """Whether two addresses are likely to be of one repository, whichever way it is reached."""
+    path, wanted = _path(address), _path(url)
+    return bool(wanted) and (path == wanted or path.endswith(f"/{wanted}"))
+
+
+def _path(address: str) -> str:
+    place = _HOST.sub("", address)
+    return place.strip("/").removesuffix(".git").lower()
+
+
+def _gather(folder: Path, there: Remote, kind: str, branches: list[str], lender: Path | None) -> None:
+    """Fetch `branches` into a new repository in `folder`, with the objects of `lender` at hand. `kind` is that of
+    the names of its objects."""
+    files.discard(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", folder)
+    if lender:
+        files.borrow_objects(folder, lender)
+    shallow = (folder / "shallow").exists()
+    _fetch(folder, there, branches, *([f"--depth={_DEPTH}"] if shallow and len(branches) > 1 else []))
+    for more in (f"--deepen={_DEEPER}", "--unshallow"):
+        # Where the history was cut short, the commit at which the branches parted may be missing.
+        if (folder / "shallow").exists() and not _related(folder, branches):
+            _fetch(folder, there, branches, more)
 
 
 def _fetch(git_dir: Path, there: Remote, branches: list[str], *more: str) -> None:
-    specs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in branches]
+    specs = [f"+{_HEADS}{name}:refs/remotes/origin/{name}" for name in branches]
     only = ("--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
-    words = ("fetch", *only, *more, there.url, *specs)
     try:
-        git("--git-dir", git_dir, *words, environment=there.environment, as_user=True)
+        talk(there, "--git-dir", git_dir, "fetch", *only, *more, there.url, *specs)
     except GitError as error:
-        raise remote_error(there.url, error) from error
+        raise remote_error(there, error) from error
 
 
-def _find_fork(git_dir: Path, there: Remote, base: str, branch: str) -> None:
-    """Make sure that the commit is there at which `branch` left the base, where the history was cut short."""
-    for more in (f"--deepen={_DEEPER}", "--unshallow"):
-        if not (git_dir / "shallow").exists() or _share(git_dir, base, branch):
-            return
-        _fetch(git_dir, there, [base, branch], more)
-
-
-def _share(git_dir: Path, base: str, branch: str) -> bool:
+def _related(git_dir: Path, branches: list[str]) -> bool:
+    """Whether a commit is there that all of them hold."""
     try:
         git(
-            "--git-dir", git_dir, "merge-base", f"refs/remotes/origin/{base}", f"refs/remotes/origin/{branch}"
+            "--git-dir",
+            git_dir,
+            "merge-base",
+            "--octopus",
+            *(f"refs/remotes/origin/{name}" for name in branches),
         )
     except GitError:
         return False

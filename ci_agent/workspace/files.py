@@ -94,6 +94,13 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         file.writelines(os.fsencode(line) + b"\n" for line in lines)
 
 
+def borrow_objects(git_dir: Path, lender: Path) -> None:
+    """Let the repository `git_dir` use the objects of another one, with the boundary of its history."""
+    write_lines(git_dir / "objects" / "info" / "alternates", [str(lender / "objects")])
+    with contextlib.suppress(FileNotFoundError):  # only a shallow clone has this file
+        shutil.copyfile(lender / "shallow", git_dir / "shallow")
+
+
 def made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -38,9 +38,11 @@ _INHERITED = ("PATH", "TMPDIR", "LANG", "SYSTEMROOT")
 _NOT_FOR_USERS = {
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES"),
+    *("GIT_CONFIG", "GIT_CONFIG_PARAMETERS"),  # the settings of a git that we run under
     *(name for setting in SETTINGS if setting.secret for name in setting.variables),
     *("CI_JOB_TOKEN", "CI_JOB_JWT", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
 }
+_TRACES = ("GIT_TRACE", "GIT_CURL_VERBOSE")
 _TO_FINISH = 3.0  # seconds for git to end what it does when we are interrupted, before it is killed
 
 
@@ -125,8 +127,21 @@ def _environment() -> dict[str, str]:
 
 def _users_environment() -> dict[str, str]:
     """The person's own, for credential helpers and the like, less what leads git to another repository, as a
-    hook or a job may have set it, and the keys of models."""
-    return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_USERS} | _ALWAYS
+    hook or a job may have set it, the keys of models and platforms, and traces, which tell what is secret."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _NOT_FOR_USERS and not name.startswith(_TRACES)
+    }
+    return _certificates(kept) | kept | _ALWAYS
+
+
+def _certificates(environment: Mapping[str, str]) -> dict[str, str]:
+    """The certificates that Python's clients trust here (`REQUESTS_CA_BUNDLE`, a file or a folder), in git's words."""
+    bundle = environment.get("REQUESTS_CA_BUNDLE", "")
+    if not bundle:
+        return {}
+    return {"GIT_SSL_CAPATH" if Path(bundle).is_dir() else "GIT_SSL_CAINFO": bundle}
 
 
 def _inherited(names: Sequence[str]) -> dict[str, str]:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import base64
 import os
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from ci_agent.errors import AuthenticationError, CiAgentError, GitError, UsageError
+from ci_agent.workspace.git import git, text
 
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s:]+:)", re.IGNORECASE)
 _SCP = re.compile(r"^[^/\s]+:")  # host:path, as ssh has it
 _SCP_PASSWORD = re.compile(r"^([^/@:]+):[^@]*@")
+# What git, GitHub and GitLab say to whom they don't let in.
 _REFUSED = re.compile(
-    r"authentication failed|could not read (username|password)|permission denied|"
-    r"terminal prompts disabled|returned error: 40[13]|repository not found",
+    r"authentication failed|could not read (username|password)|permission (denied|to \S+ denied)|access denied|"
+    r"terminal prompts disabled|returned error: 40[13]|invalid (username|credentials)|not granted|"
+    r"repository (\S+ )?not found|could not be found or you don't have permission|you are not allowed to",
     re.IGNORECASE,
 )
+_LOST = re.compile(
+    r"unexpected disconnect|hung up|RPC failed|early EOF|Empty reply|Could not resolve|Failed to connect|timed out|"
+    r"Connection (reset|refused|closed)|returned error: (429|5\d\d)|TLS connection was non-properly terminated",
+    re.IGNORECASE,
+)
+WAITS = (1.0, 4.0)  # seconds before each new try, when the connection was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,24 @@ def remote(url: str, relative_to: Path | None, settings: Sequence[tuple[str, str
         return Remote(_clean(parts), _environment(settings))
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     header = "Authorization: Basic " + base64.b64encode(pair.encode()).decode()
-    host = parts.netloc.rpartition("@")[2]
-    own = (f"http.{parts.scheme.lower()}://{host}/.extraHeader", header)
-    return Remote(_clean(parts), _environment([*settings, own]))
+    return Remote(
+        _clean(parts), _environment([*settings, *_only(_clean(parts), header)]) | {"GIT_ASKPASS": ""}
+    )
+
+
+def _only(url: str, header: str) -> list[tuple[str, str]]:
+    """Settings that let `header` be the one thing git shows at `url`, whatever the machine's configuration says.
+
+    Jobs find headers, credential helpers and rewritten addresses there that belong to somebody else; two headers
+    are one too many for GitHub. An empty value takes back the values before it, the longest address counts most.
+    """
+    return [
+        (f"http.{url}.extraHeader", ""),
+        (f"http.{url}.extraHeader", header),
+        (f"credential.{url}.helper", ""),
+        (f"url.{url}.insteadOf", url),
+        (f"url.{url}.pushInsteadOf", url),
+    ]
 
 
 def _environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -84,10 +109,46 @@ def _clean(parts: SplitResult) -> str:
     return urlunsplit((parts.scheme.lower(), host, parts.path, "", ""))
 
 
-def remote_error(url: str, error: GitError) -> CiAgentError:
+def talk(there: Remote, *words: str | Path, waits: Sequence[float] = WAITS) -> str:
+    """Run `git WORDS`, which talks to `there`, and give what it printed.
+
+    Where the connection is lost it is tried again after each of `waits` (seconds): do nothing with it that can't be
+    done twice. Raises `GitError`; see `remote_error`.
+    """
+    for wait in waits:
+        try:
+            return text(git(*words, environment=there.environment, as_user=True))
+        except GitError as error:
+            if not _LOST.search(str(error)):
+                raise
+        time.sleep(wait)
+    return text(git(*words, environment=there.environment, as_user=True))
+
+
+def listed(there: Remote, *patterns: str, waits: Sequence[float] = WAITS) -> dict[str, str]:
+    """The refs of the remote that match `patterns`, each with its commit; what is symbolic (`HEAD`) has the name of
+    the ref it stands for under `ref: HEAD`. Raises `GitError`."""
+    lines = talk(there, "ls-remote", "--symref", there.url, *patterns, waits=waits).splitlines()
+    found = {}
+    for line in lines:
+        value, _, ref = line.partition("\t")
+        if value.startswith("ref: "):
+            found[f"ref: {ref}"] = value.removeprefix("ref: ")
+        else:
+            found[ref] = value
+    return found
+
+
+def remote_error(there: Remote, error: GitError) -> CiAgentError:
     """What a person is told when a call to a remote failed."""
-    if _REFUSED.search(str(error)):
-        return AuthenticationError(
-            f"{url} does not let us in: {error}. Check the address, and that `git ls-remote {url}` works here"
+    url = there.url
+    if not _REFUSED.search(str(error)):
+        return UsageError(f"{url} can't be reached: {error}")
+    if there.environment:
+        step = (
+            "Check the address, and that the token is valid and may read and write the repository's files "
+            "(GitHub: `contents: write`; GitLab: `write_repository`)"
         )
-    return UsageError(f"{url} can't be reached: {error}")
+    else:
+        step = f"Check the address, and that `git ls-remote {url}` works here"
+    return AuthenticationError(f"{url} does not let us in: {error}. {step}")

@@ -28,6 +28,7 @@ class Source:
     base_sha: str
     uncommitted: tuple[str, ...]  # files that differ from the last commit in the person's checkout
     remote: Remote | None  # where `--push` goes; None: there is no remote
+    never: tuple[str, ...] = ()  # branches besides the base that nothing is pushed to
 
     @property
     def place(self) -> str:
@@ -50,7 +51,14 @@ class Source:
         there = resolve(self.git_dir, f"refs/remotes/origin/{branch}")
         if here is None or there is None:
             return here or there
-        return there if _is_ancestor(self.git_dir, here, there) else here
+        return there if is_ancestor(self.git_dir, here, there) else here
+
+    def known_at_remote(self, branch: str) -> str | None:
+        """The commit `branch` had at the remote when this copy was made, empty for no such branch; None: this is no
+        copy, so nobody knows."""
+        if not self.is_copy:
+            return None
+        return resolve(self.git_dir, f"refs/remotes/origin/{branch}") or ""
 
     def continuing(self, branch: str, reference: str | None) -> Source:
         """The same source, started where `branch` left the base: the base may have moved on since then.
@@ -177,7 +185,8 @@ def resolve(git_dir: Path, name: str) -> str | None:
         return None
 
 
-def _is_ancestor(git_dir: Path, old: str, new: str) -> bool:
+def is_ancestor(git_dir: Path, old: str, new: str) -> bool:
+    """Whether `new` holds `old`, both commits; False where one of them is not there."""
     try:
         git("--git-dir", git_dir, "merge-base", "--is-ancestor", old, new)
     except GitError:
@@ -301,7 +310,7 @@ def _open_url(url: str, base: str | None, clones: Path) -> Source:
             as_user=True,
         )
     except GitError as error:
-        raise remote_error(there.url, error) from error
+        raise remote_error(there, error) from error
     default = re.search(r"^ref: refs/heads/(\S+)\s+HEAD$", heads, re.MULTILINE)
     if base is None and not default:
         raise UsageError(f"{there.url} has no default branch with a commit; choose one with --base")

@@ -14,32 +14,18 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ci_agent.errors import GitError, MovedError, UsageError
+from ci_agent.errors import GitError, UsageError
 from ci_agent.journal.events import FileChanged
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.remote import Remote, remote_error
+from ci_agent.workspace.landing import Author, Landed, Way, commit_tree, land, push
+from ci_agent.workspace.remote import WAITS
 from ci_agent.workspace.source import Source
 
 _LINK_MODE = "160000"  # a submodule's entry in git's index
-_PUSHES = 3  # tries of one push whose connection is lost
-# What git says when the branch is ahead of ours, and when the connection broke.
-_MOVED = re.compile(r"\[(?:remote )?rejected\].*(?:fetch first|non-fast-forward|stale info|cannot lock ref)")
-_CONNECTION = re.compile(
-    r"unexpected disconnect|hung up unexpectedly|RPC failed|Connection reset|Empty reply|Could not resolve|"
-    r"Failed to connect|timed out|returned error: 5\d\d",
-    re.IGNORECASE,
-)
 _ONE_BY_ONE = 2_000  # files that are given to git singly, where it can't take all at once
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    name: str
-    mail: str
 
 
 class Workspace:
@@ -64,7 +50,7 @@ class Workspace:
         source = self.source
         kind = text(git("--git-dir", source.git_dir, "rev-parse", "--show-object-format"))
         git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", self._control)
-        _borrow_objects(self._control, source.git_dir)
+        files.borrow_objects(self._control, source.git_dir)
         files.write_lines(self._control / "info" / "exclude", files.DROPPINGS)
         self._copy_refs()
         self._work.mkdir(parents=True, exist_ok=True)
@@ -94,7 +80,7 @@ class Workspace:
         kind = text(git("--git-dir", self._control, "rev-parse", "--show-object-format"))
         git("init", "--quiet", "--template=", f"--object-format={kind}", "--initial-branch=work", made)
         own = made / ".git"
-        _borrow_objects(own, self._control)
+        files.borrow_objects(own, self._control)
         (own / "packed-refs").write_bytes((self._control / "packed-refs").read_bytes())
         git("--git-dir", own, "update-ref", "refs/heads/work", sha)
         shutil.copyfile(self._control / "info" / "exclude", files.made(own / "info") / "exclude")
@@ -283,15 +269,7 @@ class Workspace:
 
     def commit(self, tree: str, parent: str, message: str, author: Author) -> str:
         """Make a commit of `tree` on top of `parent`; its id. Nothing is moved yet."""
-        person = {
-            "GIT_AUTHOR_NAME": author.name,
-            "GIT_AUTHOR_EMAIL": author.mail,
-            "GIT_COMMITTER_NAME": author.name,
-            "GIT_COMMITTER_EMAIL": author.mail,
-        }
-        words = ("commit-tree", tree, "-p", parent, "-F", "-")
-        made = self._git(*words, stdin=message.encode("utf-8", "replace"), environment=person)
-        return text(made)
+        return commit_tree(self._control, tree, parent, message.encode("utf-8", "replace"), author)
 
     def hand_over(self, sha: str, branch: str) -> None:
         """Move `branch` of the person's repository forward to `sha`.
@@ -310,48 +288,26 @@ class Workspace:
                 f"the branch {branch} can't be moved to the work ({sha[:12]}){why}. {error}"
             ) from error
 
-    def push(self, sha: str, branch: str, remote: Remote) -> None:
-        """Push `sha` to `branch` of `remote`, forward only.
+    def push(self, sha: str, branch: str, author: Author, waits: Sequence[float] = WAITS) -> Landed:
+        """Push the commit `sha` to `branch` of the source's remote, so that nobody's commit is lost; where it got to.
 
-        A lost connection is tried again: the same push twice is one. Raises `MovedError` when somebody else moved the
-        branch meanwhile, `AuthenticationError` or `UsageError` when the remote does not take it.
+        In a copy of ours it finds another way where somebody pushed to the branch meanwhile, see `land`, with `author`
+        for a commit it makes anew. Raises `MovedError` in a person's own repository then, `UsageError` for
+        a branch that is not for this or a remote that does not take it, `AuthenticationError` where we are not let in.
         """
-        only = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
-        spec = f"{sha}:refs/heads/{branch}"
-        words = ("--git-dir", self._control, "push", "--quiet", *only, remote.url, spec)
-        for number in range(1, _PUSHES + 1):
-            try:
-                git(*words, environment=remote.environment, as_user=True)
-            except GitError as error:
-                if _MOVED.search(str(error)):
-                    raise MovedError(f"somebody else moved the branch {branch} meanwhile: {error}") from error
-                if number == _PUSHES or not _CONNECTION.search(str(error)):
-                    raise remote_error(remote.url, error) from error
-            else:
-                return
-
-    def put_on_top(self, sha: str, branch: str, remote: Remote, author: Author) -> str | None:
-        """The commit `sha` made anew on top of what somebody pushed to `branch` of `remote` meanwhile; None where
-        the two do not go together, or what is there now does not hold what we began with."""
-        theirs = "refs/ci-agent/theirs"
-        words = (
-            "--git-dir",
-            self._control,
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            remote.url,
+        source = self.source
+        if source.remote is None:
+            raise UsageError("there is no remote called origin to push to")
+        if branch in (source.base, *source.never):
+            raise UsageError(f"nothing is ever pushed to {branch}, where the work starts from or goes to")
+        known = source.known_at_remote(branch)
+        if known is None:
+            push(self._control, source.remote, sha, branch, known=None, waits=waits)
+            return Landed(branch, sha, Way.AS_MADE)
+        start = self.start or source.base_sha
+        return land(
+            self._control, source.remote, sha, branch, start=start, known=known, author=author, waits=waits
         )
-        try:
-            spec = f"+refs/heads/{branch}:{theirs}"
-            git(*words, spec, environment=remote.environment, as_user=True)
-            self._git("merge-base", "--is-ancestor", str(self.start), theirs)
-            tree = text(self._git("merge-tree", "--write-tree", theirs, sha)).splitlines()[0]
-        except GitError:
-            return None
-        message = self._git("log", "-1", "--format=%B", sha).decode("utf-8", "replace")
-        return self.commit(tree, text(self._git("rev-parse", theirs)), message, author)
 
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""
@@ -373,9 +329,3 @@ def check_branch_name(branch: str) -> None:
         git("check-ref-format", "--branch", branch)
     except GitError as error:
         raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`") from error
-
-
-def _borrow_objects(git_dir: Path, lender: Path) -> None:
-    files.write_lines(files.made(git_dir / "objects" / "info") / "alternates", [str(lender / "objects")])
-    with contextlib.suppress(FileNotFoundError):  # only a shallow clone has this file
-        shutil.copyfile(lender / "shallow", git_dir / "shallow")

@@ -176,7 +176,12 @@ def test_init_writes_a_workflow_for_github_with_the_action_that_is_given(desk: D
 
 def test_the_remote_says_which_platform_and_repository_is_meant(desk: Desk) -> None:
     with serving(lambda _request: Answer(401, {"message": "Bad credentials"})) as server:
-        where = {"GITHUB_API_URL": server.url, "CI_SERVER_URL": server.url, "GITHUB_TOKEN": "x", "GITLAB_TOKEN": "y"}
+        where = {
+            "GITHUB_API_URL": server.url,
+            "CI_SERVER_URL": server.url,
+            "GITHUB_TOKEN": "x",
+            "GITLAB_TOKEN": "y",
+        }
         for url, named in (
             ("git@github.com:acme/widget.git", "github, acme/widget"),
             ("https://user:s3cret@gitlab.example.org/acme/tools/widget.git", "gitlab, acme/tools/widget"),

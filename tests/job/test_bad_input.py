@@ -346,7 +346,7 @@ def test_answers_that_are_lost_make_nothing_twice(project: Pipeline) -> None:
 
 def test_a_token_without_the_right_is_named_and_ends_with_its_own_code(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
-    [token] = [token for token in project.forge.tokens.values()]
+    [token] = list(project.forge.tokens.values())
     if project.platform == "github":
         token.permissions["issues"] = "read"
     else:
@@ -373,7 +373,7 @@ def test_a_token_that_is_revoked_in_the_middle_ends_the_job_red_with_the_work_pu
     project: Pipeline,
 ) -> None:
     number = project.forge.write_issue("add() subtracts", "")
-    [token] = [token for token in project.forge.tokens.values()]
+    [token] = list(project.forge.tokens.values())
 
     def steps(request: Any) -> Say:
         token.revoked = True

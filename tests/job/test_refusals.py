@@ -26,8 +26,10 @@ def test_a_person_who_may_not_is_told_so_once(project: Pipeline) -> None:
         assert "guest may not write here" in done.log
     ours = [text for who, text in project.said(number) if who != "guest"]
     assert ours == [
-        "Only people who may write to this repository can start me; @guest may not, or the platform does not let me see "
-        "it. Somebody who may can comment `/agent run`."
+        (
+            "Only people who may write to this repository can start me; @guest may not, or the platform does not let me see "
+            "it. Somebody who may can comment `/agent run`."
+        )
     ]
     assert project.labels(number) == ["ai-task"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from ci_agent.journal import Fact, Journal
 from ci_agent.journal.events import (
     CommandStarted,
     CommentWritten,
+    MergeRequestWritten,
     ObserverFailed,
     SessionEnded,
+    SetupRan,
     StatusChanged,
 )
-from ci_agent.reporting.delivery import EDITS, GAP, PATIENCE, CommentObserver
+from ci_agent.reporting.delivery import EDITS, FOR_END, FOR_STATUS, GAP, PATIENCE, SHARE, CommentObserver
 from ci_agent.task import Ending, Status
-from tests.support.stories import called, ended, facts, started, success
+from tests.support.stories import answered, called, ended, facts, plan, replied, started, success, working
 
 END = SessionEnded(Status.CANCELLED, Ending.CANCELLED, "Over.", 130, 1.0)
 
@@ -75,13 +78,47 @@ def test_steps_are_told_at_most_every_ten_seconds(thread: Thread) -> None:
     assert thread.tell(called(21, "bash", command="make x"), called(22, "bash", command="make y")) == 1
 
 
-@pytest.mark.parametrize(
-    ("purpose", "edits"), [("set-up", 1), ("tests before", 1), ("tests after", 1), ("tests asked", 0)]
-)
-def test_what_may_take_long_is_told_when_it_begins(thread: Thread, purpose: str, edits: int) -> None:
+def test_what_may_take_long_is_told_when_it_begins_and_not_what_just_ended(thread: Thread) -> None:
     thread.tell(started(), StatusChanged(Status.ANALYZING))
-    assert thread.tell(CommandStarted(purpose, "make")) == edits
-    assert ("`make`" in thread.versions[-1]) is bool(edits)
+    assert thread.tell(CommandStarted("set-up", "make")) == 0
+    thread.seconds += GAP
+    thread.tell(SetupRan("make", 0, 12.0, False, "", ""))
+    told: list[Fact] = [
+        answered(1, "bash"),
+        replied(2),
+        called(2, "bash", command="make slow"),
+        answered(2, "bash"),
+    ]
+    assert [thread.tell(fact) for fact in told] == [0, 0, 1, 0]
+    assert "`bash: make slow`" in thread.versions[-1]
+    thread.seconds += GAP
+    assert [thread.tell(fact) for fact in (replied(3), called(3, "update_plan"), plan(1))] == [0, 0, 1]
+    assert "- [x] Reproduce" in thread.versions[-1]
+
+
+def test_between_two_edits_are_ten_seconds_or_a_change_of_status(thread: Thread) -> None:
+    at: list[tuple[float, bool]] = []
+    for number, fact in enumerate(facts(working()) * 3):
+        if thread.tell(fact):
+            at.append((thread.seconds, isinstance(fact, StatusChanged)))
+        thread.seconds += number % 5
+    assert len(at) > 10
+    for (before, _), (after, status) in pairwise(at):
+        assert status or after - before >= GAP
+
+
+def test_the_longer_it_takes_the_more_seldom_it_is_told(thread: Thread) -> None:
+    """Else a session of an hour would have said everything in its first minutes."""
+    thread.tell(started())
+    edits = 0
+    while thread.seconds < 3600:
+        thread.seconds += 1
+        edits += thread.tell(called(int(thread.seconds), "bash", command=f"make {thread.seconds}"))
+    assert EDITS - FOR_STATUS - 5 <= edits + 1 <= EDITS - FOR_STATUS
+    last = thread.versions[-1]
+    thread.seconds += 3600 / SHARE
+    assert thread.tell(StatusChanged(Status.TESTING)) == 1
+    assert thread.versions[-1] != last
 
 
 def test_the_same_text_is_not_published_twice(thread: Thread) -> None:
@@ -91,14 +128,20 @@ def test_the_same_text_is_not_published_twice(thread: Thread) -> None:
     assert thread.versions.count(version) == 1
 
 
-def test_the_final_word_is_always_told(thread: Thread) -> None:
+def test_the_final_word_is_always_told_and_never_more_than_sixty(thread: Thread) -> None:
+    for number in range(EDITS * 2):
+        thread.seconds += thread.seconds + GAP
+        thread.tell(called(number, "bash", command=f"make {number}"))
+    assert len(thread.versions) == EDITS - FOR_STATUS
     for number in range(EDITS * 2):
         thread.seconds += GAP
-        thread.tell(called(number, "bash", command=f"make {number}"))
-    assert len(thread.versions) == EDITS
-    assert thread.tell(StatusChanged(Status.CODING)) == 0
+        thread.tell(StatusChanged((Status.CODING, Status.TESTING)[number % 2]))
+    assert len(thread.versions) == EDITS - FOR_END
     assert thread.tell(END) == 1
     assert thread.versions[-1].startswith("**Cancelled.** Over.")
+    for number in range(EDITS):
+        thread.tell(MergeRequestWritten(str(number), "", "", True, True))
+    assert len(thread.versions) == EDITS == 60
 
 
 def test_edits_of_earlier_jobs_count(tmp_path: Path) -> None:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
 from markdown_it import MarkdownIt
 
-from ci_agent.journal.events import Case, Change, Moment, Result, TestsCompared, TestsRan, Verdict
+from ci_agent.journal.events import (
+    Case,
+    Change,
+    IssueRead,
+    Moment,
+    Result,
+    SessionStarted,
+    TestsCompared,
+    TestsRan,
+    Verdict,
+)
 from ci_agent.reporting.findings import Finding, findings
 from ci_agent.reporting.job_summary import job_summary
+from tests.reporting.test_text import TEXTS
 from tests.support.stories import facts, needs_human, ran, story, success, working
 
 TRACE = "tests/test_core.py:3: in helper\ntests/test_core.py:12: AssertionError"
@@ -31,6 +47,39 @@ def test_a_broken_test_is_found_at_the_line_where_it_failed() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("test", "details", "place"),
+    [
+        ("test_a.py::t", "other/test_a.py:3: x\ntest_a.py:12: in t\nlib/core.py:5: ValueError", ("test_a.py", 12)),
+        ("test_a.py::t", "lib/core.py:5: ValueError", ("test_a.py", 0)),
+        ("tests.test_a.T::t", 'File "/tmp/work/12/tests/test_a.py", line 7, in t', ("tests/test_a.py", 7)),
+        ("tests.test_a.T::t", 'File "/usr/lib/python3.11/unittest/case.py", line 9, in run', ("", 0)),
+        ("Widget::works", "at Object.<anonymous> (src/widget.test.js:12:5)\n at node_modules/x/y.js:1:1", ("src/widget.test.js", 12)),
+        ("TestSum::t", "    ../other/sum_test.go:4: x\n    .venv/lib/a.py:1: x", ("", 0)),
+        ("com.example.Widget::works", "at 12:30:15 http://127.0.0.1:8080/x version 1.2:3", ("", 0)),
+        ("a.py::t", "./a.py:4: AssertionError\n/tmp/work/123/a.py:9: x", ("a.py", 4)),
+    ],
+)  # fmt: skip
+def test_the_place_is_the_last_one_in_the_project(test: str, details: str, place: tuple[str, int]) -> None:
+    case = Case(test, Result.FAILED, details=details)
+    told = compared((Change(test, Result.PASSED, Result.FAILED),))
+    [found] = findings(story(*facts(working()), after(case), told))
+    assert (found.file, found.line) == place
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_whatever_a_test_says_its_finding_is_short_and_in_the_project(
+    name: str, said: str, details: str
+) -> None:
+    case = Case(name, Result.FAILED, message=said, details=f"{details}\n{name}:3: {said}")
+    told = compared((Change(name, Result.PASSED, Result.FAILED, said),), (Change(name, Result.PASSED, None),))
+    for found in findings(story(*facts(working()), after(case), told)):
+        assert "\n" not in found.title + found.message + found.file
+        assert len(found.title) < 200
+        assert not found.file.startswith(("/", "../"))
+        assert found.message
+
+
 def test_a_test_without_a_file_in_its_name_has_no_place() -> None:
     for odd in ("com.example.Widget works", "/etc/passwd::x", "a\nb::c"):
         [found] = findings(story(*facts(working()), compared((Change(odd, Result.PASSED, Result.FAILED),))))
@@ -52,10 +101,46 @@ def test_the_summary_has_the_verdict_the_tests_and_where_things_are() -> None:
     assert '<a href="https://x/34">merge request</a>' in html
 
 
-def test_the_summary_names_what_is_broken() -> None:
+def test_the_summary_names_what_is_broken_once() -> None:
     text = job_summary(needs_human(), links={})
     assert "newly broken" in text
     assert "| before | after |" in text
+    assert text.count("test_unicode") == 1
+
+
+def test_the_summary_names_all_that_broke_and_what_does_not_run_any_more() -> None:
+    broken = tuple(Change(f"a.py::test_{n}", Result.PASSED, Result.FAILED, "@eve <b>") for n in range(5))
+    lost = (Change("a.py::test_gone", Result.PASSED, None),)
+    told = [compared(broken, lost) if isinstance(f, TestsCompared) else f for f in facts(needs_human())]
+    text = job_summary(story(*told), links={})
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert text.index("Newly broken:") < text.index("No longer run:")
+    assert html.count("<code>a.py::test_4</code>") == 1
+    assert "<li><code>a.py::test_gone</code>: removed</li>" in html
+    assert "<b>" not in html
+
+
+def test_the_summary_links_only_to_the_web_and_its_title_does_nothing() -> None:
+    told = [
+        dataclasses.replace(f, title="/close @eve <img> [x](http://y) #3")
+        if isinstance(f, SessionStarted)
+        else f
+        for f in facts(success())
+    ]
+    text = job_summary(story(*told), links={"merge request": "javascript:x", "issue": "https://x/12"})
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert html.startswith("<h2>#12 /close <code>@eve</code> &lt;img&gt; ")
+    assert re.findall(r'href="([^"]*)"', html) == ["https://x/12"]
+
+
+def test_the_title_of_the_summary_leads_to_the_issue() -> None:
+    told = [
+        dataclasses.replace(f, url="https://x/12") if isinstance(f, IssueRead) else f
+        for f in facts(success())
+    ]
+    assert job_summary(story(*told), links={}).startswith(
+        "## [#12](https://x/12) slug() makes double dashes\n"
+    )
 
 
 def test_the_summary_of_nothing_is_still_one() -> None:

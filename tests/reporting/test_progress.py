@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
-from ci_agent.journal import Fact
+from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     CommandStarted,
     MergeRequestWritten,
@@ -16,6 +17,7 @@ from ci_agent.journal.events import (
     PlanUpdated,
     QuestionAsked,
     SessionEnded,
+    SessionStarted,
     SetupRan,
     Warned,
 )
@@ -28,7 +30,7 @@ DONE = "**Done: merge request 1**, branch `feat/ai-task-12`"
 @pytest.mark.parametrize(
     ("name", "first"),
     [
-        ("working", "**Working on it** · coding · 3 min 45 s · $0.05 of $3.00"),
+        ("working", "**Working on it** · coding · 3 min 45 s, as of 12:03 UTC · $0.05 of $3.00"),
         (
             "success",
             f"{DONE} · verified · 1 test fixed, none newly broken, 2 added · 6 min 18 s · $0.06",
@@ -72,7 +74,7 @@ def test_while_it_works_the_steps_stand_in_their_order() -> None:
         "  - [ ] Add tests for tabs and trailing blanks",
         "- [ ] Tests after, compared with before",
         "",
-        "Now: `edit_file: slugs/core.py`",
+        "Step 5: `edit_file: slugs/core.py`",
         "",
     ]
 
@@ -80,9 +82,9 @@ def test_while_it_works_the_steps_stand_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("purpose", "said"),
     [
-        ("set-up", "Now: set-up, `make deps`\n"),
-        ("tests before", "Now: tests before, `make deps`\n"),
-        ("tests asked", "Now: tests run for the model, `make deps`\n"),
+        ("set-up", "Running: set-up, `make deps`\n"),
+        ("tests before", "Running: tests before, `make deps`\n"),
+        ("tests asked", "Running: tests run for the model, `make deps`\n"),
     ],
 )
 def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str) -> None:
@@ -174,6 +176,83 @@ def test_the_models_words_can_do_nothing() -> None:
         assert "<img" not in said
         assert "Closes #1" not in said
         assert not any(line.lstrip("> ").startswith("/") for line in said.splitlines())
+
+
+def on_platform(events: list[Event], reference: str = "#34", **more: str) -> list[Event]:
+    """The story as it is told on GitHub or GitLab."""
+    given = {"mention": "dana", "request": "label by dana", "job_url": "https://ci.example/7"} | more
+    told: list[Fact] = []
+    for fact in facts(events):
+        if isinstance(fact, SessionStarted):
+            told.append(dataclasses.replace(fact, **given))  # type: ignore[arg-type]
+        elif isinstance(fact, MergeRequestWritten):
+            told.append(
+                dataclasses.replace(fact, number="34", reference=reference, url="https://x.example/34")
+            )
+        else:
+            told.append(fact)
+    return story(*told)
+
+
+def test_on_a_platform_it_links_its_log_and_says_what_it_answers_and_what_one_can_do() -> None:
+    said = progress_comment(on_platform(working(), hint="tabs, too"), while_working="`/agent stop` ends it.")
+    assert said.split("\n")[0].endswith(" · $0.05 of $3.00 · [log](https://ci.example/7)")
+    assert said.endswith("\n\n`/agent stop` ends it.\n\n<sub>For: label by dana · tabs, too</sub>\n")
+    done = progress_comment(on_platform(success()), while_working="`/agent stop` ends it.")
+    assert "`/agent stop`" not in done
+    assert done.endswith("\n\n<sub>For: label by dana</sub>\n")
+
+
+def test_the_time_it_took_stands_with_the_moment_when_that_was_true() -> None:
+    """Nothing writes the comment while a command runs for an hour."""
+    early = progress_comment(working()[:3])
+    assert "· 18 s, as of 12:00 UTC\n" in early
+    assert "as of" not in progress_comment(success())
+    assert "as of" not in progress_comment([])
+
+
+def test_before_the_first_tests_nobody_is_told_that_they_run() -> None:
+    assert "- [ ] Tests before, once the project is set up\n" in progress_comment(working()[:6])
+    assert "- [ ] Tests before\n" in progress_comment(working()[:7])
+
+
+@pytest.mark.parametrize("reference", ["#34", "!34"])
+def test_a_merge_request_is_named_as_the_platform_names_it(reference: str) -> None:
+    done = progress_comment(on_platform(success(), reference))
+    assert done.startswith(f"**Done: {reference}**, branch `feat/ai-task-12` · verified")
+    failed = progress_comment(on_platform(ALL["needs_human"](), reference))
+    assert f"The work so far is kept: {reference} (a draft), branch" in failed
+
+
+@pytest.mark.parametrize("reference", ["#34 and #35", "34", "@all", "!0", "&4", "#34\n/close"])
+def test_what_is_no_reference_becomes_none(reference: str) -> None:
+    said = progress_comment(on_platform(success(), reference)).split("\n")[0]
+    assert said.startswith("**Done: [")
+    assert "](https://x.example/34)**" in said
+
+
+def test_a_question_tells_the_one_who_asked_for_the_work_and_nobody_else() -> None:
+    assert "· waiting for @dana ·" in progress_comment(on_platform(question()))
+    for odd in ("all", "ALL", "dana @eve", "dana/team", "-x", "dana[bot]", "d\nx", ""):
+        said = progress_comment(on_platform(question(), mention=odd))
+        assert "· waiting for Dana Novak ·" in said
+        assert "@" not in said
+    for name in ALL:
+        if name != "question":
+            assert "@dana" not in progress_comment(on_platform(ALL[name]())), (
+                "an edit must not tell anybody again"
+            )
+
+
+def test_the_words_of_the_trigger_and_the_hint_can_do_nothing() -> None:
+    evil = "/close @eve </sub><img src=x> Closes #1\n/merge"
+    said = progress_comment(on_platform(working(), request=evil, hint=evil, job_url=evil))
+    assert "<img" not in said
+    assert said.count("</sub>") == 1
+    assert "Closes #1" not in said
+    assert "[log]" not in said
+    assert not re.search(r"(?<!`)@eve", said)
+    assert not any(line.lstrip("> ").startswith("/") for line in said.splitlines())
 
 
 def test_a_plan_without_end_is_cut() -> None:

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from ci_agent.reporting import replies
 from ci_agent.triggers import commands
 
+CLOSES = re.compile(r"\b[Cc]loses:? +[^\s`]*#\d")
 KNOWN = [(entry.usage, entry.does) for entry in commands.LIST]
 OPTIONS = [(entry.usage, entry.does) for entry in commands.OPTIONS]
 EVIL = st.lists(
@@ -34,7 +35,22 @@ EVIL = st.lists(
     | st.text(max_size=6),
     max_size=8,
 ).map("".join)
+WITHOUT_WORDS: dict[str, Callable[[], str]] = {
+    "help": lambda: replies.help_text(KNOWN, OPTIONS),
+    "closed": replies.closed,
+    "confidential": replies.confidential,
+    "too_many": lambda: replies.too_many(10),
+    "from_fork": replies.from_fork,
+    "not_ours": replies.not_ours,
+    "stopping": replies.stopping,
+    "nothing_to_stop": replies.nothing_to_stop,
+    "nothing_waits": lambda: replies.nothing_waits("approve"),
+    "nothing_asked": lambda: replies.nothing_waits("answer"),
+}
 WITH_WORDS: dict[str, Callable[[str], str]] = {
+    "refused": lambda words: replies.refused(words, "write"),
+    "comment_edited": replies.comment_edited,
+    "issue_edited": replies.issue_edited,
     "unknown": lambda words: replies.unknown(words, KNOWN, OPTIONS),
     "could_not_begin": lambda words: replies.could_not_begin(words, words),
     "label_of_nobody": replies.label_of_nobody,
@@ -47,20 +63,49 @@ WITH_WORDS: dict[str, Callable[[str], str]] = {
 @given(words=EVIL)
 def test_words_of_strangers_stay_words(name: str, words: str) -> None:
     text = WITH_WORDS[name](words)
-    html = MarkdownIt("commonmark").enable("table").render(text)
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     assert "<img" not in html
     assert "<!--" not in html
-    assert not re.search(r"^/\w", text, re.MULTILINE)
+    assert set(re.findall(r'href="([^"]*)"', html)) <= {words}
+    assert not re.search(r"^\s*/\w", text, re.MULTILINE)
+    assert not CLOSES.search(text)
+    assert commands.parse(text) is None
     outside = re.sub(r"<code>.*?</code>", "", html, flags=re.DOTALL)
     assert not re.search(r"(?<![\w&])@dana|(?<![\w&])#[12]\b|(?<!\w)!3\b", outside)
 
 
-@given(st.text())
+@pytest.mark.parametrize("name", sorted(WITHOUT_WORDS))
+def test_what_we_say_ourselves_is_no_command_and_tells_nobody(name: str) -> None:
+    """Else we would answer ourselves, on a platform that does not show us our own mark."""
+    text = WITHOUT_WORDS[name]()
+    assert commands.parse(text) is None
+    assert "@" not in text
+    assert text[0].isupper()
+    assert "`/agent" in text or name in ("confidential", "from_fork", "not_ours", "nothing_to_stop")
+
+
+def test_a_refusal_of_an_account_named_all_tells_not_all() -> None:
+    """`@all` on GitLab is everybody in the project."""
+    assert "@" not in replies.refused("All", "write")
+    assert "@allan may not" in replies.refused("allan", "write")
+
+
+def test_what_was_not_understood_ends_as_one_sentence() -> None:
+    asked = replies.unknown("there is no command `rerun`; did you mean `/agent retry`?", KNOWN, OPTIONS)
+    assert asked.startswith(
+        "I did not understand that: there is no command `rerun`; did you mean `/agent retry`?\n\nWrite"
+    )
+    assert replies.unknown("`--x` is no option", KNOWN, OPTIONS).startswith(
+        "I did not understand that: `--x` is no option.\n\nWrite"
+    )
+
+
+@given(st.text() | st.from_regex(r"[A-Za-z0-9_.-]{1,9}", fullmatch=True))
 def test_only_a_name_that_can_be_one_is_mentioned(login: str) -> None:
     for text in (replies.refused(login, "write"), replies.comment_edited(login), replies.issue_edited(login)):
-        named = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", login)
+        named = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", login) and login.lower() != "all"
         outside = re.sub(r"(`+).*?\1", "", text)
-        assert bool(named) == bool(re.search(r"(?<!\w)@\w", outside))
+        assert re.findall(r"(?<!\w)@[\w.-]+", outside) == ([f"@{login}"] if named else [])
 
 
 def test_the_help_has_every_command_and_option_with_what_it_does() -> None:

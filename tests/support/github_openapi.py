@@ -138,7 +138,7 @@ def _description() -> Any:
 
     content = json.loads(github_openapi().read_text())
     content["servers"] = [{"url": _HOST}]
-    # None, which its types don't know, leaves out the check of the description itself: it takes seconds.
+    # None, which its types don't know, leaves out the check of the description itself: that takes most of a second.
     return OpenAPI.from_dict(content, config=Config(spec_validator_cls=None))  # type: ignore[arg-type]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -69,3 +71,72 @@ def make_repository(path: Path, files: Mapping[str, str | bytes] | None = None) 
     if files is not None:
         repository.commit(files, "First commit")
     return repository
+
+
+@dataclass(frozen=True)
+class Call:
+    """One time git was started."""
+
+    words: list[str]
+    environment: str
+
+
+@dataclass(frozen=True)
+class WatchedGit:
+    """What a git before the real one on PATH wrote down."""
+
+    folder: Path
+
+    def calls(self) -> list[Call]:
+        found = []
+        for path in sorted(self.folder.glob("call.*.words")):
+            words = path.read_text().splitlines()
+            found.append(Call(words, path.with_suffix(".environment").read_text()))
+        return found
+
+    def arguments(self) -> str:
+        """The arguments of every process that git started, as git traces them."""
+        return (self.folder / "trace").read_text()
+
+
+@contextmanager
+def watched_git(folder: Path) -> Iterator[WatchedGit]:
+    """Within, every git that is started writes down how."""
+    folder.mkdir(parents=True)
+    real = shutil.which("git")
+    wrapper = folder / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f'#!/bin/sh\ncall=$(mktemp "{folder}/call.XXXXXXXX")\nprintf "%s\\n" "$@" > "$call.words"\n'
+        f'env > "$call.environment"\nexport GIT_TRACE2_EVENT="{folder}/trace" GIT_TRACE2_REDACT=0\n'
+        f'exec {real} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{wrapper.parent}:{before}"
+    try:
+        yield WatchedGit(folder)
+    finally:
+        os.environ["PATH"] = before
+
+
+def long_history(repository: Repository, branch: str, length: int) -> None:
+    """Put `length` empty commits onto `branch`, in a moment."""
+    parent = repository.git("rev-parse", branch)
+    lines = []
+    for number in range(length):
+        lines += [
+            f"commit refs/heads/{branch}",
+            "committer Dana Example <dana@example.org> 1700000000 +0000",
+            "data <<.",
+            f"Step {number}",
+            ".",
+            *([f"from {parent}"] if number == 0 else []),
+            "",
+        ]
+    subprocess.run(
+        ["git", "fast-import", "--quiet", "--force"],
+        cwd=repository.path,
+        input="\n".join(lines).encode(),
+        check=True,
+    )

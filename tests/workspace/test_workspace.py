@@ -252,7 +252,7 @@ def test_a_push_takes_one_branch_over_http_with_a_password(tmp_path: Path) -> No
         _in(workspace, "echo 2 > a")
         sha = _deliver(workspace)
         assert source.remote is not None
-        workspace.push(sha, _BRANCH, source.remote)
+        workspace.push(sha, _BRANCH, _AUTHOR)
     refs = subprocess.run(
         ["git", "for-each-ref", "--format=%(refname) %(objectname)"],
         cwd=bare,
@@ -462,7 +462,7 @@ def test_a_push_uses_what_the_repositorys_own_configuration_says(tmp_path: Path)
         sha = _deliver(workspace)
         assert workspace.source.remote is not None
         assert login not in repr(workspace.source)
-        workspace.push(sha, _BRANCH, workspace.source.remote)
+        workspace.push(sha, _BRANCH, _AUTHOR)
     assert Repository(bare).git("rev-parse", _BRANCH) == sha
 
 
@@ -511,7 +511,7 @@ def test_a_push_takes_no_tags_along(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     _in(workspace, "echo 2 > a")
     sha = _deliver(workspace)
     assert workspace.source.remote is not None
-    workspace.push(sha, _BRANCH, workspace.source.remote)
+    workspace.push(sha, _BRANCH, _AUTHOR)
     assert Repository(bare).git("for-each-ref", "--format=%(refname)").split() == [
         f"refs/heads/{_BRANCH}",
         "refs/heads/main",
