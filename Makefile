@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Most tests wait for processes and servers of their own, so that more workers than processors are quicker.
+PYTEST := $(BIN)/pytest -q -n 4
 
 .PHONY: demo test test-slow test-tools check docs bench clean
 
@@ -12,10 +14,10 @@ demo: $(VENV)/.installed
 	@$(BIN)/ci-agent demo
 
 test: check test-tools
-	$(BIN)/pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: test-tools
-	$(BIN)/pytest -q -m slow
+	$(PYTEST) -m slow
 
 check: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ import pytest
 from ci_agent.journal.events import ModelReplied
 from tests.forges.http import Fault
 from tests.job.conftest import commented, labelled
+from tests.support.ci_logs import BORDER, carried_out
 from tests.support.jobs import FIX, SOLVE, SUBMIT
 from tests.support.model_server import Hang, Say
 from tests.support.pipelines import Done, Pipeline
@@ -170,16 +171,11 @@ def test_what_the_model_says_can_start_no_command_in_the_log(project: Pipeline) 
     )
     number = project.forge.write_issue("add() subtracts", evil)
     done = project.run(*labelled(project, number))
-    own = (
-        "::group::",
-        "::endgroup::",
-        f"::add-mask::{project.environment('x', {}).get('GITHUB_TOKEN')}",
-        "::add-mask::sk-",
-    )
-    for line in done.log.splitlines():
-        assert not line.lstrip().startswith("::") or line.startswith(own), line
-        assert "##[" not in line
-        assert "section_start:1:" not in line
+    commands = carried_out(done.log)
+    assert {command.name for command in commands} <= {"group", "endgroup", "add-mask"}
+    masked = [command.data for command in commands if command.name == "add-mask"]
+    assert "x" not in masked
+    assert [border for border in BORDER.findall(done.log) if border[1] == "1"] == []
 
 
 # --- branches and merge requests --------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -382,12 +380,11 @@ def test_a_plain_hint_arrives_as_it_was_written(verb: Verb, hint: str) -> None:
         ),
     ],
 )
-def test_a_megabyte_of_anything_is_read_in_a_blink(piece: str) -> None:
+@pytest.mark.timeout(20)  # what takes time by the square of its length takes minutes
+def test_a_megabyte_of_anything_is_read(piece: str) -> None:
     text = (piece * (1_000_000 // len(piece) + 1))[:1_000_000]
-    begun = time.perf_counter()
     for before in ("", "/agent run ", "/agent run --model ", "/agent "):
         asked(before + text, "shop-bot")
-    assert time.perf_counter() - begun < 4 * 0.5
 
 
 def test_every_verb_is_in_the_list_with_what_it_does() -> None:
