@@ -34,7 +34,7 @@ docs: $(VENV)/.installed
 	$(BIN)/python -m ci_agent.config > docs/configuration.md
 	$(BIN)/python -m ci_agent.cli.document
 
-bench: $(VENV)/.installed
+bench: test-tools
 	$(BIN)/python benchmarks/run.py
 
 clean:

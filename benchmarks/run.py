@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+import jobs
 import sessions
 import start_up
 from agents import Agent, ci_agent, mini_swe_agent
@@ -40,12 +41,13 @@ class Runs:
     """How often things are measured."""
 
     start_ups: int
+    jobs: int  # CI jobs that work
     ours: int  # sessions of 200 steps
     theirs: int
 
 
-_THOROUGH = Runs(start_ups=25, ours=6, theirs=3)
-_QUICK = Runs(start_ups=5, ours=2, theirs=1)
+_THOROUGH = Runs(start_ups=25, jobs=7, ours=6, theirs=3)
+_QUICK = Runs(start_ups=5, jobs=3, ours=2, theirs=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer runs, for a look; noisier")
     runs = _QUICK if parser.parse_args().quick else _THOROUGH
     ours, theirs = ci_agent(_CI_AGENT), mini_swe_agent(_MINI_VENV)
-    figures = [*_start_ups(runs), *_sessions(ours, theirs, runs)]
+    figures = [*_start_ups(runs), *_jobs(runs), *_sessions(ours, theirs, runs)]
     imports = sorted(
         {name for flag in ("--version", "--help") for name in start_up.imported(_CI_AGENT, flag)}
     )
@@ -117,6 +119,21 @@ def _start_ups(runs: Runs) -> list[Figure]:
         Figure(f"`{version}`", "s", seconds[version], floor, f"`{nothing}`", goal=0.15),
         Figure(f"`{help_}`", "s", seconds[help_], floor, f"`{nothing}`", goal=0.25),
     ]
+
+
+def _jobs(runs: Runs) -> list[Figure]:
+    figures = []
+    for platform, name in (("github", "GitHub"), ("gitlab", "GitLab")):
+        _say(f"jobs on {name}")
+        library, them = jobs.libraries(platform, runs.start_ups), f"`python -c 'import {platform}'`"
+        sign, comment = jobs.acknowledged(platform, runs.jobs)
+        ignored = jobs.ignored(platform, runs.start_ups)
+        figures += [
+            Figure(f"{name}: a job that is not for us", "s", ignored, library, them, goal=0.3),
+            Figure(f"{name}: start to 👀 on the comment", "s", sign, library, them, goal=1),
+            Figure(f"{name}: start to our own comment", "s", comment, library, them, goal=2),
+        ]
+    return figures
 
 
 def _sessions(ours: Agent, theirs: Agent, runs: Runs) -> list[Figure]:

@@ -107,6 +107,7 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         "git.user_email": st.emails(domains=st.just("example.org")),
         "report.output_dir": st.from_regex(r"[a-z-]{1,9}(/[a-z]{1,9})?", fullmatch=True),
         "sandbox.env": st.lists(NAMES, min_size=1, max_size=5),
+        "trigger.label": WORDS.filter(lambda word: "," not in word and len(word) <= 50),
         "trigger.account": st.from_regex(r"[a-z][a-z0-9-]{0,9}(\[bot\])?", fullmatch=True),
         "trigger.permission": st.sampled_from(["write", "maintain", "admin"]),
         "trigger.bots": st.lists(st.from_regex(r"[0-9]{1,9}", fullmatch=True), min_size=1, max_size=5),
