@@ -123,11 +123,11 @@ def _start_ups(runs: Runs) -> list[Figure]:
 
 def _jobs(runs: Runs) -> list[Figure]:
     figures = []
-    for platform, name in (("github", "GitHub"), ("gitlab", "GitLab")):
+    for kind, name in (("github", "GitHub"), ("gitlab", "GitLab")):
         _say(f"jobs on {name}")
-        library, them = jobs.libraries(platform, runs.start_ups), f"`python -c 'import {platform}'`"
-        sign, comment = jobs.acknowledged(platform, runs.jobs)
-        ignored = jobs.ignored(platform, runs.start_ups)
+        library, them = jobs.libraries(kind, runs.start_ups), f"`python -c 'import {kind}'`"
+        sign, comment = jobs.acknowledged(kind, runs.jobs)
+        ignored = jobs.ignored(kind, runs.start_ups)
         figures += [
             Figure(f"{name}: a job that is not for us", "s", ignored, library, them, goal=0.3),
             Figure(f"{name}: start to 👀 on the comment", "s", sign, library, them, goal=1),
