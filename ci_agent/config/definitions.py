@@ -412,7 +412,7 @@ OF_THE_JOB: Final[dict[str, str]] = {
     "CI_AGENT_STATUS": "GitLab: for later jobs, how the session ended",
     "CI_AGENT_BRANCH": "GitLab: for later jobs, the work branch",
     "CI_AGENT_MERGE_REQUEST_URL": "GitLab: for later jobs, the address of the merge request",
-    "CI_AGENT_COST": "GitLab: for later jobs, the cost in US dollars",
+    "CI_AGENT_COST": "GitLab: for later jobs, the cost in US dollars; empty where not known",
     "CI_AGENT_PACKAGE": "GitLab: what pip installs to have `ci-agent`",
     "CI_AGENT_IMAGE": "GitLab: the image that the jobs run in",
     "CI_AGENT_TAGS": "GitLab: tags of the runner for the job that works, with commas between them",

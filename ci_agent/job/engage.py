@@ -160,7 +160,7 @@ def _tell(case: Case, parts: session.Parts, outcome: Outcome, report: Path) -> N
             "status": str(outcome.status),
             "branch": summary.handed_over.branch if summary.handed_over else "",
             "merge-request-url": request.url if request else "",
-            "cost": f"{summary.cost:.4f}",
+            "cost": "" if summary.unpriced else f"{summary.cost:.4f}",
         }
     )
     links = {

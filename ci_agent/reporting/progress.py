@@ -24,7 +24,7 @@ from ci_agent.reporting.wording import (
     spent,
     verified,
 )
-from ci_agent.task import Status
+from ci_agent.task import Ending, Status
 
 WORKING = "**Working on it**"  # begins every comment of a session that goes on
 GONE = "**Stopped.** This run ended without a last word (its process was gone).\n"
@@ -32,6 +32,7 @@ GONE = "**Stopped.** This run ended without a last word (its process was gone).\
 QUOTED = 2500  # characters of the model's words; a comment is read on a telephone
 FAILURES = 3  # failing tests named in the final word
 PLAN = 12  # items of the model's plan
+PRINTED = 5  # lines of tests that can't be run
 HINT = 200  # characters of what was asked for beside the issue
 _REFERENCE = re.compile(r"[#!][1-9]\d*")
 
@@ -142,6 +143,7 @@ def _end(summary: Summary, next_step: str) -> list[str]:
     return [
         head,
         _failing(summary),
+        _printed(summary),
         _words_without_change(summary),
         _kept(summary),
         next_step,
@@ -183,6 +185,15 @@ def _failing(summary: Summary) -> str:
     return "\n".join(lines + ([f"- … and {more:,} more"] if more > 0 else []))
 
 
+def _printed(summary: Summary) -> str:
+    """What tests said that can't be run: mostly it names what is missing."""
+    ran = summary.before
+    if summary.compared or ran is None or not ran.problem:
+        return ""
+    lines = [line for line in ran.tail.splitlines() if line.strip()][-PRINTED:]
+    return "The last it printed:\n\n" + "  \n".join(f"> {code(line)}" for line in lines) if lines else ""
+
+
 def _because(message: str) -> str:
     return f": {code(message, 160)}" if message else ""
 
@@ -196,7 +207,7 @@ def _words_without_change(summary: Summary) -> str:
 
 def _kept(summary: Summary) -> str:
     where = _where(summary) + _on_branch(summary)
-    tests = comparison(summary)
+    tests = "" if summary.ending is Ending.UNVERIFIED else comparison(summary)  # else the first line says it
     return f"The work so far is kept: {where}{'; ' + tests if tests else ''}." if where else ""
 
 

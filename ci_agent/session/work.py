@@ -139,9 +139,18 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
         late = until is not None and max(comment.created, comment.changed) > until
         if comment.ours or late or wanted == "none":
             continue
-        quote = Quote(comment.author.login, comment.text)
+        text = _without(parts.task.hint, comment.text)
+        if not text:
+            continue
+        quote = Quote(comment.author.login, text)
         if platform.permission(comment.author) >= Permission.WRITE:
             writers.append(quote)
         elif wanted == "all" and not comment.author.bot:
             others.append(quote)
     return writers, others
+
+
+def _without(hint: str, text: str) -> str:
+    """A comment without the command that asked for this work: its words are told as what is asked for now."""
+    text = text.strip()
+    return text[: -len(hint)].rpartition("\n")[0].strip() if hint and text.endswith(hint) else text

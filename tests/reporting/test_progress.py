@@ -22,6 +22,7 @@ from ci_agent.journal.events import (
     Warned,
 )
 from ci_agent.reporting.progress import GONE, WORKING, progress_comment
+from ci_agent.task import Ending, Status
 from tests.support.stories import ALL, facts, question, ran, story, success, working
 
 DONE = "**Done: merge request 1**, branch `feat/ai-task-12`"
@@ -103,9 +104,19 @@ def test_what_failed_is_named_in_the_final_word() -> None:
     said = progress_comment(ALL["needs_human"]())
     assert "- `tests/test_core.py::test_unicode` (broken by this change): `assert 'a-?' == 'a-é'`" in said
     assert "- `tests/test_core.py::test_runs` (failed before, too): `assert 'a--b' == 'a-b'`" in said
-    assert (
-        "The work so far is kept: merge request 1 (a draft), branch `feat/ai-task-12`; 1 test newly" in said
+    assert "The work so far is kept: merge request 1 (a draft), branch `feat/ai-task-12`.\n" in said
+
+
+def test_of_tests_that_can_not_be_run_one_sees_what_they_said() -> None:
+    failed = dataclasses.replace(
+        ran(Moment.BEFORE, problem="it did not come to its results"),
+        tail="collecting\n\none\ntwo\nthree\nfour\n@everyone: Argument(s) {'path'} can't be found",
     )
+    end = SessionEnded(Status.FAILED, Ending.ENVIRONMENT, "The tests can't be run.", 1, 6.1)
+    said = progress_comment(story(failed, end), next_step="Go on.")
+    assert said.startswith("**Not solved.** The tests can't be run.\n\nThe last it printed:\n\n> `one`  \n")
+    assert "> `@everyone: Argument(s) {'path'} can't be found`\n\nGo on." in said
+    assert "collecting" not in said
 
 
 def test_a_branch_is_named_only_when_it_is_there_and_else_the_checkout() -> None:
