@@ -10,6 +10,12 @@ import click
 _OUTPUT_DIR = click.option(
     "--output-dir", metavar="DIR", help="The report's folder.  [default: ci-agent-report]"
 )
+_CHILD_PIPELINE = click.option(
+    "--child-pipeline",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="GitLab, where the work goes to other jobs: write their pipeline, a job for each issue, to FILE.",
+)
 
 
 @click.command()
@@ -19,16 +25,22 @@ _OUTPUT_DIR = click.option(
 )
 @click.option(
     "--route",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="GitLab: only decide and answer, and write the pipeline that does the work to FILE.",
+    is_flag=True,
+    help="Only decide and answer; the number of an issue to work on is the output `issues`.",
 )
+@_CHILD_PIPELINE
 @click.option(
     "--final-word", is_flag=True, help="Say the last word for a job whose process died; run it always."
 )
 @_OUTPUT_DIR
 def job(
-    *, issue: str | None, intent: str | None, route: Path | None, final_word: bool, output_dir: str | None
+    *,
+    issue: str | None,
+    intent: str | None,
+    route: bool,
+    child_pipeline: Path | None,
+    final_word: bool,
+    output_dir: str | None,
 ) -> int:
     """Do what the event asks for that started this CI job.
 
@@ -39,16 +51,11 @@ def job(
     from ci_agent.job.pipeline import Request, work
 
     flags = {"report.output_dir": output_dir} if output_dir else {}
-    return work(Request(flags, issue, intent, route, final_word), os.environ)
+    return work(Request(flags, issue, intent, route, child_pipeline, final_word), os.environ)
 
 
 @click.command()
-@click.option(
-    "--child-pipeline",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="GitLab: write a pipeline with a job for each issue to FILE.",
-)
+@_CHILD_PIPELINE
 def poll(*, child_pipeline: Path | None) -> int:
     """Find the open issues that wait for a session, for a schedule.
 

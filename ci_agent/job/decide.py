@@ -16,11 +16,11 @@ from ci_agent.job.case import Case, Refused
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
 from ci_agent.job.pipeline import Request
+from ci_agent.job.routing import hand_on
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Trigger
-from ci_agent.triggers.travel import packed
 
 
 def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
@@ -29,13 +29,14 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     outcome = _decided(case)
     if isinstance(outcome, Refused):
         _turn_away(case, outcome)
-        return _routed(host, request, environment, [], outcome.why)
+        if request.route:
+            hand_on(host, environment, [], request.child_pipeline, outcome.why)
+        return 0
     case, issue = outcome
     if request.route:
-        going = Thread(issue.number) if case.trigger.thread is None else case.trigger.thread
-        return _routed(
-            host, request, environment, [(issue.number, packed(replace(case.trigger, thread=going)))], ""
-        )
+        going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
+        hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
+        return 0
     return engage(case, issue)
 
 
@@ -135,14 +136,3 @@ def _turn_away(case: Case, refused: Refused) -> None:
     if thread is None or not refused.text:
         return
     case.forge.reply(thread, refused.marker, refused.text)
-
-
-def _routed(
-    host: Host, request: Request, environment: Mapping[str, str], sessions: list[tuple[str, str]], why: str
-) -> int:
-    if request.route:
-        from ci_agent.ci.child_pipeline import child_pipeline
-
-        request.route.write_text(child_pipeline(sessions, environment, why=why), encoding="utf-8")
-        print(f"Wrote the child pipeline: {len(sessions)} sessions.", file=host.output.log, flush=True)
-    return 0

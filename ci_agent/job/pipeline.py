@@ -18,6 +18,7 @@ from ci_agent.ci.detect import here
 from ci_agent.ci.output import output
 from ci_agent.errors import UsageError
 from ci_agent.job.promise import promised
+from ci_agent.job.routing import hand_on
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb
 
@@ -29,7 +30,8 @@ class Request:
     flags: Mapping[str, object]
     issue: str | None = None
     intent: str | None = None
-    route: Path | None = None  # decide and answer only; work goes into this child pipeline
+    route: bool = False  # decide and answer only; other jobs work
+    child_pipeline: Path | None = None  # where their pipeline goes, on a platform that wants one
     final_word: bool = False
 
 
@@ -52,9 +54,7 @@ def work(request: Request, environment: Mapping[str, str]) -> int:
         print(_introduced(found), file=host.output.log, flush=True)
     if isinstance(found, Ignored):
         if request.route:
-            from ci_agent.ci.child_pipeline import child_pipeline
-
-            request.route.write_text(child_pipeline([], environment, why=found.why), encoding="utf-8")
+            hand_on(host, environment, [], request.child_pipeline, found.why)
         return 0
     from ci_agent.job.decide import decide
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.job.conftest import commented, labelled
 from tests.support.jobs import FIX, SUBMIT, TESTS
@@ -109,7 +110,7 @@ def test_a_comment_on_the_merge_request_goes_on_as_well(project: Pipeline) -> No
 
 def test_what_the_work_cost_is_told_where_prices_are_known(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
-    prices = {"CI_AGENT_MODEL_PRICES_INPUT": "1", "CI_AGENT_MODEL_PRICES_OUTPUT": "10"}
+    prices: dict[str, Any] = {"CI_AGENT_MODEL_PRICES_INPUT": "1", "CI_AGENT_MODEL_PRICES_OUTPUT": "10"}
     done = project.run(*labelled(project, number), **prices)
     cost = done.outputs["cost" if project.platform == "github" else "CI_AGENT_COST"]
     assert cost == "0.0030"  # two replies of 1,000 and 50 tokens

@@ -100,8 +100,9 @@ def test_each_variable_the_action_sets_is_a_setting(tmp_path: Path) -> None:
     assert set(given) <= known
 
 
-def test_polling_is_another_command(tmp_path: Path) -> None:
-    assert recorded(tmp_path, "Work", {"mode": "poll"})["arguments"] == ["poll"]
+@pytest.mark.parametrize(("mode", "arguments"), [("poll", ["poll"]), ("route", ["job", "--route"])])
+def test_polling_and_routing_are_other_commands(tmp_path: Path, mode: str, arguments: list[str]) -> None:
+    assert recorded(tmp_path, "Work", {"mode": mode})["arguments"] == arguments
 
 
 def test_a_mode_that_is_none_is_said_and_starts_nothing(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_mode_that_is_none_is_said_and_starts_nothing(tmp_path: Path) -> None:
     with begin(tmp_path, "Work", {"mode": "$(touch x)"}) as process:
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert output == "The input mode is `job` or `poll`.\n"
+    assert output == "The input mode is `job`, `route` or `poll`.\n"
     assert not (tmp_path / "record.json").exists()
 
 

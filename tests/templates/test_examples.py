@@ -9,7 +9,7 @@ import pytest
 from tests.templates.documents import ACTION, EXAMPLES, load
 
 NAMES = ("github-issues.yml", "github-app.yml", "github-schedule.yml")
-ISSUE = "ci-agent-${{ github.event.issue.number || inputs.issue || github.event.client_payload.issue || github.run_id }}"
+ISSUE = "ci-agent-${{ fromJSON(needs.route.outputs.issues)[0] }}"
 
 
 def example(name: str) -> dict[str, Any]:
@@ -33,12 +33,12 @@ def test_sessions_of_an_issue_queue_and_none_is_cancelled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["github-issues.yml", "github-app.yml"])
-def test_what_stops_a_session_does_not_queue_behind_it(name: str) -> None:
+def test_what_is_decided_and_answered_does_not_queue_behind_a_session_and_has_no_key(name: str) -> None:
     jobs = example(name)["jobs"]
-    assert "concurrency" not in jobs["answer"]
-    for command in ("stop", "status", "help"):
-        assert f"contains(github.event.comment.body, '/agent {command}')" in jobs["answer"]["if"]
-        assert f"!contains(github.event.comment.body, '/agent {command}')" in jobs["work"]["if"]
+    assert "concurrency" not in jobs["route"]
+    assert jobs["route"]["steps"][-1]["with"]["mode"] == "route"
+    assert "LLM_API_KEY" not in str(jobs["route"])
+    assert jobs["work"]["needs"] == "route"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.forges.github import NAME, FakeGitHub
-from tests.support.act import Workflow, entry_process, interrupt_as_the_runner_does, run, start
+from tests.support.act import OURS, Workflow, entry_process, interrupt_as_the_runner_does, run, start
 from tests.support.git_server import git_server
 from tests.support.jobs import SOLVE, calculator
 from tests.support.model_server import Hang, ModelServer, Request, Step
@@ -22,6 +22,9 @@ from tests.templates.documents import EXAMPLES
 pytestmark = pytest.mark.slow
 
 ISSUES = (EXAMPLES / "github-issues.yml").read_text(encoding="utf-8")
+
+
+_USE = f"      - uses: {OURS}\n        with:\n          mode: route"
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,7 @@ def test_another_label_starts_no_runner(tmp_path: Path) -> None:
 def test_a_comment_that_only_looks_like_a_command_ends_well_and_the_second_use_comes_from_the_cache(
     tmp_path: Path,
 ) -> None:
-    twice = ISSUES.replace(
-        "  # What has to be answered at once", f"{_use(ISSUES)}\n  # What has to be answered at once"
-    )
+    twice = ISSUES.replace("\n  work:\n", f"{_USE}\n\n  work:\n")
     with rig(tmp_path) as here:
         number = here.github.write_issue("Sums are wrong", "add() subtracts")
         payload = here.github.say(number, "as in /agents.md")
@@ -112,7 +113,3 @@ def test_a_comment_that_only_looks_like_a_command_ends_well_and_the_second_use_c
         assert log.count("Run Main Install ci-agent") == 1
         assert here.github.server is not None
         assert here.github.server.requests == []
-
-
-def _use(text: str) -> str:
-    return next(line for line in text.splitlines() if "uses: your-org" in line)
