@@ -39,6 +39,7 @@ class Job:
     run: str  # what the platform cancels by: GitHub's run id, GitLab's job id
     checkout: Path | None  # the CI's own checkout of the repository; None: there is none
     scratch: Path  # for files that live as long as the job
+    minutes: float | None = None  # that the job's own commands may take, where the CI says so
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,16 +48,13 @@ def child_pipeline(
 
 def _work(number: str, trigger: str, environment: Mapping[str, str]) -> dict[str, Any]:
     minutes = _minutes(environment.get("CI_AGENT_TIMEOUT", "").strip() or DEFAULT_TIMEOUT)
-    variables = (
-        _settings(environment)
-        | {
-            "CI_AGENT_PACKAGE": environment.get("CI_AGENT_PACKAGE", ""),
-            "CI_AGENT_TRIGGER": trigger,
-            "GIT_SUBMODULE_STRATEGY": "none",  # the checkout only lends its objects; the session fetches what it needs
-            "RUNNER_SCRIPT_TIMEOUT": f"{minutes - _BEFORE - _AFTER}m",
-            "RUNNER_AFTER_SCRIPT_TIMEOUT": f"{_AFTER}m",
-        }
-    )
+    variables = _settings(environment) | {
+        **_package(environment.get("CI_AGENT_PACKAGE", "")),
+        "CI_AGENT_TRIGGER": trigger,
+        "GIT_SUBMODULE_STRATEGY": "none",  # the checkout only lends its objects to the session's own
+        "RUNNER_SCRIPT_TIMEOUT": f"{minutes - _BEFORE - _AFTER}m",
+        "RUNNER_AFTER_SCRIPT_TIMEOUT": f"{_AFTER}m",
+    }
     return _where(environment) | {
         "resource_group": f"ci-agent-{number}",  # one session per issue at a time; the next one waits
         "interruptible": False,
@@ -105,6 +102,12 @@ def _settings(environment: Mapping[str, str]) -> dict[str, str]:
     ours = [name for name in names if name.startswith("CI_AGENT_") or not name.startswith("CI_")]
     given = {name: environment[name] for name in ours if environment.get(name, "").strip()}
     return {name: value for name, value in given.items() if masked(value) == value}
+
+
+def _package(given: str) -> dict[str, str]:
+    """What is to be installed. An address with a password in it comes from the project's own variables, which reach
+    the job without us."""
+    return {"CI_AGENT_PACKAGE": given} if masked(given) == given else {}
 
 
 def _minutes(text: str) -> int:

@@ -100,7 +100,14 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         run=job,
         checkout=_checkout(environment.get("CI_PROJECT_DIR", "")),
         scratch=_gitlab_scratch(environment, job),
+        minutes=_minutes(environment.get("RUNNER_SCRIPT_TIMEOUT", "")),
     )
+
+
+def _minutes(text: str) -> float | None:
+    """A time-out of the runner's, in the form that the child pipeline gives it: `65m`."""
+    number = text.strip().removesuffix("m")
+    return float(number) if number.isdecimal() and text.strip().endswith("m") else None
 
 
 def _gitlab_scratch(environment: Mapping[str, str], job: str) -> Path:

@@ -6,6 +6,18 @@ The settings are written down in `definitions`; `load` puts them together; docs/
 
 from ci_agent.config.definitions import SETTINGS, Config
 from ci_agent.config.loading import FILE_NAME, Loaded, Origin, Row, load
+from ci_agent.config.secrets import secrets
 from ci_agent.config.settings import Setting, Source
 
-__all__ = ["FILE_NAME", "SETTINGS", "Config", "Loaded", "Origin", "Row", "Setting", "Source", "load"]
+__all__ = [
+    "FILE_NAME",
+    "SETTINGS",
+    "Config",
+    "Loaded",
+    "Origin",
+    "Row",
+    "Setting",
+    "Source",
+    "load",
+    "secrets",
+]

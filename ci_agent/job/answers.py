@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.claim import at_work, run_of
 from ci_agent.platforms import Issue, MergeRequest
@@ -50,11 +51,15 @@ def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:
 
 
 def _stop(case: Case, issue: Issue) -> str:
-    """Cancel the CI jobs that are at work on the issue."""
+    """Cancel the CI jobs that are at work on the issue, as far as the platform lets us."""
     stopped = 0
     for comment in at_work(list(case.forge.comments(issue.number))):
         run = run_of(comment)
-        if run != case.host.job.run and not case.forge.job_ended(run):
+        if run == case.host.job.run or case.forge.job_ended(run):
+            continue
+        try:
             case.forge.cancel_job(run)
-            stopped += 1
+        except CiAgentError as error:
+            return replies.not_stopped(str(error), comment.url)
+        stopped += 1
     return replies.stopping() if stopped else replies.nothing_to_stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ci_agent import session
-from ci_agent.config import Config
+from ci_agent.config import Config, secrets
 from ci_agent.errors import AuthenticationError, UsageError
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
@@ -36,7 +36,7 @@ def assemble(
         workspace=Workspace(source, folder),
         sandbox=sandbox,
         model=model,
-        journal=Journal(folder / session.JOURNAL),
+        journal=Journal(folder / session.JOURNAL, secrets=secrets(settings)),
         folder=folder,
         marker=marker,
         interrupts=Interrupts(),

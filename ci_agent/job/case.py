@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.platforms import Forge
-from ci_agent.triggers import Trigger
+from ci_agent.triggers import Kind, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,12 @@ class Case:
 
     @property
     def answer(self) -> str:
-        """The marker of our answer to this trigger: a job that is run again answers once."""
-        return f"reply {self.trigger.comment or self.host.job.run}"
+        """The marker of our answer to this trigger: a job that is run again answers once, and so does a schedule
+        that finds the same label again."""
+        trigger = self.trigger
+        if trigger.kind is Kind.POLL:
+            return f"reply label-{trigger.at:%Y%m%dT%H%M%S}"
+        return f"reply {trigger.comment or self.host.job.run}"
 
 
 @dataclass(frozen=True, slots=True)

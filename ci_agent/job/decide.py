@@ -9,9 +9,9 @@ from dataclasses import replace
 from ci_agent import config
 from ci_agent.ci import Host
 from ci_agent.config import Config
-from ci_agent.errors import UsageError
+from ci_agent.errors import ConfigError, UsageError
 from ci_agent.job import answers
-from ci_agent.job.admission import admit, edited_by_strangers, still_wanted
+from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
 from ci_agent.job.case import Case, Refused
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
@@ -20,12 +20,12 @@ from ci_agent.job.routing import hand_on
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.task import Thread
-from ci_agent.triggers import Command, Trigger
+from ci_agent.triggers import Command, Kind, Trigger
 
 
 def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
     """Do what the trigger asks for, as far as it may be done; the exit code."""
-    case = open_case(host, trigger, environment, request.flags)
+    case = _opened(host, trigger, environment, request.flags)
     outcome = _decided(case)
     if isinstance(outcome, Refused):
         _turn_away(case, outcome)
@@ -40,13 +40,40 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     return engage(case, issue)
 
 
-def open_case(
+def _opened(
     host: Host, trigger: Trigger, environment: Mapping[str, str], flags: Mapping[str, object]
 ) -> Case:
-    """The platform, and the settings as the default branch's file and the command's options have them."""
+    """The platform, and the settings as the default branch's file and the command's options have them.
+
+    Raises `ConfigError`, after whoever may ask for work was told of it.
+    """
     first = config.load(file=None, environment=environment, flags=flags).config
-    forge = open_forge(host, first)
-    return Case(host, forge, settings_of(forge, environment, {**flags, **_options(trigger.command)}), trigger)
+    case = Case(host, open_forge(host, first), first, trigger)
+    if trigger.kind is Kind.DISPATCH:  # the job may have waited long since it was asked for
+        case = replace(case, trigger=replace(trigger, at=case.forge.asked_at(host.job.run) or trigger.at))
+    try:
+        settings = settings_of(case.forge, environment, {**flags, **_options(trigger.command)})
+    except ConfigError as error:
+        _complain(case, error)
+        raise
+    return replace(case, settings=_in_time(settings, host.job.minutes))
+
+
+def _complain(case: Case, error: ConfigError) -> None:
+    admitted = admit(case)
+    if isinstance(admitted, Admitted) and admitted.trigger.thread:
+        text = replies.could_not_begin(str(error), case.host.job.url)
+        case.forge.reply(admitted.trigger.thread, replace(case, trigger=admitted.trigger).answer, text)
+
+
+_LAST_MINUTES = 2.0  # of a job, for saving the work and the last word
+
+
+def _in_time(settings: Config, minutes: float | None) -> Config:
+    """With a session's limit of time that ends before the job's own."""
+    if minutes is None or settings.limits.timeout <= minutes - _LAST_MINUTES:
+        return settings
+    return replace(settings, limits=replace(settings.limits, timeout=max(1.0, minutes - _LAST_MINUTES)))
 
 
 def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:

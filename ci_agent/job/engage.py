@@ -5,23 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from ci_agent import session
-from ci_agent.ci import Annotation
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, Refused
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.promise import Promise, kept, promise
+from ci_agent.job.telling import sections, tell, tell_why_not
 from ci_agent.journal.events import ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
-from ci_agent.reporting.findings import findings
 from ci_agent.reporting.folder import check_folder
-from ci_agent.reporting.job_summary import job_summary
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import comparison, headline
-from ci_agent.session.endings import FAILED, RUNNING
+from ci_agent.session.endings import FAILED, other_labels
 from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
 from ci_agent.workspace import Login, Source, check_branch_name, open_fetched
@@ -46,23 +44,53 @@ def engage(case: Case, issue: Issue) -> int:
     marker = marker_of(folder.name, case.host.job.run)
     promise(scratch, Promise(number, marker, str(folder), branch))
     mine = case.forge.ensure_comment(number, marker, progress_comment([]))
-    first = claim(case.forge, number, mine, case.host.job.run)
+    try:
+        first = claim(case.forge, number, mine, case.host.job.run)
+    except CiAgentError as error:  # somebody else may be at work: the labels may be theirs
+        _say_why_not(case, number, marker, error)
+        kept(scratch)
+        raise
     if first is not None:
+        case.forge.change_labels(number, [], [case.settings.trigger.label])
         kept(scratch)
         print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
         return 0
     try:
         parts = _parts(case, issue, branch, folder, marker)
     except CiAgentError as error:
-        case.forge.ensure_comment(number, marker, replies.could_not_begin(str(error), case.host.job.url))
-        case.forge.change_labels(number, [FAILED], [case.settings.trigger.label, RUNNING.name])
+        _say_why_not(case, number, marker, error)
+        case.forge.change_labels(number, [FAILED], other_labels(FAILED, case.settings.trigger.label))
         kept(scratch)
         raise
-    with parts.journal:
+    _tell_where_it_was_asked(case, mine.item.url)
+    with parts.journal, sections(parts.journal, case.host.output):
         outcome = run(parts, shown(parts.journal, log))
-        _tell(case, parts, outcome, report)
-    kept(scratch)
+    tell(case.host.output, parts.journal.events, outcome.status)
+    _status(case, parts, outcome)
+    write_report(parts.journal, parts.folder, report)
+    if session.last_word_said(parts.journal.events):
+        kept(scratch)
+    else:
+        print("The last word could not be said; `ci-agent job --final-word` says it.", file=log, flush=True)
     return outcome.exit_code
+
+
+def _say_why_not(case: Case, number: str, marker: str, error: CiAgentError) -> None:
+    text = replies.could_not_begin(str(error), case.host.job.url)
+    tell_why_not(case.host.output, text)
+    case.forge.ensure_comment(number, marker, text)
+
+
+def _tell_where_it_was_asked(case: Case, progress: str) -> None:
+    """The progress stands on the issue; who asked on a merge request is shown the way. It is a courtesy: nothing
+    depends on it."""
+    thread = case.trigger.thread
+    if thread is None or not thread.merge_request:
+        return
+    try:
+        case.forge.reply(thread, case.answer, replies.going_on(progress))
+    except CiAgentError as error:
+        print(f"The merge request could not be told: {error}", file=case.host.output.log, flush=True)
 
 
 def _not_now(case: Case, refused: Refused) -> int:
@@ -150,33 +178,9 @@ def _request(case: Case) -> str:
 # --- the end ----------------------------------------------------------------------------------------------
 
 
-def _tell(case: Case, parts: session.Parts, outcome: Outcome, report: Path) -> None:
-    """Everything the CI wants to know. What can't be told is in the log; the work is done already."""
-    out, events = case.host.output, parts.journal.events
-    summary = Summary.of(events)
-    request = summary.merge_request
-    out.values(
-        {
-            "status": str(outcome.status),
-            "branch": summary.handed_over.branch if summary.handed_over else "",
-            "merge-request-url": request.url if request else "",
-            "cost": "" if summary.unpriced else f"{summary.cost:.4f}",
-        }
-    )
-    links = {
-        "merge request": request.url if request else "",
-        "issue": summary.issue.url if summary.issue else "",
-    }
-    out.summary(job_summary(events, links={name: url for name, url in links.items() if url}))
-    out.annotate(
-        [Annotation(found.title, found.message, found.file, found.line) for found in findings(events)]
-    )
-    _status(case, parts, outcome, summary)
-    write_report(parts.journal, parts.folder, report)
-
-
-def _status(case: Case, parts: session.Parts, outcome: Outcome, summary: Summary) -> None:
-    """The commit's status, where something was pushed."""
+def _status(case: Case, parts: session.Parts, outcome: Outcome) -> None:
+    """The commit's status, where something was pushed. What can't be told is in the log; the work is done already."""
+    summary = Summary.of(parts.journal.events)
     pushed = [event.fact for event in parts.journal.events if isinstance(event.fact, Pushed)]
     if not pushed:
         return

@@ -5,23 +5,25 @@ The CI runs this after the job, whatever became of it; `promise` says what is le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ci_agent import config
-from ci_agent.ci import Host
+from ci_agent.ci import Host, Output
 from ci_agent.config import Config
 from ci_agent.errors import JournalError
 from ci_agent.job.assembly import write_report
+from ci_agent.job.claim import at_work
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge
 from ci_agent.job.promise import Promise, kept
-from ci_agent.journal import Journal
-from ci_agent.journal.events import AgentStopped, SessionEnded, SessionStarted
+from ci_agent.job.telling import tell, tell_why_not
+from ci_agent.journal import Fact, Journal
+from ci_agent.journal.events import AgentStopped, MergeRequestWritten, SessionEnded, SessionStarted
 from ci_agent.platforms import Forge
 from ci_agent.reporting.progress import GONE, progress_comment
 from ci_agent.session import ENDINGS, JOURNAL
-from ci_agent.session.endings import END_LABELS, RUNNING, task_label
+from ci_agent.session.endings import END_LABELS, other_labels
 from ci_agent.task import Ending, Status
 
 _SENTENCE = (
@@ -33,28 +35,33 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     """Make true what a job that is gone has promised; the exit code."""
     forge = open_forge(host, config.load(file=None, environment=environment, flags=flags).config)
     settings = settings_of(forge, environment, flags)
-    status = _keep(left, forge, settings, Path(settings.report.output_dir).expanduser().absolute())
+    report = Path(settings.report.output_dir).expanduser().absolute()
+    status = _keep(left, forge, settings, host.output, report)
     kept(host.job.scratch)
-    host.output.values({"status": str(status)})
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
     return 0
 
 
-def _keep(left: Promise, forge: Forge, settings: Config, report: Path) -> Status:
+def _keep(left: Promise, forge: Forge, settings: Config, output: Output, report: Path) -> Status:
     """Say the last word for a job that is gone, and leave its report. Gives the status that is shown now."""
     folder = Path(left.folder)
     journal = _journal(folder)
     ended = _ended(journal) if journal else None
-    text = GONE
-    if journal and ended:
-        text = progress_comment(journal.events, next_step=forge.guidance(left.issue, left.branch).go_on)
-    forge.ensure_comment(left.issue, left.marker, text)
     status = ended.status if ended else Status.FAILED
-    ours = {task_label(settings.trigger.label), RUNNING, *END_LABELS.values()}
-    others = sorted(label.name for label in ours - {END_LABELS[status]})
-    forge.change_labels(left.issue, [END_LABELS[status]], others)
+    if journal is None or ended is None:
+        forge.ensure_comment(left.issue, left.marker, GONE)
+        tell_why_not(output, GONE)
+        if at_work(list(forge.comments(left.issue))):
+            return status  # somebody else's, and so are the labels
+    else:
+        guidance = forge.guidance(left.issue, left.branch)
+        text = progress_comment(journal.events, next_step=guidance.go_on)
+        forge.ensure_comment(left.issue, left.marker, text)
+    label = END_LABELS[status]
+    forge.change_labels(left.issue, [label], other_labels(label, settings.trigger.label))
     if journal:
         with journal:
+            tell(output, journal.events, status)
             write_report(journal, folder, report)
     return status
 
@@ -75,8 +82,25 @@ def _ended(journal: Journal) -> SessionEnded | None:
             return fact
     if not any(isinstance(fact, SessionStarted) for fact in facts):
         return None
-    journal.append(AgentStopped(Ending.CANCELLED, _SENTENCE))
+    stopped = _delivered(facts)
+    if stopped is None:
+        stopped = AgentStopped(Ending.CANCELLED, _SENTENCE)
+        journal.append(stopped)
     seconds = (journal.events[-1].at - journal.events[0].at).total_seconds()
-    end = SessionEnded(Status.CANCELLED, Ending.CANCELLED, _SENTENCE, ENDINGS[Ending.CANCELLED][1], seconds)
+    status, code = ENDINGS[stopped.ending]
+    end = SessionEnded(status, stopped.ending, stopped.detail, code, seconds)
     journal.append(end)
     return end
+
+
+def _delivered(facts: Sequence[Fact]) -> AgentStopped | None:
+    """How the agent had stopped, where the merge request says so already: then only the last word is missing."""
+    stopped = None
+    for fact in facts:
+        if isinstance(fact, AgentStopped):
+            stopped = fact
+        elif isinstance(fact, MergeRequestWritten) and stopped is not None:
+            return (
+                None if fact.draft and stopped.ending is Ending.SUBMITTED else stopped
+            )  # tests were missing
+    return None

@@ -16,7 +16,8 @@ from ci_agent import ci, config, triggers
 from ci_agent.ci import Host
 from ci_agent.ci.detect import here
 from ci_agent.ci.output import output
-from ci_agent.errors import UsageError
+from ci_agent.config import Config
+from ci_agent.errors import ConfigError, UsageError
 from ci_agent.job.promise import promised
 from ci_agent.job.routing import hand_on
 from ci_agent.task import Thread
@@ -73,8 +74,7 @@ def open_host(environment: Mapping[str, str]) -> Host:
 
 def _trigger(job: ci.Job, request: Request, environment: Mapping[str, str]) -> Trigger | Ignored:
     if request.issue is None and request.intent is None:
-        settings = config.load(file=_file(job), environment=environment, flags=request.flags).config
-        seen = job.happening
+        seen, settings = job.happening, _settings(job, request, environment)
         return triggers.read(job.platform, seen.name, seen.payload, seen.at, job.actor, settings.trigger)
     if request.issue is not None and not re.fullmatch(r"[1-9]\d{0,9}", request.issue):
         raise UsageError(f"--issue wants the number of an issue, not {request.issue!r}")
@@ -86,6 +86,14 @@ def _trigger(job: ci.Job, request: Request, environment: Mapping[str, str]) -> T
         at=job.happening.at,
         command=Command(Verb.RUN, (request.intent or "").strip()),
     )
+
+
+def _settings(job: ci.Job, request: Request, environment: Mapping[str, str]) -> Config:
+    """The settings that say what is for us. A file that can't be used is left for `decide`, which tells people."""
+    try:
+        return config.load(file=_file(job), environment=environment, flags=request.flags).config
+    except ConfigError:
+        return config.load(file=None, environment=environment, flags=request.flags).config
 
 
 def _file(job: ci.Job) -> tuple[str, bytes] | None:

@@ -14,6 +14,8 @@ from ci_agent.session.endings import END_LABELS, RUNNING
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Kind, Trigger, Verb
 
+MOST = 200  # issues at a time: a matrix of GitHub's has room for 256 jobs ("Usage limits")
+
 
 def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
     """Find the open issues with the label and no session, oldest first, and tell the CI; the exit code."""
@@ -22,6 +24,9 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
     label = settings_of(forge, environment, {}).trigger.label
     taken = {other.name for other in (RUNNING, *END_LABELS.values())}
     numbers = [issue.number for issue in forge.open_issues(label) if not taken.intersection(issue.labels)]
+    numbers, later = numbers[:MOST], len(numbers) - MOST
+    if later > 0:
+        print(f"{later} more wait for the next time.", file=host.output.log, flush=True)
     print(f"{len(numbers)} issues wait: {', '.join(numbers) or 'none'}.", file=host.output.log, flush=True)
     at = host.job.happening.at
     waiting = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,13 +46,21 @@ class Observer(Protocol):
 class Journal:
     """The journal of one session, open for appending.
 
-    `path` is created with its folder, or gone on with. `now` gives the time in UTC. Raises `JournalError` if
-    the file can't be written or an existing one is not a journal.
+    `path` is created with its folder, or gone on with. None of `secrets` gets into an event: reports, comments and
+    logs are made from what stands here. `now` gives the time in UTC. Raises `JournalError` if the file can't
+    be written or an existing one is not a journal.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        secrets: Sequence[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.path = path
         self._now = now
+        self._secrets = [_as_written(secret) for secret in secrets]
         self._events: list[Event] = []
         self._observers: list[Observer] = []
         self._untold: deque[Event] = deque()
@@ -104,8 +112,7 @@ class Journal:
                 self.append(ObserverFailed(observer.name, f"{type(error).__name__}: {error}"))
 
     def _write(self, fact: Fact) -> Event:
-        event = Event(len(self._events) + 1, self._now(), fact)
-        line = _encode(event)
+        event, line = self._harmless(Event(len(self._events) + 1, self._now(), fact))
         start = os.fstat(self._file.fileno()).st_size
         self._events.append(event)  # first: a signal after the write must not give its number away twice
         try:
@@ -118,6 +125,14 @@ class Journal:
                 "Free some space, or choose another place with --state-dir, and run again"
             ) from error
         return event
+
+    def _harmless(self, event: Event) -> tuple[Event, bytes]:
+        """The event without secrets, and its line."""
+        line = _encode(event)
+        shown = line
+        for secret in self._secrets:
+            shown = shown.replace(secret, b"***")
+        return (event, line) if shown == line else (_decode(shown), shown)
 
     def _take_back(self, size: int) -> None:
         # A file that can't even be cut keeps a torn line, which reading leaves out.
@@ -179,6 +194,11 @@ def _encode(event: Event) -> bytes:
         return _ENCODER.encode(head) + b"\n"
     except UnicodeEncodeError:  # half a surrogate pair, which JSON from strangers can hold and UTF-8 can't
         return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(head))) + b"\n"
+
+
+def _as_written(secret: str) -> bytes:
+    """A string as it stands within a line."""
+    return _ENCODER.encode(_without_surrogates(secret))[1:-1]
 
 
 def _decode(line: bytes) -> Event:

@@ -61,14 +61,6 @@ def label_of_nobody(label: str) -> str:
     )
 
 
-def comment_edited(login: str) -> str:
-    """The command was changed after it was written."""
-    return (
-        f"The comment of {_who(login)} was edited before I could read it, so I can't tell what was asked for. "
-        "Please write the command in a new comment."
-    )
-
-
 def issue_edited(login: str) -> str:
     """Somebody who may not ask for work changed the issue after it was asked for."""
     return (
@@ -105,6 +97,18 @@ def busy(url: str) -> str:
         f"Another job is at work on this issue already{': ' + there if there else ''}. Nothing was started. When it is done, `/agent retry` with "
         "a hint goes on from there."
     )
+
+
+def going_on(url: str) -> str:
+    """Said on the merge request where the work was asked for; the progress is told on the issue."""
+    there = link("progress", url)
+    return f"I am going on with this; the {there or 'progress'} is on the issue."
+
+
+def not_stopped(error: str, url: str) -> str:
+    """The platform does not let us cancel the job that is at work."""
+    there = link("The job that is at work", url) or "The job that is at work"
+    return f"{there} could not be stopped: {prose(error, 1500)}"
 
 
 def could_not_begin(error: str, job_url: str) -> str:

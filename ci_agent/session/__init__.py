@@ -3,5 +3,6 @@
 from ci_agent.session.endings import ENDINGS
 from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Parts
 from ci_agent.session.story import run
+from ci_agent.session.voice import last_word_said
 
-__all__ = ["ENDINGS", "JOURNAL", "LOGS", "MERGE_REQUEST_TEXT", "PATCH", "Parts", "run"]
+__all__ = ["ENDINGS", "JOURNAL", "LOGS", "MERGE_REQUEST_TEXT", "PATCH", "Parts", "last_word_said", "run"]

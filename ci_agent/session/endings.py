@@ -42,6 +42,13 @@ END_LABELS: Final[dict[Status, Label]] = {
 }
 
 
+def other_labels(label: Label | None, task: str) -> list[str]:
+    """The names of our labels but for `label`: those an issue must not have beside it. `task` is the label that
+    asks for work."""
+    ours = {task_label(task), RUNNING, *END_LABELS.values()}
+    return sorted(other.name for other in ours - {label})
+
+
 def task_label(name: str) -> Label:
     """The label that asks for the work, `trigger.label` of the configuration."""
     return Label(name, "8250df", "ci-agent is asked to work on it")

@@ -13,12 +13,16 @@ from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
 from ci_agent.workspace import Author, Way
 
+_ON_TOP = (
+    "Somebody pushed to {} while this was worked on. This work was put on top of theirs; the tests ran on it alone, not "
+    "on the two together."
+)
 _TROUBLES = 5  # that are told
 
 
-def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> None:
+def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> Stop:
     """Save the work, `tree` or else what there is in the checkout, and remove the checkout once nothing would
-    be lost with it.
+    be lost with it. Gives how it ended now: work that went on top of somebody else's was not tested with it.
 
     Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
     """
@@ -29,7 +33,7 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> None:
         voice.warn(f"Not part of the work: {trouble}")
     if tree is None or tree == workspace.tree_of(task.base_sha):
         workspace.remove()
-        return
+        return stop
     voice.status(Status.COMMITTING)
     sha = _commit(parts, voice, tree)
     workspace.hand_over(sha, task.branch)
@@ -38,10 +42,18 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> None:
     workspace.remove()
     if problem and workspace.source.is_copy:  # what is not there can't be merged
         raise problem
+    if stop.ending is Ending.SUBMITTED and _untested(parts):
+        stop = Stop(Ending.UNVERIFIED, _ON_TOP.format(task.branch))
     if ENDINGS[stop.ending][0] in (Status.COMPLETED, Status.FAILED):
         _merge_request(parts, voice, draft=stop.ending is not Ending.SUBMITTED)
     if problem:
         raise problem
+    return stop
+
+
+def _untested(parts: Parts) -> bool:
+    """Whether what stands on the branch now is more than what the tests ran on."""
+    return any(isinstance(event.fact, Pushed) and not event.fact.tested for event in parts.journal.events)
 
 
 def _commit(parts: Parts, voice: Voice, tree: str) -> str:
@@ -80,10 +92,7 @@ def _push(parts: Parts, voice: Voice, sha: str) -> CiAgentError | None:
         return problem
     parts.journal.append(Pushed(where, landed.branch, landed.sha, tested=landed.way is not Way.ON_TOP))
     if landed.way is Way.ON_TOP:
-        voice.warn(
-            f"Somebody pushed to {task.branch} while this was worked on. This work was put on top of theirs; the "
-            "tests ran on it alone, not on the two together."
-        )
+        voice.warn(_ON_TOP.format(task.branch))
     if landed.way is not Way.BESIDE:
         return None
     return CiAgentError(

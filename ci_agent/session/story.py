@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ci_agent import __version__
 from ci_agent.agent import Stop
@@ -56,13 +56,12 @@ def _work(parts: Parts, voice: Voice) -> _End:
 
 def _handed_over(parts: Parts, voice: Voice, end: _End) -> _End:
     try:
-        hand_over(parts, voice, end.stop, end.tree)
+        return replace(end, stop=hand_over(parts, voice, end.stop, end.tree))
     except JournalError:
         raise
     except CiAgentError as error:
         said = f"The work could not be handed over as asked: {error}"
         return _End(Stop(Ending.ENVIRONMENT, said), exit_code=error.exit_code)
-    return end
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.journal import Event
-from ci_agent.journal.events import CommentWritten, LabelsChanged, StatusChanged, Warned
+from ci_agent.journal.events import CommentWritten, LabelsChanged, SessionEnded, StatusChanged, Warned
 from ci_agent.platforms import Label
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
-from ci_agent.session.endings import END_LABELS, FAILED, RUNNING, task_label
+from ci_agent.session.endings import END_LABELS, FAILED, other_labels
 from ci_agent.session.parts import Parts
 from ci_agent.task import Status
 from ci_agent.workspace import discard
@@ -41,8 +41,7 @@ class Voice:
 
     def label(self, add: Label) -> None:
         """Of our labels the issue has this one and no other. A platform that refuses is no reason to stop."""
-        ours = {task_label(self._parts.config.trigger.label), RUNNING, *END_LABELS.values()}
-        others = sorted(label.name for label in ours - {add})
+        others = other_labels(add, self._parts.config.trigger.label)
         try:
             self._parts.platform.change_labels(self._issue, [add], others)
         except CiAgentError as error:
@@ -58,7 +57,8 @@ class Voice:
         kept = f" {CHECKOUT_KEPT}`{place}`." if place.exists() else ""
         with contextlib.suppress(CiAgentError, OSError):
             self._parts.platform.ensure_comment(self._issue, self._marker, f"**Stopped.** {error}.{kept}")
-            self._parts.platform.change_labels(self._issue, [FAILED], [RUNNING.name])
+            others = other_labels(FAILED, self._parts.config.trigger.label)
+            self._parts.platform.change_labels(self._issue, [FAILED], others)
 
     def _progress(self, events: Sequence[Event]) -> str:
         guidance = self._parts.platform.guidance(self._issue, self._parts.task.branch)
@@ -67,3 +67,18 @@ class Voice:
     def _publish(self, text: str) -> None:
         written = self._parts.platform.ensure_comment(self._issue, self._marker, text)
         self._journal.append(CommentWritten(written.item.url, PURPOSE, written.created))
+
+
+def last_word_said(events: Sequence[Event]) -> bool:
+    """Whether the issue's comment and label say how the session ended."""
+    label: tuple[str, ...] = ()
+    end: SessionEnded | None = None
+    written = False
+    for fact in (event.fact for event in events):
+        if isinstance(fact, LabelsChanged):
+            label = fact.added
+        elif isinstance(fact, SessionEnded):
+            end, written = fact, False
+        elif isinstance(fact, CommentWritten):
+            written = fact.purpose == PURPOSE
+    return end is not None and written and label == (END_LABELS[end.status].name,)

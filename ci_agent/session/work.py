@@ -130,22 +130,26 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
     """What people said on the issue and on its merge request before the trigger: those who may write, and the
     others, as far as the configuration wants them.
 
-    What was changed after the trigger is left out: whoever asked for the work had not read it.
+    What others changed after the trigger is left out: whoever asked for the work had not read it. For those who may
+    write the date of a change says nothing, since on GitLab anybody's reaction changes it. A bot is one of the
+    others, whatever it may do, unless it may ask for work.
     """
     platform, wanted, until = parts.platform, parts.config.context.comments, parts.task.asked_at
     writers: list[Quote] = []
     others: list[Quote] = []
     for comment in said:
-        late = until is not None and max(comment.created, comment.changed) > until
-        if comment.ours or late or wanted == "none":
+        if comment.ours or wanted == "none" or (until is not None and comment.created > until):
             continue
         text = _without(parts.task.hint, comment.text)
         if not text:
             continue
         quote = Quote(comment.author.login, text)
-        if platform.permission(comment.author) >= Permission.WRITE:
+        author = comment.author
+        heard = not author.bot or author.id in parts.config.trigger.bots
+        changed_late = until is not None and comment.changed > until
+        if heard and platform.permission(author) >= Permission.WRITE:
             writers.append(quote)
-        elif wanted == "all" and not comment.author.bot:
+        elif wanted == "all" and not author.bot and not changed_late:
             others.append(quote)
     return writers, others
 

@@ -49,7 +49,6 @@ WITHOUT_WORDS: dict[str, Callable[[], str]] = {
 }
 WITH_WORDS: dict[str, Callable[[str], str]] = {
     "refused": lambda words: replies.refused(words, "write"),
-    "comment_edited": replies.comment_edited,
     "issue_edited": replies.issue_edited,
     "unknown": lambda words: replies.unknown(words, KNOWN, OPTIONS),
     "could_not_begin": lambda words: replies.could_not_begin(words, words),
@@ -102,7 +101,7 @@ def test_what_was_not_understood_ends_as_one_sentence() -> None:
 
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_.-]{1,9}", fullmatch=True))
 def test_only_a_name_that_can_be_one_is_mentioned(login: str) -> None:
-    for text in (replies.refused(login, "write"), replies.comment_edited(login), replies.issue_edited(login)):
+    for text in (replies.refused(login, "write"), replies.issue_edited(login)):
         named = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", login) and login.lower() != "all"
         outside = re.sub(r"(`+).*?\1", "", text)
         assert re.findall(r"(?<!\w)@[\w.-]+", outside) == ([f"@{login}"] if named else [])
