@@ -27,7 +27,7 @@ def _where(command: F) -> F:
             metavar="DIR",
             default=".",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="The checkout.  [default: here]",
+            help="The checkout, or a folder in it.  [default: here]",
         ),
     ):
         command = option(command)
@@ -36,19 +36,27 @@ def _where(command: F) -> F:
 
 @click.command()
 @_where
-@click.option("--action", metavar="OWNER/NAME@COMMIT", help="GitHub: where your copy of the action is.")
 @click.option(
-    "--apply", is_flag=True, help="Change the platform's settings, with GITHUB_TOKEN or GITLAB_TOKEN."
+    "--action",
+    metavar="OWNER/NAME@COMMIT",
+    help="Your copy of ci-agent: its place, and a commit (on GitLab also a tag).",
+)
+@click.option(
+    "--apply",
+    is_flag=True,
+    help="Change the platform's settings, with the token of an administrator in GITHUB_TOKEN or of a Maintainer in "
+    "GITLAB_TOKEN.",
 )
 def init(
     *, folder: Path, platform: str | None, repository: str | None, action: str | None, apply: bool
 ) -> int:
     """Set up a repository for ci-agent.
 
-    Writes the workflow (GitHub) or .gitlab-ci.yml (GitLab) into the checkout; a file that is there stays as it
-    is. Then says what is to be set on the platform, or does it with --apply: labels; GitHub's right of Actions
-    to open pull requests; GitLab's trigger token, its webhook for issues and comments, and the permission to
-    start pipelines with variables.
+    Writes the workflow (GitHub) or .gitlab-ci.yml (GitLab) at the top of the repository; a file that is there
+    stays as it is, and how it differs is shown. Then says what is to be set on the platform, or does it with
+    --apply: labels; GitHub's right of Actions to open pull requests; GitLab's trigger token, its webhook for
+    issues and comments, and the permission to start pipelines with variables. What can't be done is said with
+    the place where a person does it, and the exit code is 1.
     """
     from ci_agent.job.init import initialise
 
@@ -64,7 +72,7 @@ def doctor(*, folder: Path, platform: str | None, repository: str | None) -> int
 
     Configuration, git, the model's endpoint and key, the test command, the token with its rights, and the
     settings of the repository on its platform. Nothing is changed, and no model is asked. Exit code 1 where
-    something is missing.
+    something is missing (✗); what is marked ? can't be looked up, or is not needed yet.
     """
     from rich.console import Console
     from rich.table import Table

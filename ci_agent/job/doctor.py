@@ -9,23 +9,29 @@ from pathlib import Path
 from ci_agent import config
 from ci_agent.ci import Job
 from ci_agent.config import Config
-from ci_agent.errors import CiAgentError, GitError
+from ci_agent.errors import AuthenticationError, CiAgentError, GitError
 from ci_agent.job.forges import open_administration
-from ci_agent.job.place import place_of
+from ci_agent.job.kit import KITS, left_in
+from ci_agent.job.place import place_of, top_of
 from ci_agent.platforms import Label
 from ci_agent.platforms.administration import Check
 from ci_agent.session.endings import END_LABELS, RUNNING, task_label
 from ci_agent.workspace.git import git, text
 
-_OLDEST_GIT = (2, 38)  # `git merge-tree --write-tree`, with which work is put on top of somebody else's
+_OLDEST_GIT = (2, 32)  # GIT_CONFIG_GLOBAL, without which a user's own configuration would count
+_JOINING_GIT = (2, 38)  # `git merge-tree --write-tree`, with which work is put on top of somebody else's
 _PATIENCE = 10  # seconds for the model's endpoint
 _OPENAI = "https://api.openai.com/v1"
+_OK = 200  # HTTP's number
+_FILES = (".github/workflows/*.yml", ".github/workflows/*.yaml", ".gitlab-ci.yml")  # where a job may begin
 
 
 def examine(
     environment: Mapping[str, str], folder: Path, platform: str | None, repository: str | None
 ) -> Iterator[Check]:
-    """Every check, one after the other. Raises nothing that a check can say."""
+    """Every check, one after the other, of the checkout that `folder` is in. Raises nothing that a check can say:
+    `UsageError` outside of a checkout."""
+    folder = top_of(folder)
     try:
         settings = _settings(environment, folder)
     except CiAgentError as error:
@@ -35,13 +41,20 @@ def examine(
     yield _git()
     yield _model(settings)
     yield _tests(settings, folder)
+    yield from _placeholders(folder)
     try:
         job = place_of(environment, settings, folder, platform, repository)
-        administration = open_administration(job, settings)
     except CiAgentError as error:
-        yield Check("platform", False, str(error), "see docs/tokens.md")
+        yield Check("platform", False, str(error))
         return
     yield Check("platform", True, f"{job.platform}, {job.repository}")
+    try:
+        administration = open_administration(job, settings)
+    except AuthenticationError:
+        kit = KITS[job.platform]
+        yield Check("token", False, f"there is none in {kit.variable}", f"set it to {kit.token}")
+        yield Check("the rest", None, f"the settings on {job.platform}: not looked at without a token")
+        return
     yield from administration.checks(labels_of(settings))
 
 
@@ -65,7 +78,8 @@ def _git() -> Check:
     version = (int(match[1]), int(match[2])) if match else (0, 0)
     if version < _OLDEST_GIT:
         return Check("git", False, said, f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer")
-    return Check("git", True, said)
+    note = f"before {_JOINING_GIT[0]}.{_JOINING_GIT[1]}, work goes to a branch of its own where somebody pushed meanwhile"
+    return Check("git", True, said, note if version < _JOINING_GIT else "")
 
 
 def _model(settings: Config) -> Check:
@@ -75,19 +89,19 @@ def _model(settings: Config) -> Check:
     model = settings.model
     if model.name.startswith("replay:"):
         return Check("model", True, f"a recording, {model.name.removeprefix('replay:')}")
-    if not model.api_key:
-        return Check("model", False, "there is no key", "set LLM_API_KEY")
     url = (model.base_url or _OPENAI).rstrip("/")
+    if not model.api_key:
+        return Check("model", False, "there is no key", f"set LLM_API_KEY to a key for {url}")
     headers = {"Authorization": f"Bearer {model.api_key}"}
     try:
         answer = requests.get(f"{url}/models", headers=headers, timeout=_PATIENCE, allow_redirects=False)
     except requests.RequestException as error:
-        return Check(
-            "model", False, f"{url} can't be reached: {type(error).__name__}", "look at LLM_BASE_URL"
-        )
+        mine = "LLM_BASE_URL is right" if model.base_url else "OpenAI is meant: LLM_BASE_URL is not set"
+        remedy = f"look whether {mine}, and whether this machine gets there"
+        return Check("model", False, f"{url} can't be reached: {type(error).__name__}", remedy)
     if answer.status_code in (401, 403):
         return Check("model", False, f"{url} refuses the key ({answer.status_code})", "look at LLM_API_KEY")
-    if not answer.ok:
+    if answer.status_code != _OK:  # a redirect is no answer, either
         return Check(
             "model", None, f"{url} answers {answer.status_code}, and can't say whether it has {model.name}"
         )
@@ -106,6 +120,16 @@ def _names(content: Callable[[], object]) -> set[str]:
         return set()
     items = found.get("data") if isinstance(found, dict) else None
     return {str(item["id"]) for item in items or [] if isinstance(item, dict) and "id" in item}
+
+
+def _placeholders(folder: Path) -> Iterator[Check]:
+    """What the files of the checkout still have of the examples."""
+    for path in sorted(path for pattern in _FILES for path in folder.glob(pattern)):
+        left = left_in(path.read_text(encoding="utf-8", errors="replace"))
+        if left:
+            name = str(path.relative_to(folder))
+            found = f"still says, as the example: {left}"
+            yield Check(name, False, found, "put the place and version of your copy of ci-agent there")
 
 
 def _tests(settings: Config, folder: Path) -> Check:

@@ -14,6 +14,7 @@ from ci_agent.config import Config
 from ci_agent.errors import GitError, UsageError
 from ci_agent.workspace.git import git, text
 
+_NO_REMOTE = "No such remote"  # as git says it
 _SCP = re.compile(r"^(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)$")
 
 
@@ -50,14 +51,24 @@ def place_of(
     )
 
 
+def top_of(folder: Path) -> Path:
+    """The top of the checkout that `folder` is in. Raises `UsageError` outside of one."""
+    start = folder.absolute()
+    for place in (start, *start.parents):
+        if (place / ".git").exists():
+            return place
+    raise UsageError(
+        f"{start} is in no git repository; go into a checkout of the project, or name one with -C"
+    )
+
+
 def _origin(folder: Path) -> tuple[str, str]:
     """Host and path of the remote `origin`."""
     try:
         url = text(git("-C", folder, "remote", "get-url", "origin", as_user=True))
     except GitError as error:
-        raise UsageError(
-            f"{folder} has no remote called origin; say where it is with --platform and --repository"
-        ) from error
+        why = f"{folder} has no remote called origin" if _NO_REMOTE in str(error) else str(error)
+        raise UsageError(f"{why}; say where it is with --platform and --repository") from error
     scp = _SCP.match(url)
     host, path = (scp["host"], scp["path"]) if scp and "://" not in url else _host_and_path(url)
     path = path.strip("/").removesuffix(".git")
