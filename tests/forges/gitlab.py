@@ -108,14 +108,6 @@ class FakeGitLab:
         self._labels(self.issues[number], [label for label in before if label != name], by)
         return self._issue_hook(number, by, before)
 
-    def assign(self, number: int, username: str, by: str = "dana") -> Raw:
-        """Somebody assigns an issue to somebody; the Issue Hook."""
-        before = self.issues[number]["assignees"]
-        self.issues[number] |= {"assignees": [self.people[username]], "updated_at": self.now()}
-        hook = self._issue_hook(number, by, list(self.issues[number]["labels"]))
-        changes = {"previous": before, "current": [self.people[username]]}
-        return hook | {"changes": {"assignees": changes}}
-
     def say(self, number: int, text: str, by: str = "dana", *, on_request: bool = False) -> Raw:
         """Somebody comments; the Note Hook."""
         note = self._note("MergeRequest" if on_request else "Issue", number, text, by)
