@@ -16,6 +16,7 @@ from ci_agent.task import Task
 
 _RULES_CHARACTERS = 8_000
 _TEXT_CHARACTERS = 40_000
+_EARLIER_CHARACTERS = 4_000
 _OTHERS_CHARACTERS = 10_000
 _OUTLINE_LINES = 80
 
@@ -39,7 +40,15 @@ class Brief:
     set_up: str = ""  # the command that was run before
     comments: Sequence[Quote] = ()  # by people who may write
     others: Sequence[Quote] = ()  # by others: data, nothing to follow
-    earlier: Sequence[str] = ()  # files that an earlier attempt on this branch changed
+    earlier: Earlier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier attempt left on the branch."""
+
+    files: Sequence[str]  # that it changed
+    messages: Sequence[str]  # of its commits, oldest first
 
 
 def opening(brief: Brief) -> list[Message]:
@@ -101,13 +110,18 @@ def _set_up(command: str) -> str:
     )
 
 
-def _earlier(files: Sequence[str], task: Task) -> str:
-    if not files:
+def _earlier(earlier: Earlier | None, task: Task) -> str:
+    if earlier is None:
         return ""
-    listing = "\n".join(f"- {name}" for name in files[:_OUTLINE_LINES])
+    listing = "\n".join(f"- {name}" for name in earlier.files[:_OUTLINE_LINES])
+    said = "\n\n".join(earlier.messages)
+    quoted = "\n".join(f"> {line}".rstrip() for line in _cut(said, _EARLIER_CHARACTERS).splitlines())
+    told = f"\n\nIts commits say:\n\n{quoted}" if quoted else ""
     return (
         f"# Earlier work\n\nThe branch `{task.branch}` holds an earlier attempt, which is in the files already. "
-        f"See it with `git diff {task.base_sha[:12]}`, and go on from there. It changed:\n\n{listing}"
+        f"See it with `git diff {task.base_sha[:12]}`, and go on from there: keep what is good, do what is asked for now "
+        "even where something like it is there. Title and summary of your `submit` are about what you change now; the "
+        f"tests are compared with those on the base, before the earlier attempt. It changed:\n\n{listing}{told}"
     )
 
 

@@ -29,6 +29,9 @@ from ci_agent.models import Message, Model, ModelError, Reply, ToolCall
 from ci_agent.task import Ending
 from ci_agent.tools import Answer, Tool, World, call, schema
 
+_AFTER_FAILURE = (
+    "Not handed in: an earlier call of the same reply failed. Look at it first, then submit again."
+)
 _MAX_BAD_TURNS = 4  # replies in a row without a tool call
 
 
@@ -135,6 +138,7 @@ class Agent:
     def _do(self, calls: Sequence[ToolCall]) -> Stop | None:
         """Run every call in order. One that ends the turn stays unanswered until `answer`."""
         ends: Submitted | QuestionAsked | None = None
+        failed = False
         for number, wanted in enumerate(calls, start=1):
             self._journal.append(ToolCalled(self._allowance.steps, wanted.id, wanted.name, wanted.arguments))
             began = time.monotonic()
@@ -142,12 +146,15 @@ class Agent:
             seconds = time.monotonic() - began
             if answer.plan is not None:
                 self._journal.append(PlanUpdated(answer.plan))
+            if isinstance(answer.ends, Submitted) and failed:
+                answer = Answer(_AFTER_FAILURE, ok=False)
             if answer.ends is not None and ends is None:
                 ends, self._pending = answer.ends, wanted
                 self._journal.append(ends)
                 continue
             if answer.ends is not None:
                 answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
+            failed = failed or not answer.ok
             self._repetition.add(wanted.name, wanted.arguments, answer.text)
             self._tell(wanted, self._remarked(answer, last=number == len(calls)), seconds)
         if ends is not None:

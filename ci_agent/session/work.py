@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ci_agent import verification
-from ci_agent.agent import Agent, Allowance, Brief, Quote, Stop, opening
+from ci_agent.agent import Agent, Allowance, Brief, Earlier, Quote, Stop, opening
 from ci_agent.journal.events import Verdict
 from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.wording import count
@@ -96,12 +96,14 @@ def _agent(parts: Parts, proof: Proof, brief: Brief) -> Agent:
 
 def _brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
     task, workspace = parts.task, parts.workspace
-    earlier = [] if head == task.base_sha else [change.path for change in workspace.changes(head)]
+    earlier = None
     if proof.before is None:
         tests = "There are no tests that the harness could find. Say in your summary how to check the change."
     else:
         tests = verification.ran_facts(proof.before, None)
     if head != task.base_sha:  # there may be a merge request of an earlier attempt
+        files = [change.path for change in workspace.changes(head)]
+        earlier = Earlier(files, workspace.messages(task.base_sha, head))
         request = parts.platform.find_merge_request(task.branch)
         said = [*said, *(parts.platform.discussion(request.number) if request else ())]
     writers, others = _quotes(parts, said)

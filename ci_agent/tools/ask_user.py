@@ -12,8 +12,8 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 class AskUser:
     name = "ask_user"
     description = (
-        "Ask the issue's author and stop until the answer, which can take days. Only when readings of the "
-        "issue differ in result; else go on and state what you assumed."
+        "Ask the issue's author and stop until the answer, which can take days. Only where readings of the "
+        "issue differ and the wrong one would do harm; else go on and state what you assumed."
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("question", "string", "one question", example="Should tabs count as white space?"),

@@ -85,7 +85,17 @@ def _replacing(
 def _trailing(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
     how = "white space at line ends was overlooked"
     for index in _windows(lines, wanted, str.rstrip):
-        yield index, instead, how
+        yield index, _kept(lines[index : index + len(wanted)], instead), how
+
+
+def _kept(there: Sequence[str], instead: Sequence[str]) -> list[str]:
+    """`instead`, but lines that are there already stay as they are, white space at their ends included."""
+    old, new = [line.rstrip() for line in there], [line.rstrip() for line in instead]
+    kept = list(instead)
+    for block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+        for offset in range(block.size):
+            kept[block.b + offset] = there[block.a + offset].removesuffix("\r")
+    return kept
 
 
 def _shifted(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:

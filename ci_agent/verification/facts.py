@@ -87,7 +87,8 @@ _RESTORE = (
     "Restore the tests that do not run any more, so that they run and pass. Where the issue itself asks for their "
     "removal, say so in your summary and submit again; a person will decide."
 )
-_NEW = "Newly broken as well"
+_NEW = "Failing as well, but not on the base"
+_ADDED = "not there on the base"
 _UNKNOWN = "Failing, not known on the base"
 _OLD = "Failing on the base as well"
 
@@ -139,11 +140,15 @@ def _verdict(ran: TestsRan, before: TestsRan | None, failing: _Failing) -> str:
 def _differences(ran: TestsRan, failing: _Failing) -> str:
     noun = "test" if ran.by_case else "command"
     new, unknown, old = failing.new, failing.unknown, failing.old
-    parts = [f"No {noun} newly broken"]
-    if new:
-        parts = [f"{counted(len(new), noun)} newly broken: {_few([case.id for case, _ in new])}"]
-    elif unknown:
-        parts = []
+    broken = [case.id for case, label in new if label != _ADDED]
+    added = [case.id for case, label in new if label == _ADDED]
+    parts = (
+        [] if added or unknown else [f"No {noun} {'of those selected ' if failing.some else ''}newly broken"]
+    )
+    if broken:
+        parts = [f"{counted(len(broken), noun)} newly broken: {_few(broken)}"]
+    if added:
+        parts += [f"{counted(len(added), f'new {noun}')} failing: {_few(added)}"]
     if failing.fixed:
         parts += [f"{failing.fixed:,} fixed"]
     if unknown:
@@ -176,6 +181,7 @@ class _Failing:
     old: list[Labelled] = field(default_factory=list)
     fixed: int = 0  # how many failed there and pass now
     lost: Sequence[str] = ()  # what ran there and does not run now, where the command is the same
+    some: bool = False  # not all tests were run
 
 
 def _failing(ran: TestsRan, before: TestsRan | None) -> _Failing:
@@ -184,7 +190,8 @@ def _failing(ran: TestsRan, before: TestsRan | None) -> _Failing:
     changes = {change.id: change for change in (*compared.newly_broken, *compared.still_failing)}
     whole_run = before is not None and ran.command == before.command and not ran.problem
     gone = [change.id for change in compared.lost] if whole_run else []
-    found = _Failing(fixed=len(compared.fixed), lost=gone)
+    some = before is not None and ran.command != before.command
+    found = _Failing(fixed=len(compared.fixed), lost=gone, some=some)
     for case in ran.cases:
         if not case.result.bad:
             continue
@@ -211,7 +218,7 @@ def _not_known(case: Case, change: Change | None, ran: TestsRan, before: TestsRa
 
 def _on_base(change: Change) -> str:
     if change.before is None:
-        return "not there on the base"
+        return _ADDED
     if change.before.bad:
         return "fails on the base as well"
     return "passes on the base" if change.before is Result.PASSED else "skipped on the base"

@@ -10,9 +10,15 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from ci_agent.config import SETTINGS
 from ci_agent.errors import GitError
+
+OLDEST: Final = (
+    2,
+    32,
+)  # older ones do not know GIT_CONFIG_GLOBAL ("git, Environment variables"), by which we keep apart
 
 # What any configuration file could say otherwise. Command line settings outweigh all files.
 _SETTINGS = (
@@ -77,7 +83,9 @@ def git(
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise GitError("git is not installed, or not on PATH; ci-agent needs git 2.30 or newer") from error
+        raise GitError(
+            "git is not installed, or not on PATH; ci-agent needs git {}.{} or newer".format(*OLDEST)
+        ) from error
     with process:
         try:
             output, said = process.communicate(stdin, timeout)

@@ -227,6 +227,11 @@ class Workspace:
         listing = self._git("log", "--reverse", "--format=%s", f"{since}..{until}")
         return tuple(listing.decode("utf-8", "replace").splitlines())
 
+    def messages(self, since: str, until: str) -> tuple[str, ...]:
+        """The whole messages of the commits after `since` up to `until`, oldest first."""
+        listing = self._git("log", "--reverse", "-z", "--format=%B", f"{since}..{until}")
+        return tuple(text.strip() for text in listing.decode("utf-8", "replace").split("\0") if text.strip())
+
     def title_of(self, sha: str) -> str:
         """The first line of a commit's message."""
         return self._git("log", "-1", "--format=%s", sha).decode("utf-8", "replace").strip()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.agent import Brief, Quote, opening
+from ci_agent.agent import Brief, Earlier, Quote, opening
 from ci_agent.agent.context import outline
 from ci_agent.task import Task
 
@@ -39,12 +39,17 @@ def test_the_system_prompt_is_the_same_for_every_task() -> None:
 
 
 def test_the_task_stands_with_what_helps_to_begin() -> None:
-    text = _user(rules=("AGENTS.md", "Be kind."), comments=[Quote("dana", "Tabs too.")], earlier=["core.py"])
+    text = _user(
+        rules=("AGENTS.md", "Be kind."),
+        comments=[Quote("dana", "Tabs too.")],
+        earlier=Earlier(["core.py"], ["Split at runs\n\nBecause."]),
+    )
     for part in (
         "# The issue: Blanks\n\nTwo blanks make two dashes.",
         "dana:\nTabs too.",
         "git diff 0123456789ab",
         "- core.py",
+        "Its commits say:\n\n> Split at runs\n>\n> Because.",
         "# Tests on the base (0123456789ab), run by the harness\n\nAll passed.",
         "# The repository (1 files)\n\na.py",
         "# The project's own rules, from AGENTS.md\n\nBe kind.",

@@ -95,6 +95,14 @@ def test_a_hand_in_that_is_answered_goes_on_in_the_same_conversation(tmp_path: P
     assert "after" in results[bash]
 
 
+def test_work_is_not_handed_in_behind_a_call_that_failed(tmp_path: Path) -> None:
+    wrong = ("edit_file", {"path": "missing.py", "old": "a", "new": "b"})
+    with _agent(tmp_path, [Say(calls=[wrong, _SUBMIT]), Say(calls=[_SUBMIT])]) as (agent, server, _):
+        assert agent.work().ending is Ending.SUBMITTED
+        results = [one["content"] for one in server.requests[1].body["messages"] if one["role"] == "tool"]
+    assert results[-1].startswith("Not handed in: an earlier call of the same reply failed.")
+
+
 def test_only_one_call_of_a_reply_ends_the_turn(tmp_path: Path) -> None:
     with _agent(tmp_path, [Say(calls=[_SUBMIT, ("ask_user", {"question": "Why?"})])]) as (agent, _, journal):
         assert agent.work().ending is Ending.SUBMITTED

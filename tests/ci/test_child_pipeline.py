@@ -137,3 +137,11 @@ def test_gitlab_s_schema_takes_both_kinds_of_pipeline(tmp_path: Path) -> None:
     words: list[str | Path] = [program, "--builtin-schema", "vendor.gitlab-ci", *tmp_path.iterdir()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_package_address_with_a_password_is_not_written_into_the_artifact() -> None:
+    secret = "git+https://oauth2:glpat-secret@gitlab.example/tools/ci-agent@v1"
+    text = child_pipeline([("12", "t")], {"CI_AGENT_PACKAGE": secret})
+    assert "glpat-secret" not in text
+    plain = "git+https://gitlab.example/tools/ci-agent@v1"
+    assert plain in child_pipeline([("12", "t")], {"CI_AGENT_PACKAGE": plain})

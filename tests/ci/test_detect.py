@@ -297,3 +297,13 @@ def test_no_variables_break_anything(variables: dict[str, str], more: dict[str, 
         assert str(error).isprintable()
     else:
         assert found is None or found.happening.at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "minutes"), [("65m", 65.0), ("", None), ("1h", None), ("m", None), ("x5m", None)]
+)
+def test_a_job_knows_how_long_its_commands_may_take_where_the_runner_was_told(
+    given: str, minutes: float | None
+) -> None:
+    environment = {"CI_SERVER_URL": "https://gitlab.example", "CI_PROJECT_PATH": "acme/widget"}
+    assert job(environment | {"RUNNER_SCRIPT_TIMEOUT": given}).minutes == minutes

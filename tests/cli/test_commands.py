@@ -104,6 +104,14 @@ _HEAVY = {
 }
 
 
+def test_a_configuration_that_can_not_be_used_is_shown_with_the_settings_there_are(tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "limits:\n  max_cots: 3\n"})
+    done = _ci_agent("config", "show", "--repo", str(repository.path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean `limits.max_cost`?" in done.stderr
+    assert "limits.max_cost " in done.stdout
+
+
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"], ["demo", "--help"]])
 def test_nothing_heavy_is_imported_to_answer_at_once(words: list[str]) -> None:
     code = (

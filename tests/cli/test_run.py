@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
     Moment,
     ObserverFailed,
     Pushed,
+    Result,
     SetupRan,
     Submitted,
     TestsChosen,
@@ -337,6 +338,24 @@ def test_set_up_runs_before_the_tests_and_its_droppings_are_not_committed(
         "calculator.py",
         "test_calculator.py",
     ]
+
+
+def test_set_up_can_fetch_a_submodule_that_tests_need(runner: Runner, tmp_path: Path) -> None:
+    library = make_repository(tmp_path / "library", {"library.py": "X = 1\n"})
+    needs = "import sys, unittest\nsys.path.insert(0, 'vendor')\n\n\nclass S(unittest.TestCase):\n    def test(self):\n        import library\n"
+    repository = calculator(tmp_path, {"test_vendor.py": needs})
+    allowed = ("-c", "protocol.file.allow=always", "submodule")
+    repository.git(*allowed, "--quiet", "add", library.path.as_uri(), "vendor")
+    repository.git("commit", "--quiet", "-m", "Add the library")
+    setup = f"git {' '.join(allowed)} update --init"
+    with ModelServer(SOLVE) as server:
+        job = runner.run(repository.path, "--setup", setup, server=server)
+    assert job.exit_code == 0, job.stdout
+    after = job.facts(TestsRan)[-1]
+    assert [case.result for case in after.cases] == [Result.PASSED] * 3
+    [compared] = job.facts(TestsCompared)
+    assert (len(compared.fixed), len(compared.newly_broken)) == (1, 0)
+    assert repository.git("diff", "--name-only", "main", BRANCH) == "calculator.py"
 
 
 def test_a_url_is_cloned_and_with_push_the_branch_is_at_the_remote(runner: Runner, tmp_path: Path) -> None:

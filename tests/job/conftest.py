@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,3 +38,23 @@ def commented(
     if project.platform == "github":
         return "issue_comment", project.forge.say(number, text, by=by)
     return "trigger", project.forge.say(number, text, by=by, on_request=on_request)
+
+
+def start(project: Pipeline, environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
+    """A job that runs on."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ci_agent", "job", *words],
+        env=environment,
+        cwd=project.place(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until_asked(project: Pipeline, requests: int = 1) -> None:
+    """Wait until the model was asked."""
+    end = time.monotonic() + 60
+    while len(project.model.requests) < requests:
+        assert time.monotonic() < end
+        time.sleep(0.02)  # nothing tells us otherwise; the condition decides, not the time

@@ -58,6 +58,26 @@ def _is_edit(method: str, path: str) -> bool:
     return method in ("PATCH", "PUT") and ("/issues/comments/" in path or "/notes/" in path)
 
 
+def test_the_comment_goes_through_the_phases_of_the_work(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "", by="guest")
+    project.server.requests.clear()
+    done = project.run(*labelled(project, number))
+    written = [
+        str(request.body) for request in project.server.requests if "ci-agent: progress" in str(request.body)
+    ]
+    phases = [
+        phase
+        for text in written
+        for phase in ("pending", "cloning", "analyzing", "coding", "testing", "committing", "**Done: ")
+        if f"· {phase}" in text or phase in text.partition("-->")[2][:12]
+    ]
+    assert list(dict.fromkeys(phases)) == [
+        "pending", "cloning", "analyzing", "coding", "testing", "committing", "**Done: ",
+    ]  # fmt: skip
+    for phase in ("Cloning", "Coding", "Testing"):  # and so does the log, in parts that can be folded away
+        assert phase in done.log
+
+
 def test_later_steps_are_told_how_it_went(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     done = project.run(*labelled(project, number))
@@ -106,6 +126,10 @@ def test_a_comment_on_the_merge_request_goes_on_as_well(project: Pipeline) -> No
     assert done.exit_code == 0, done.log
     assert len(project.merge_requests()) == 1
     assert project.origin.git("rev-list", "--count", "main..feat/ai-task-1") == "2"
+    said = (
+        project.forge.thread(2) if project.platform == "github" else project.forge.thread(1, on_request=True)
+    )
+    assert "I am going on with this" in said[-1][1]
 
 
 def test_what_the_work_cost_is_told_where_prices_are_known(project: Pipeline) -> None:
@@ -132,6 +156,8 @@ def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) ->
     assert (request["draft"], request["labels"]) == (True, ["ai-failed"])
     assert "**Needs human.**" in request["text"]
     assert project.labels(number) == ["ai-failed"]
+    [(_, status)] = project.forge.statuses
+    assert status["state"] == {"github": "failure", "gitlab": "failed"}[project.platform]
     [(_, comment)] = project.said(number)
     assert comment.startswith("**Not solved.**")
     assert "`/agent retry`" in comment
@@ -169,9 +195,12 @@ def test_an_intent_without_an_issue_gets_one(project: Pipeline) -> None:
 def test_a_schedule_finds_what_waits_and_works_for_who_labelled_it(project: Pipeline, tmp_path: Path) -> None:
     waiting = project.forge.write_issue("add() subtracts", "", by="guest")
     running = project.forge.write_issue("Running", "")
+    ended = project.forge.write_issue("Ended", "")
     project.forge.write_issue("Unlabelled", "")
     project.forge.label(waiting, "ai-task", by="robin")
-    project.forge.label(running, "ai-running", by="robin")
+    for number, label in ((running, "ai-running"), (ended, "ai-failed")):
+        project.forge.label(number, "ai-task", by="robin")
+        project.forge.label(number, label, by="robin")
     environment = project.environment("schedule", {})
     child = tmp_path / "child.yml"
     found = project.call(environment, "--child-pipeline", str(child), command="poll")
@@ -182,6 +211,7 @@ def test_a_schedule_finds_what_waits_and_works_for_who_labelled_it(project: Pipe
     else:
         assert f"ci-agent-{waiting}" in child.read_text()
         assert f"ci-agent-{running}" not in child.read_text()
+        assert f"ci-agent-{ended}" not in child.read_text()
         done = project.run("schedule", {}, "--issue", str(waiting))
     assert done.exit_code == 0, done.log
     assert "started by @robin" in project.merge_requests()[0]["text"]

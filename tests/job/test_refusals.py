@@ -93,6 +93,26 @@ def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     assert "2 times within a day, which is the limit" in project.said(number)[-1][1]
 
 
+def test_runs_of_earlier_days_do_not_count(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")  # the platform's clock stands in the past
+    asked = 0
+    for _ in range(2):
+        project.run(*commented(project, number, "/agent run"), CI_AGENT_TRIGGER_RUNS_PER_DAY="1")
+        project.end()
+        assert len(project.model.requests) > asked
+        asked = len(project.model.requests)
+
+
+def test_a_schedule_that_finds_the_same_again_says_it_once(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "", by="guest")
+    project.forge.label(number, "ai-task", by="robin")
+    project.forge.edit_issue(number, by="guest", text="Something else")
+    for _ in range(3):
+        done = project.run("schedule", {}, "--issue", str(number))
+        assert "guest changed the issue meanwhile" in done.log
+    assert [text.startswith("@guest changed this issue") for _, text in project.said(number)] == [True]
+
+
 @pytest.mark.parametrize(
     ("command", "answer"),
     [

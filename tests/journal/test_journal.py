@@ -164,6 +164,19 @@ except JournalError as error:
     assert [event.fact for event in read(path)] == [Warned("fits")]
 
 
+def test_no_secret_gets_into_an_event_however_it_is_written(tmp_path: Path) -> None:
+    path, secret = tmp_path / "session.jsonl", 'tok"en\\with signs ü'
+    with Journal(path, secrets=[secret]) as journal:
+        recorder = _Recorder()
+        journal.watch(recorder)
+        journal.append(Warned(f"the server says: {secret}!"))
+        journal.append(ModelReplied(1, "m", {"content": [{"text": secret}]}, "stop", Usage(), None, 0.5))
+    assert list(read(path)) == recorder.seen == list(journal.events)
+    assert recorder.seen[0].fact == Warned("the server says: ***!")
+    assert secret not in str(recorder.seen)
+    assert json.dumps(secret, ensure_ascii=False)[1:-1] not in path.read_text()
+
+
 def test_half_a_surrogate_pair_from_a_model_does_not_stop_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
     _append(path, ToolAnswered(1, "c", "bash", True, "a \ud800 b", 0.1))

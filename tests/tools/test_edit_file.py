@@ -59,6 +59,13 @@ def test_a_passage_is_replaced(old: str, new: str, after: str, how: str, do: Do,
     assert ("(" in answer.text.split("\n")[0]) == bool(how)
 
 
+def test_lines_that_are_in_old_and_new_keep_the_white_space_at_their_ends(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_bytes(b"one  \ntwo\t\n\nthree \n")
+    answer = do("edit_file", path="a.txt", old="one\ntwo\n\nthree\n", new="one\nzwei\n\nthree\nfour\n")
+    assert answer.ok, answer.text
+    assert (world.root / "a.txt").read_bytes() == b"one  \nzwei\n\nthree \nfour\n"
+
+
 def test_the_answer_shows_the_lines_around_the_change(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("".join(f"line {n}\n" for n in range(1, 21)))
     assert do("edit_file", path="a.txt", old="line 10\n", new="ten\n").text == (

@@ -86,7 +86,7 @@ def test_five_are_told_in_full_and_the_others_named_within_the_limit() -> None:
     text = facts(compare(base(), after, 1), after)
     assert text.count("FAILED ") == 5
     assert "- tests/test_005.py" in text
-    assert "Newly broken as well (295):" in text
+    assert "Failing as well, but not on the base (295):" in text
     assert "more" in text.splitlines()[-1]
     assert len(text) <= 6_000
 
@@ -180,7 +180,9 @@ def test_what_a_run_broke_or_mended_is_its_first_line() -> None:
     text = ran_facts(
         ran(Case("old0", PASSED), OLD[1], failing("a", TRACE), failing("s"), failing("new")), before
     )
-    assert text.startswith("3 tests newly broken: a, s, new; 1 fixed; 1 fails on the base as well.\n\n")
+    assert text.startswith(
+        "2 tests newly broken: a, s; 1 new test failing: new; 1 fixed; 1 fails on the base as well.\n\n"
+    )
     assert "FAILED a (passes on the base)\nassert a\ntrace line 0\n" in text
     assert "FAILED s (skipped on the base)" in text
     assert "FAILED new (not there on the base)" in text
@@ -189,8 +191,8 @@ def test_what_a_run_broke_or_mended_is_its_first_line() -> None:
 
 def test_the_verdict_names_three_of_many() -> None:
     text = ran_facts(ran(*OLD), base())
-    assert text.startswith("7 tests newly broken: old0, old1, old2 and 4 more.\n")
-    assert "Newly broken as well (2):\n- old5\n- old6" in text
+    assert text.startswith("7 new tests failing: old0, old1, old2 and 4 more.\n")
+    assert "Failing as well, but not on the base (2):\n- old5\n- old6" in text
 
 
 def test_what_a_selector_chose_is_told_with_details_though_it_fails_on_the_base_as_well() -> None:
@@ -214,9 +216,9 @@ def test_where_the_base_did_not_reach_its_end_no_label_pretends_to_know() -> Non
     assert "FAILED a (not known on the base: the run there did not reach its end)" in text
 
 
-def test_without_tests_on_the_base_a_failing_one_is_newly_broken_as_it_would_be_after_a_hand_in() -> None:
+def test_without_tests_on_the_base_a_failing_one_is_a_new_one_that_fails() -> None:
     text = ran_facts(ran(failing("a")), None)
-    assert text.startswith("1 test newly broken: a.\n")
+    assert text.startswith("1 new test failing: a.\n")
     assert "FAILED a (not there on the base)" in text
 
 
@@ -266,7 +268,7 @@ def test_a_hand_in_and_a_run_call_the_same_thing_the_same() -> None:
 
 def test_very_many_failures_are_told_in_no_time() -> None:
     many = ran(*(failing(f"t{number}") for number in range(50_000)))
-    assert "Newly broken as well (49,995)" in ran_facts(many, base())
+    assert "Failing as well, but not on the base (49,995)" in ran_facts(many, base())
     assert "Failing on the base as well (50,000)" in ran_facts(many, many)
 
 
