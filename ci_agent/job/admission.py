@@ -80,7 +80,7 @@ def _as_written(case: Case, trigger: Trigger, actor: Account) -> Admitted | Refu
     if trigger.comment and trigger.thread and trigger.issue is None:
         comment = case.forge.comment(trigger.thread, trigger.comment)
         if comment is None:
-            return Refused("the comment is gone")
+            return Refused("the comment is gone, or internal")
         if comment.ours or not _same(comment.author, actor):
             return Refused("the comment is not by the one the event names")
         asked = commands.asked(comment.text, case.settings.trigger.account)

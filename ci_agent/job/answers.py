@@ -55,7 +55,7 @@ def _stop(case: Case, issue: Issue) -> str:
     stopped = 0
     for comment in at_work(list(case.forge.comments(issue.number))):
         run = run_of(comment)
-        if run == case.host.job.run or case.forge.job_ended(run):
+        if run == case.host.job.run or case.forge.job_ended(run, comment.changed):
             continue
         try:
             case.forge.cancel_job(run)

@@ -35,7 +35,7 @@ def claim(forge: Forge, number: str, mine: Written[Comment], run: str) -> Commen
     """Claim the issue with our progress comment `mine`. Gives the comment of the job that came first, and ours
     says so then; None: the issue is ours."""
     for other in _others(forge, number, mine.item):
-        if run_of(other) == run or forge.job_ended(run_of(other)):
+        if run_of(other) == run or forge.job_ended(run_of(other), other.changed):
             forge.ensure_comment(number, other.marker, GONE)
         elif int(other.id) < int(mine.item.id):
             forge.ensure_comment(number, mine.item.marker, replies.busy(other.url))

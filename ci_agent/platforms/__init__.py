@@ -112,7 +112,8 @@ class Platform(Protocol):
         ...
 
     def comments(self, number: str) -> Sequence[Comment]:
-        """The issue's comments, oldest first. What a platform itself notes there is none."""
+        """The issue's comments, oldest first. What a platform itself notes there is none, nor is what only some of
+        those who read the issue may read."""
         ...
 
     def discussion(self, number: str) -> Sequence[Comment]:
@@ -150,7 +151,8 @@ class Platform(Protocol):
         """An open merge request from `source` into `target` says all this: brought up to date, else opened.
 
         One that was closed or merged stays as it is. Labels as in `change_labels`. `reviewer` is asked to review
-        it when it is opened, and it is assigned to them, where the platform lets us.
+        it, beside those who are asked already, and it is assigned to them when it is opened, where the platform lets
+        us. Who opened it is not asked.
         """
         ...
 
@@ -235,7 +237,8 @@ class Forge(Platform, Protocol):
         ...
 
     def comment(self, thread: Thread, comment: str) -> Comment | None:
-        """One comment as it stands now; None: it is gone, or it is on another thread."""
+        """One comment as it stands now; None: it is gone, it is on another thread, or not everybody who reads the
+        thread may read it."""
         ...
 
     def reply(self, thread: Thread, marker: str, text: str) -> Written[Comment]:
@@ -263,8 +266,15 @@ class Forge(Platform, Protocol):
         """What the commit's status `ci-agent` says. At most 140 characters of `description` are kept."""
         ...
 
-    def job_ended(self, job: str) -> bool:
-        """Whether a CI job (GitHub: a workflow run) has ended, or is not there. Raises as the others do."""
+    def job_ended(self, job: str, heard: datetime | None = None) -> bool:
+        """Whether a CI job (GitHub: a workflow run) has ended, or is not there. Where the token may not see it, it
+        counts as at work, unless it was `heard` of the last time longer ago than a job is silent. Raises as the
+        others do."""
+        ...
+
+    def asked_at(self, run: str) -> datetime | None:
+        """When the platform made this CI job (GitHub: this workflow run) of the event that started it; None: it is
+        not there, or the token may not see it."""
         ...
 
     def cancel_job(self, job: str) -> None:

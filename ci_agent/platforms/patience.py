@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from ci_agent.errors import CiAgentError
@@ -22,7 +24,12 @@ FIRST_WAIT = 1.0  # seconds; doubles with each try
 SECONDARY_WAIT = (
     60.0  # seconds; GitHub asks for a minute where it names no time ("Best practices for the REST API")
 )
+# GitHub ends a job on its own runners after six hours ("Actions limits"), and every job writes on its comment more
+# often than that.
+LONGEST_SILENCE = timedelta(hours=6)
 LONGEST_WAIT = 120.0  # seconds that a platform may ask us to wait, in all for one request
+_REDIRECT = 300
+_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
@@ -40,6 +47,11 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer; what people se
     def unclear(self) -> bool:
         """Whether it may have been done all the same."""
         return self.status == 0 or self.status >= _SERVER_ERROR
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is a redirect that is not followed; nothing was done."""
+        return _REDIRECT <= self.status < _CLIENT_ERROR
 
     @property
     def too_often(self) -> bool:
@@ -71,16 +83,33 @@ def patiently(request: Callable[[], T], *, harmless: bool, wait: Callable[[float
     raise AssertionError("the loop ends by an answer or a refusal")
 
 
+def silent(heard: datetime | None) -> bool:
+    """Whether a job of which we may know nothing counts as ended: by how long it has been silent since it was `heard`.
+    None: nobody knows, so it may be at work."""
+    return heard is not None and datetime.now(UTC) - heard > LONGEST_SILENCE
+
+
 def _pause(refusal: Refusal, number: int) -> float:
-    asked = refusal.headers.get("retry-after", "")
-    if asked.isdecimal():
-        return float(asked)
+    asked = _seconds(refusal.headers.get("retry-after", ""))
+    if asked is not None:
+        return asked
     reset = refusal.headers.get("x-ratelimit-reset", "")
     if refusal.headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
         return max(float(reset) - time.time(), 0.0) + 1
     if refusal.too_often and "secondary" in refusal.said.lower():
         return SECONDARY_WAIT
     return float(FIRST_WAIT * 2**number)
+
+
+def _seconds(after: str) -> float | None:
+    """How long a `Retry-After` asks to wait: seconds, or until a date (RFC 9110, 10.2.3); None: it says neither."""
+    if after.isdecimal():
+        return float(after)
+    try:
+        date = parsedate_to_datetime(after)
+    except ValueError:
+        return None
+    return max(date.timestamp() - time.time(), 0.0)
 
 
 def made_once(

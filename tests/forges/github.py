@@ -20,11 +20,11 @@ from urllib.parse import quote, unquote
 
 from tests.forges.github_events import event
 from tests.forges.http import Answer, Request, Server, serving
-from tests.support.github_openapi import filled, violations
+from tests.support.github_openapi import answer_violations, filled, request_violations
 
 Raw = dict[str, Any]
 NAME = "acme/widget"
-WRITE = {
+WRITE = {  # what the two jobs of docs/examples/github-issues.yml have together; one token plays both
     "issues": "write",
     "pull_requests": "write",
     "contents": "write",
@@ -86,6 +86,7 @@ class FakeGitHub:
         self.reactions: list[tuple[str, str, str]] = []  # place, content, login
         self.statuses: list[tuple[str, Raw]] = []
         self.runs: dict[int, str] = {}
+        self.created: dict[int, str] = {}  # when a run was
         self.gone: set[int] = set()
         self.moved: dict[int, str] = {}
         self.server: Server | None = None
@@ -235,14 +236,25 @@ class FakeGitHub:
     @contextmanager
     def serve(self, certificate: Path | None = None) -> Iterator[Server]:
         """Answers over HTTP, or over TLS with a `certificate`."""
-        with serving(self._answer, certificate) as server:
+        with serving(self._answer, certificate, self._check) as server:
             self.server = server
             yield server
 
+    def _check(self, request: Request) -> list[str]:
+        """What is wrong with a request."""
+        if not self._is_graph(request):
+            path = request.path.removeprefix(self.prefix)
+            return request_violations(request.method, path, request.query, request.body)
+        declared = set(re.findall(r"\$(\w+):", request.body["query"]))
+        given = set(request.body["variables"])
+        return [] if declared == given else [f"GraphQL: {given} given, {declared} declared"]
+
+    def _is_graph(self, request: Request) -> bool:
+        return request.path == ("/api/graphql" if self.prefix else "/graphql")
+
     def _answer(self, request: Request) -> Answer:
-        graph = request.path == ("/api/graphql" if self.prefix else "/graphql")
-        if not graph and request.path.startswith(self.prefix):
-            request = replace(request, path=request.path[len(self.prefix) :])
+        graph = self._is_graph(request)
+        request = replace(request, path=request.path.removeprefix(self.prefix))
         token = None
         try:
             token = self._token(request)
@@ -251,9 +263,8 @@ class FakeGitHub:
             answer = error.answer
         answer = replace(answer, headers=_limits(token) | answer.headers)
         if not graph and self.server is not None:
-            sent = request.body
-            self.server.broken += violations(
-                request.method, request.path, request.query, sent, answer.status, answer.body
+            self.server.broken += answer_violations(
+                request.method, request.path, request.query, request.body, answer.status, answer.body
             )
         return answer
 
@@ -281,7 +292,7 @@ class FakeGitHub:
         for method, pattern, right, handler in self._routes():
             match = re.fullmatch(pattern, path)
             if match and method == request.method:
-                self._may(token, right)
+                self._may(token, right, request.method)
                 return handler(request, token, *(unquote(part) for part in match.groups()))
         raise NotHereError(404, "Not Found")
 
@@ -289,40 +300,43 @@ class FakeGitHub:
         n = r"(\d+)"
         return [
             ("GET", "", "", self._get_repository),
-            ("GET", "/issues", "", self._list_issues),
+            ("GET", "/issues", "issues", self._list_issues),
             ("POST", "/issues", "issues", self._post_issue),
-            ("GET", f"/issues/{n}", "", self._get_issue),
-            ("GET", f"/issues/{n}/comments", "", self._list_comments),
+            ("GET", f"/issues/{n}", "issues", self._get_issue),
+            ("GET", f"/issues/{n}/comments", "issues", self._list_comments),
             ("POST", f"/issues/{n}/comments", "issues", self._post_comment),
-            ("GET", f"/issues/comments/{n}", "", self._get_comment),
+            ("GET", f"/issues/comments/{n}", "issues", self._get_comment),
             ("PATCH", f"/issues/comments/{n}", "issues", self._patch_comment),
             ("POST", f"/issues/comments/{n}/reactions", "issues", self._post_comment_reaction),
             ("POST", f"/issues/{n}/reactions", "issues", self._post_reaction),
-            ("GET", f"/issues/{n}/events", "", self._list_events),
-            ("GET", f"/issues/{n}/labels", "", self._list_issue_labels),
+            ("GET", f"/issues/{n}/events", "issues", self._list_events),
+            ("GET", f"/issues/{n}/labels", "issues", self._list_issue_labels),
             ("POST", f"/issues/{n}/labels", "issues", self._post_issue_labels),
             ("DELETE", f"/issues/{n}/labels/(.+)", "issues", self._delete_issue_label),
             ("POST", f"/issues/{n}/assignees", "issues", self._post_assignees),
-            ("GET", "/labels", "", self._list_labels),
+            ("GET", "/labels", "issues", self._list_labels),
             ("POST", "/labels", "issues", self._post_label),
             ("GET", "/collaborators/([^/]+)/permission", "", self._get_permission),
-            ("GET", "/pulls", "", self._list_pulls),
+            ("GET", "/pulls", "pull_requests", self._list_pulls),
             ("POST", "/pulls", "pull_requests", self._post_pull),
-            ("GET", f"/pulls/{n}", "", self._get_pull),
+            ("GET", f"/pulls/{n}", "pull_requests", self._get_pull),
             ("PATCH", f"/pulls/{n}", "pull_requests", self._patch_pull),
-            ("GET", f"/pulls/{n}/(?:comments|reviews)", "", self._list_reviews),
+            ("GET", f"/pulls/{n}/(?:comments|reviews)", "pull_requests", self._list_reviews),
             ("POST", f"/pulls/{n}/requested_reviewers", "pull_requests", self._post_reviewers),
-            ("GET", "/branches/(.+)", "", self._get_branch),
-            ("GET", "/contents/(.+)", "", self._get_file),
+            ("GET", "/branches/(.+)", "contents", self._get_branch),
+            ("GET", "/contents/(.+)", "contents", self._get_file),
             ("POST", "/statuses/([0-9a-f]+)", "statuses", self._post_status),
             ("GET", "/actions/permissions/workflow", "administration", self._get_workflow_permissions),
             ("PUT", "/actions/permissions/workflow", "administration", self._put_workflow_permissions),
-            ("GET", f"/actions/runs/{n}", "", self._get_run),
+            ("GET", f"/actions/runs/{n}", "actions", self._get_run),
             ("POST", f"/actions/runs/{n}/cancel", "actions", self._cancel_run),
         ]
 
-    def _may(self, token: Token, right: str) -> None:
-        if right and token.permissions.get(right) != "write":
+    def _may(self, token: Token, right: str, method: str = "POST") -> None:
+        """Raises for a token without the right. Everybody may read what is public, but no settings."""
+        free = method == "GET" and not self.private and right != "administration"
+        enough = ("read", "write") if method == "GET" else ("write",)
+        if right and not free and token.permissions.get(right) not in enough:
             kind = "personal access token" if token.kind == "pat" else "integration"
             raise NotHereError(403, f"Resource not accessible by {kind}")
 
@@ -405,7 +419,9 @@ class FakeGitHub:
     def _get_run(self, _request: Request, _token: Token, number: str) -> Answer:
         if int(number) not in self.runs:
             raise NotHereError(404, "Not Found")
-        return Answer(200, filled("workflow-run", id=int(number), status=self.runs[int(number)]))
+        created = self.created.get(int(number), "2026-03-02T09:00:00Z")
+        state = self.runs[int(number)]
+        return Answer(200, filled("workflow-run", id=int(number), status=state, created_at=created))
 
     def _cancel_run(self, _request: Request, _token: Token, number: str) -> Answer:
         if self.runs[int(number)] == "completed":
@@ -542,7 +558,8 @@ class FakeGitHub:
     def _post_assignees(self, request: Request, _token: Token, number: str) -> Answer:
         subject = self._subject(int(number))
         subject["assignees"] = [
-            self.people[login] for login in request.body["assignees"] if login in self.roles
+            *(subject.get("assignees") or []),
+            *(self.people[login] for login in request.body["assignees"] if login in self.roles),
         ]
         made = self._issue_of_pull(int(number)) if int(number) in self.pulls else subject
         return Answer(201, made)
@@ -636,7 +653,8 @@ class FakeGitHub:
         for login in request.body["reviewers"]:
             if login not in self.roles or login == pull["user"]["login"]:
                 raise NotHereError(422, "Reviews may only be requested from collaborators.")
-        pull["requested_reviewers"] = [self.people[login] for login in request.body["reviewers"]]
+        asked = {raw["login"] for raw in pull.get("requested_reviewers") or []} | {*request.body["reviewers"]}
+        pull["requested_reviewers"] = [self.people[login] for login in sorted(asked)]
         return Answer(201, filled("pull-request-simple", **_only(pull)))
 
     # --- GraphQL ------------------------------------------------------------------------------------------

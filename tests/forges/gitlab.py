@@ -65,6 +65,7 @@ class FakeGitLab:
         self.awards: list[tuple[str, str, str]] = []  # place, name, username
         self.statuses: list[tuple[str, Raw]] = []
         self.jobs: dict[int, str] = {}
+        self.created: dict[int, str] = {}  # when the pipeline of a job was
         self.variables_role = "developer"
         self.variables: list[Raw] = []
         self.hooks: list[Raw] = []
@@ -101,20 +102,36 @@ class FakeGitLab:
         """Somebody adds a label; the Issue Hook."""
         before = list(self.issues[number]["labels"])
         self._labels(self.issues[number], [*before, name], by)
-        return self._issue_hook(number, by, before)
+        return self._label_hook(number, by, before)
 
     def unlabel(self, number: int, name: str, by: str = "dana") -> Raw:
         before = list(self.issues[number]["labels"])
         self._labels(self.issues[number], [label for label in before if label != name], by)
-        return self._issue_hook(number, by, before)
+        return self._label_hook(number, by, before)
 
-    def say(self, number: int, text: str, by: str = "dana", *, on_request: bool = False) -> Raw:
-        """Somebody comments; the Note Hook."""
+    def assign(self, number: int, username: str, by: str = "dana") -> Raw:
+        """Somebody assigns an issue to somebody; the Issue Hook."""
+        issue, before = self.issues[number], [raw["username"] for raw in self.issues[number]["assignees"]]
+        issue |= {"assignees": [self.people[username]], "updated_at": self.now()}
+        changed = {"previous": list(map(self._hook_user, before)), "current": [self._hook_user(username)]}
+        return self._issue_hook(number, by, {"assignees": changed})
+
+    def say(
+        self,
+        number: int,
+        text: str,
+        by: str = "dana",
+        *,
+        on_request: bool = False,
+        internal: bool = False,
+    ) -> Raw:
+        """Somebody comments, for everybody or as an internal note; the Note Hook."""
         note = self._note("MergeRequest" if on_request else "Issue", number, text, by)
+        note |= {"internal": internal, "confidential": internal}
         field = "merge_request" if on_request else "issue"
         return {
             "object_kind": "note",
-            "event_type": "note",
+            "event_type": "confidential_note" if internal else "note",
             "user": self._hook_user(by),
             "project_id": 7,
             "project": {"id": 7, "path_with_namespace": NAME, "default_branch": self.default_branch},
@@ -126,6 +143,7 @@ class FakeGitLab:
                 "created_at": _hook_time(note["created_at"]),
                 "updated_at": _hook_time(note["updated_at"]),
                 "system": False,
+                "internal": internal,
                 "action": "create",
                 "url": f"{PAGE}/-/issues/{number}#note_{note['id']}",
             },
@@ -137,14 +155,20 @@ class FakeGitLab:
     ) -> None:
         issue = self.issues[number]
         if text is not None:
+            for told in _ticked(issue["description"] or "", text) or ["changed the description"]:
+                self._note("Issue", number, told, by, system=True)
             issue["description"] = text
-            self._note("Issue", number, "changed the description", by, system=True)
         if title is not None:
             self._note(
                 "Issue", number, f"changed title from **{issue['title']}** to **{title}**", by, system=True
             )
             issue["title"] = title
         issue["updated_at"] = self.now()
+
+    def award(self, note: int, name: str = "thumbsup", by: str = "dana") -> None:
+        """Somebody puts an emoji on a note, which is changed by that, as `Note#bump_updated_at` has it."""
+        self.awards.append((f"note {note}", name, by))
+        self.notes[note]["updated_at"] = self.now()
 
     def edit_note(self, note: int, text: str) -> None:
         self.notes[note] |= {"body": text, "updated_at": self.now()}
@@ -360,13 +384,19 @@ class FakeGitLab:
     def _get_job(self, _request: Request, _token: Token, number: str) -> Answer:
         if int(number) not in self.jobs:
             raise NotHereError(404, "404 Not found")
-        return Answer(200, {"id": int(number), "status": self.jobs[int(number)], "name": "ci-agent"})
+        return Answer(200, self._job(int(number)))
 
     def _cancel_job(self, request: Request, token: Token, number: str) -> Answer:
         self._get_job(request, token, number)
         if self.jobs[int(number)] == "running":
             self.jobs[int(number)] = "canceled"
-        return Answer(201, {"id": int(number), "status": self.jobs[int(number)], "name": "ci-agent"})
+        return Answer(201, self._job(int(number)))
+
+    def _job(self, number: int) -> Raw:
+        created = self.created.get(number, "2026-03-02T09:00:00.000Z")
+        pipeline = {"id": number + 10**9, "project_id": 7, "ref": self.default_branch, "created_at": created}
+        made = {"id": number, "status": self.jobs[number], "name": "ci-agent", "created_at": self.now()}
+        return made | {"pipeline": pipeline}
 
     # --- issues -------------------------------------------------------------------------------------------
 
@@ -427,17 +457,21 @@ class FakeGitLab:
 
     def _post_award(self, request: Request, token: Token, kind: str, number: str) -> Answer:
         self._subject(kind, number)
-        return self._awarded(f"{kind} {number}", request, token)
+        self._awardable(f"{kind} {number}", request, token)
+        self.awards.append((f"{kind} {number}", request.body["name"], token.login))
+        return self._awarded(request, token)
 
     def _post_note_award(self, request: Request, token: Token, kind: str, number: str, note: str) -> Answer:
         self._get_note(request, token, kind, number, note)
-        return self._awarded(f"note {note}", request, token)
+        self._awardable(f"note {note}", request, token)
+        self.award(int(note), request.body["name"], token.login)
+        return self._awarded(request, token)
 
-    def _awarded(self, place: str, request: Request, token: Token) -> Answer:
-        award = (place, request.body["name"], token.login)
-        if award in self.awards:
+    def _awardable(self, place: str, request: Request, token: Token) -> None:
+        if (place, request.body["name"], token.login) in self.awards:
             raise NotHereError(404, "404 Award Emoji Name has already been taken Not Found")
-        self.awards.append(award)
+
+    def _awarded(self, request: Request, token: Token) -> Answer:
         return Answer(201, {"id": self._id(), "name": request.body["name"], "user": self.people[token.login]})
 
     def _list_label_events(self, request: Request, _token: Token, number: str) -> Answer:
@@ -602,7 +636,12 @@ class FakeGitLab:
                 }
                 self.label_events.append((subject["iid"], event))
 
-    def _issue_hook(self, number: int, by: str, before: list[str]) -> Raw:
+    def _label_hook(self, number: int, by: str, before: list[str]) -> Raw:
+        now = [{"title": name} for name in self.issues[number]["labels"]]
+        changed = {"previous": [{"title": name} for name in before], "current": now}
+        return self._issue_hook(number, by, {"labels": changed})
+
+    def _issue_hook(self, number: int, by: str, changes: Raw) -> Raw:
         issue = self.issues[number]
         return {
             "object_kind": "issue",
@@ -621,12 +660,8 @@ class FakeGitLab:
                 "url": issue["web_url"],
             },
             "labels": [{"title": name} for name in issue["labels"]],
-            "changes": {
-                "labels": {
-                    "previous": [{"title": name} for name in before],
-                    "current": [{"title": name} for name in issue["labels"]],
-                }
-            },
+            "assignees": [self._hook_user(raw["username"]) for raw in issue["assignees"]],
+            "changes": changes,
         }
 
     def _hook_user(self, username: str) -> Raw:
@@ -650,6 +685,20 @@ class FakeGitLab:
 
 def _noteable(kind: str) -> str:
     return "Issue" if kind == "issues" else "MergeRequest"
+
+
+def _ticked(before: str, after: str) -> list[str]:
+    """What GitLab notes of an edit that ticks boxes, as `Taskable#updated_tasks` finds them; nothing else of it then."""
+    old, new = (re.findall(r"^\s*[-*+] \[([ xX])\] (.*)$", text, re.MULTILINE) for text in (before, after))
+    changed = [
+        (box, item)
+        for (was, name), (box, item) in zip(old, new, strict=False)
+        if name == item and (was == " ") != (box == " ")
+    ]
+    return [
+        f"marked the checklist item **{item}** as {'incomplete' if box == ' ' else 'completed'}"
+        for box, item in changed
+    ]
 
 
 def _hook_time(text: str) -> str:

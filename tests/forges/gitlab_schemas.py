@@ -48,6 +48,8 @@ _NOTE = _object(
     system=_YES_NO,
     noteable_type={"enum": ["Issue", "MergeRequest"]},
     noteable_iid=_NUMBER,
+    confidential=_YES_NO,
+    internal=_YES_NO,
 )
 _REQUEST = _object(
     id=_NUMBER,
@@ -62,6 +64,8 @@ _REQUEST = _object(
     target_project_id=_NUMBER,
     labels=_LABELS,
     author=_USER,
+    reviewers={"type": "array", "items": _USER},
+    assignees={"type": "array", "items": _USER},
     web_url=_TEXT,
 )
 _PATHS = (
@@ -87,7 +91,16 @@ _PATHS = (
     (r".*/members/all/\d+", _object(id=_NUMBER, username=_TEXT, state=_TEXT, access_level=_NUMBER)),
     (r".*/branches/.+", _object(name=_TEXT, protected=_YES_NO, commit=_object(id=_TEXT))),
     (r".*/files/.+", _object(file_path=_TEXT, encoding={"const": "base64"}, content=_TEXT, ref=_TEXT)),
-    (r".*/jobs/\d+(/cancel)?", _object(id=_NUMBER, status=_TEXT, name=_TEXT)),
+    (
+        r".*/jobs/\d+(/cancel)?",
+        _object(
+            id=_NUMBER,
+            status=_TEXT,
+            name=_TEXT,
+            created_at=_TIME,
+            pipeline=_object(id=_NUMBER, created_at=_TIME),
+        ),
+    ),
     (r".*/statuses/.+", _object(id=_NUMBER, sha=_TEXT, status=_TEXT, name=_TEXT)),
     (r".*/award_emoji", _object(id=_NUMBER, name=_TEXT, user=_USER)),
     (

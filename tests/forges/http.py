@@ -53,14 +53,16 @@ class Fault:
 
 @dataclass
 class Server:
-    """One running stand-in. `answer` does the work of a request."""
+    """One running stand-in. `answer` does the work of a request; `check` gives what is wrong with it, also where a
+    fault answers."""
 
     answer: Callable[[Request], Answer]
+    check: Callable[[Request], list[str]] = lambda _request: []
     scheme: str = "http"
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)  # what must not happen, for the test to look at
+    broken: list[str] = field(default_factory=list)  # what must not happen; any of it fails the test
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -69,9 +71,14 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Answer], certificate: Path | None = None) -> Iterator[Server]:
-    """Serves `answer` on loopback; with a `certificate`, its key in the same file, over TLS."""
-    server = Server(answer, "https" if certificate else "http")
+def serving(
+    answer: Callable[[Request], Answer],
+    certificate: Path | None = None,
+    check: Callable[[Request], list[str]] = lambda _request: [],
+) -> Iterator[Server]:
+    """Serves `answer` on loopback; with a `certificate`, its key in the same file, over TLS. Fails the test at its end
+    where something was broken that the test did not look at and clear."""
+    server = Server(answer, check, "https" if certificate else "http")
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -87,6 +94,7 @@ def serving(answer: Callable[[Request], Answer], certificate: Path | None = None
         httpd.shutdown()
         thread.join()
         httpd.server_close()
+    assert not server.broken, "\n".join(server.broken)
 
 
 def certificate_of_its_own(file: Path) -> Path:
@@ -157,6 +165,7 @@ def _after_faults(server: Server, request: Request) -> Answer:
     """The stand-in's answer, or what the first fault that matches makes of it."""
     with server.lock:
         server.requests.append(request)
+        server.broken += server.check(request)
         fault = next((fault for fault in server.faults if fault.matches(request)), None)
         if fault is None:
             return _worked(server, request)

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
 from ci_agent.platforms import Branch, CommitState, Forge, Label, MergeRequest, Permission, Platform, Written
 from ci_agent.platforms.github import GitHub
+from ci_agent.platforms.github.api import Api
 from ci_agent.task import Account, Thread
 from tests.forges.github import NAME, FakeGitHub, Token
 from tests.forges.http import Fault, Server, certificate_of_its_own
@@ -44,7 +46,6 @@ def rig() -> Iterator[GitHubRig]:
     github = FakeGitHub()
     with github.serve() as server:
         yield GitHubRig(github, server)
-        assert not server.broken, "\n".join(server.broken)
 
 
 def opened(
@@ -524,7 +525,6 @@ def test_an_enterprise_server_is_found_by_its_address() -> None:
         assert forge.ensure_comment(str(number), "m", "text").created
         assert not forge.ensure_comment(str(number), "m", "more").created
         assert forge.me().bot  # by GraphQL
-        assert not server.broken
         assert {request.path.split("/")[1] for request in server.requests} == {"api"}
 
 
@@ -604,3 +604,30 @@ def test_the_stand_in_says_of_each_deed_what_github_sends(rig: GitHubRig) -> Non
     assert (payloads[4]["issue"]["title"], payloads[4]["sender"]["login"]) == ("Two", "guest")
     assert payloads[5]["changes"] == {"body": {"from": "hello"}}
     assert payloads[1]["label"]["name"] == "ai-task"
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_the_stand_in_fails_the_test_for_a_request_that_github_does_not_know(status: int) -> None:
+    def deed() -> None:
+        with FakeGitHub().serve() as server:
+            server.faults = [Fault("POST", "/comments$", status, times=9, body={})]
+            api = Api("ghs_workflow", server.url, lambda _seconds: None)
+            api.attempt("POST", f"/repos/{NAME}/issues/1/comments", {"text": "x"})
+
+    with pytest.raises(AssertionError, match="'body' is a required property"):
+        deed()
+
+
+def test_the_stand_in_fails_the_test_for_variables_that_a_query_does_not_declare() -> None:
+    github = FakeGitHub()
+    with pytest.raises(AssertionError, match="GraphQL"), github.serve() as server:
+        Api("ghs_workflow", server.url).query("query($a: Int!) { viewer { login } }", "asking", b=1)
+
+
+def test_the_token_of_the_stand_in_may_what_the_jobs_of_the_example_may() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "examples" / "github-issues.yml").read_text()
+    rights: dict[str, str] = {}
+    for job in yaml.safe_load(text)["jobs"].values():
+        for name, level in job["permissions"].items():
+            rights[name.replace("-", "_")] = max(level, rights.get(name.replace("-", "_"), ""))
+    assert FakeGitHub().tokens["ghs_workflow"].permissions == rights

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 _PACKAGE = "@octokit/openapi@23.0.2"
 _MEMBER = "package/generated/api.github.com.json"
 _FILE = Path(__file__).parents[2] / ".cache" / "github-openapi.json"
+_EVERYWHERE = (401, 403, 404, 410)
 _HOST = "http://github.example"
 _PATHS = re.compile(
     r"^/repos/\{owner\}/\{repo\}($|/issues($|/)|/pulls($|/\{pull_number\})|/branches/\{branch\}$|/labels|/contents/"
@@ -41,33 +42,35 @@ def github_openapi() -> Path:
     return _FILE
 
 
-def violations(
+def request_violations(method: str, path: str, query: dict[str, str], body: Any) -> list[str]:
+    """What is wrong with a request, by the description. `path` begins with a slash."""
+    error = _error(lambda: _description().validate_request(_request(method, path, query, body)))
+    return [f"{method} {path}?{urlencode(query)}: {error}"] if error else []
+
+
+def answer_violations(
     method: str, path: str, query: dict[str, str], body: Any, status: int, answer: Any
 ) -> list[str]:
-    """What is wrong with a request and its answer, by the description. `path` begins with a slash."""
-    from openapi_core.testing import MockRequest, MockResponse
+    """What is wrong with the answer to a request, by the description."""
+    from openapi_core.testing import MockResponse
+
+    content = json.dumps(answer).encode() if answer is not None else b""
+    response = MockResponse(content, status, content_type="application/json")
+    request = _request(method, path, query, body)
+    error = _error(lambda: _description().validate_response(request, response))
+    # Not every path's description repeats the errors that all of them have.
+    if error is None or (status in _EVERYWHERE and "Unknown response" in error):
+        return []
+    return [f"{method} {path}?{urlencode(query)} {status}: {error}"]
+
+
+def _request(method: str, path: str, query: dict[str, str], body: Any) -> Any:
+    from openapi_core.testing import MockRequest
 
     # A path's last part may hold slashes, which no path of a description can say.
     path = re.sub(r"(/contents/|/branches/)(.+)", lambda match: match[1] + match[2].replace("/", "%2F"), path)
     content = json.dumps(body).encode() if body is not None else None
-    request = MockRequest(
-        _HOST, method.lower(), path, args=query, data=content, content_type="application/json"
-    )
-    response = MockResponse(
-        json.dumps(answer).encode() if answer is not None else b"", status, content_type="application/json"
-    )
-    found = []
-    for what, error in (
-        ("request", _error(lambda: _description().validate_request(request)) if status < 400 else None),
-        (
-            "answer",
-            _error(lambda: _description().validate_response(request, response)) if status < 500 else None,
-        ),
-    ):
-        # Not every path's description repeats the errors that all of them have.
-        if error is not None and not (status in (401, 403, 404, 410) and "Unknown response" in error):
-            found.append(f"{method} {path}?{urlencode(query)} {status}: {what}: {error}")
-    return found
+    return MockRequest(_HOST, method.lower(), path, args=query, data=content, content_type="application/json")
 
 
 def filled(schema: str, **values: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from ci_agent.journal.events import (
     Moment,
     PlanItem,
     PlanUpdated,
+    Pushed,
     QuestionAsked,
     Result,
     SessionEnded,
@@ -402,6 +403,56 @@ def limit() -> list[Event]:
     )
 
 
+def on_platform(events: list[Event], reference: str = "#34", **started: object) -> list[Event]:
+    """The story as it goes in a job of GitHub (`#34`) or GitLab (`!34`): what is handed over is pushed as well."""
+    platform = "gitlab" if reference.startswith("!") else "github"
+    given = {
+        "platform": platform,
+        "mention": "dana",
+        "request": "label by dana",
+        "job_url": "https://ci.example/7",
+    } | started
+    told: list[Fact] = []
+    for fact in facts(events):
+        if isinstance(fact, SessionStarted):
+            told.append(replace(fact, **given))  # type: ignore[arg-type]
+        elif isinstance(fact, HandedOver):
+            told += [fact, Pushed("https://x.example/slugs.git", fact.branch, fact.sha)]
+        elif isinstance(fact, MergeRequestWritten):
+            told.append(replace(fact, number="34", reference=reference, url="https://x.example/34"))
+        else:
+            told.append(fact)
+    return story(*told)
+
+
+def undelivered(*, pushed: bool, sentence: str) -> list[Event]:
+    """Solved and committed in a job of GitHub; then the push was refused, or the merge request."""
+    lost = (MergeRequestWritten,) if pushed else (MergeRequestWritten, Pushed)
+    told = [fact for fact in facts(on_platform(success()))[:-3] if not isinstance(fact, lost)]
+    return story(*told, *ended(Status.FAILED, Ending.ENVIRONMENT, sentence, 3))
+
+
+def only_words() -> list[Event]:
+    """The model asked in plain words and never called a tool again."""
+    return story(
+        *facts(working())[:-2],
+        ModelReplied(
+            6,
+            "gpt-5-mini",
+            {"role": "assistant", "content": "Should tabs count, @all?\n\n/close"},
+            "stop",
+            Usage(),
+            0.01,
+            2,
+        ),
+        ModelReplied(7, "gpt-5-mini", {"role": "assistant", "content": ""}, "stop", Usage(), 0.01, 2),
+        AgentStopped(Ending.FORMAT, "The model answered 2 times in a row without calling a tool."),
+        *ended(
+            Status.FAILED, Ending.FORMAT, "The model answered 2 times in a row without calling a tool.", 1
+        ),
+    )
+
+
 def no_change() -> list[Event]:
     """The model handed in and had changed nothing."""
     return story(
@@ -426,4 +477,5 @@ ALL = {
     "not_handed_over": not_handed_over,
     "limit": limit,
     "no_change": no_change,
+    "only_words": only_words,
 }

@@ -6,14 +6,14 @@ What can't change within a job is asked for once: the repository, its labels, wh
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 from urllib.parse import quote
 
-from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
 from ci_agent.platforms import (
     Access,
     Branch,
@@ -28,13 +28,16 @@ from ci_agent.platforms import (
     Repository,
     Written,
 )
+from ci_agent.platforms.calls import Calls, each
 from ci_agent.platforms.github import reading
-from ci_agent.platforms.github.api import Api, explained
+from ci_agent.platforms.github.api import Api
 from ci_agent.platforms.github.pulls import LONGEST_TITLE, Pulls
 from ci_agent.platforms.ours import OurComments
-from ci_agent.platforms.patience import made_once
+from ci_agent.platforms.patience import made_once, silent
 from ci_agent.platforms.text import fitted, marked, marker_in, one_line
 from ci_agent.task import Account, Thread
+
+T = TypeVar("T")
 
 LONGEST_TEXT = 65_536  # characters of an issue, a comment, a pull request
 LONGEST_STATUS = 140  # characters of a commit status's description
@@ -87,18 +90,17 @@ class GitHub:
 
     def issue(self, number: str) -> Issue:
         """The issue as it stands now. Raises `UsageError` when there is none, or it was moved away."""
-        raw = self._api.found(self._issue_path(number), f"reading issue {number}")
-        there = str((raw or {}).get("repository_url", "")).casefold()
-        if raw is None or raw.get("pull_request") or not there.endswith(self._path.casefold()):
-            why = (
-                "it is a pull request"
-                if raw and raw.get("pull_request")
-                else "it was moved"
-                if raw
-                else "it is not there"
-            )
-            raise UsageError(f"{self._name} has no issue {number}: {why}")
-        return reading.issue(raw)
+
+        def read(raw: reading.Raw) -> Issue | str:
+            if raw.get("pull_request"):
+                return "it is a pull request"
+            here = str(raw["repository_url"]).casefold().endswith(self._path.casefold())
+            return reading.issue(raw) if here else "it was moved"
+
+        found = self._api.reading(read).found(self._issue_path(number), f"reading issue {number}")
+        if not isinstance(found, Issue):
+            raise UsageError(f"{self._name} has no issue {number}: {found or 'it is not there'}")
+        return found
 
     def comments(self, number: str) -> Sequence[Comment]:
         """The comments on the issue, oldest first."""
@@ -109,13 +111,14 @@ class GitHub:
         said = [*self._comments_of(number)]
         doing = f"reading the comments on pull request {number}"
         for what in ("comments", "reviews"):
-            found = self._api.pages(f"{self._path}/pulls/{number}/{what}", doing)
-            said += [
-                reading.comment(raw, self._me)
-                for raw in found
-                if raw.get("body") and raw.get("state") != "PENDING"
-            ]
+            found = self._api.reading(self._told).pages(f"{self._path}/pulls/{number}/{what}", doing)
+            said += [comment for comment in found if comment is not None]
         return sorted(said, key=lambda comment: comment.created)
+
+    def _told(self, raw: reading.Raw) -> Comment | None:
+        """A comment on a line, or the words of a review; None where there are none, or none yet."""
+        told = raw.get("body") and raw.get("state") != "PENDING"
+        return reading.comment(raw, self._me) if told else None
 
     def permission(self, person: Account) -> Permission:
         """What `person` may do here; a failed look-up is `NONE`, and so is an account that is another one now."""
@@ -128,12 +131,16 @@ class GitHub:
 
     def _asked_permission(self, person: Account) -> Permission:
         path = f"{self._path}/collaborators/{quote(person.login, safe='')}/permission"
+
+        def read(raw: reading.Raw) -> Permission:
+            known = reading.is_same(reading.account(raw.get("user")), person)
+            return reading.permission(raw) if known else Permission.NONE
+
         try:
-            raw = self._api.found(path, f"asking what {person.login} may do")
+            found = self._api.reading(read).found(path, f"asking what {person.login} may do")
         except CiAgentError:
             return Permission.NONE
-        known = raw is not None and reading.is_same(reading.account(raw.get("user")), person)
-        return reading.permission(raw) if raw is not None and known else Permission.NONE
+        return Permission.NONE if found is None else found
 
     def ensure_comment(self, number: str, marker: str, text: str) -> Written[Comment]:
         """Our comment with the hidden `marker` says `text`: edited where it is there, else made."""
@@ -159,11 +166,10 @@ class GitHub:
         reviewer: Account | None = None,
     ) -> Written[MergeRequest]:
         """An open pull request from `source` into `target` says all this: brought up to date, else opened."""
-        written = self._pulls.ensure(source, target, title, fitted(text, LONGEST_TEXT), draft=draft)
+        body = fitted(text, LONGEST_TEXT)
+        written = self._pulls.ensure(source, target, title, body, draft=draft, reviewer=reviewer)
         request = written.item
         changed = self._relabel(request.number, add_labels, remove_labels, known=request.labels)
-        if written.created and reviewer is not None:
-            self._pulls.ask(request.number, reviewer)
         return Written(self._pulls.read(request.number) if changed else request, written.created)
 
     def find_merge_request(self, source: str) -> MergeRequest | None:
@@ -190,9 +196,9 @@ class GitHub:
     @cached_property
     def _me(self) -> Account:
         # GraphQL's `viewer` answers for every kind of token; REST's `/user` refuses those of workflows and apps.
-        raw = self._api.query("query { viewer { login databaseId } }", "asking who we are")["viewer"]
-        login = str(raw["login"])
-        return Account(login, str(raw.get("databaseId") or ""), login.endswith("[bot]"))
+        words = "query { viewer { login databaseId } }"
+        me: Account = self._api.query(words, "asking who we are", reading.viewer)
+        return me
 
     def repository(self) -> Repository:
         """The repository itself."""
@@ -200,19 +206,20 @@ class GitHub:
 
     @cached_property
     def _repository(self) -> Repository:
-        raw = self._api.get(self._path, f"reading the repository {self._name}")
-        access = Access(str(raw["clone_url"]), "x-access-token", self._token)
-        return Repository(
-            name=str(raw["full_name"]),
-            url=str(raw["html_url"]),
-            default_branch=str(raw["default_branch"]),
-            private=bool(raw["private"]),
-            access=access,
-        )
+        def read(raw: reading.Raw) -> Repository:
+            return Repository(
+                name=str(raw["full_name"]),
+                url=str(raw["html_url"]),
+                default_branch=str(raw["default_branch"]),
+                private=bool(raw["private"]),
+                access=Access(str(raw["clone_url"]), "x-access-token", self._token),
+            )
+
+        return self._api.reading(read).get(self._path, f"reading the repository {self._name}")
 
     def open_issues(self, label: str) -> Sequence[Issue]:
         """The open issues with the label, oldest first."""
-        found = self._api.pages(
+        found = self._api.reading(_issue_alone).pages(
             f"{self._path}/issues",
             "listing the open issues",
             state="open",
@@ -220,13 +227,16 @@ class GitHub:
             sort="created",
             direction="asc",
         )
-        return [reading.issue(raw) for raw in found if not raw.get("pull_request")]
+        return [issue for issue in found if issue is not None]
 
     def ensure_issue(self, marker: str, title: str, text: str) -> Written[Issue]:
         """An issue of ours with the hidden `marker`: found among our last hundred, else made."""
 
         def find() -> Issue | None:
-            found = self._api.get(
+            def ours(raw: reading.Raw) -> Issue | None:
+                return reading.issue(raw) if marker_in(raw.get("body") or "") == marker else None
+
+            found = self._api.reading(each(ours)).get(
                 f"{self._path}/issues",
                 "listing our issues",
                 creator=self._me.login,
@@ -235,16 +245,14 @@ class GitHub:
                 direction="desc",
                 per_page="100",
             )
-            return next(
-                (reading.issue(raw) for raw in found if marker_in(raw.get("body") or "") == marker), None
-            )
+            return next(filter(None, found), None)
 
         def make() -> Issue:
             body = {
                 "title": one_line(title, LONGEST_TITLE),
                 "body": fitted(marked(marker, text), LONGEST_TEXT),
             }
-            return reading.issue(self._api.make(f"{self._path}/issues", "opening an issue", body))
+            return self._api.reading(reading.issue).make(f"{self._path}/issues", "opening an issue", body)
 
         there = find()
         return (
@@ -255,32 +263,35 @@ class GitHub:
 
     def labelled(self, number: str, label: str) -> Labelled | None:
         """Who put `label` on the issue last, and when."""
-        found = None
-        for raw in self._api.pages(f"{self._issue_path(number)}/events", "reading who labelled the issue"):
-            if raw.get("event") == "labeled" and _among(str(raw["label"]["name"]), [label]):
-                found = Labelled(reading.account(raw.get("actor")), reading.moment(raw["created_at"]))
-        return found
+
+        def read(raw: reading.Raw) -> Labelled | None:
+            if raw.get("event") != "labeled" or not _among(str(raw["label"]["name"]), [label]):
+                return None
+            return Labelled(reading.account(raw.get("actor")), reading.moment(raw["created_at"]))
+
+        path = f"{self._issue_path(number)}/events"
+        found = list(filter(None, self._api.reading(read).pages(path, "reading who labelled the issue")))
+        return found[-1] if found else None
 
     def edited_since(self, number: str, moment: datetime) -> Sequence[Account]:
         """Who changed the issue's title or text after `moment`, each once."""
         owner, _, name = self._name.partition("/")
         checked = int(reading.checked(number, "issue", self._name))
         given = {"owner": owner, "name": name, "number": checked, "since": moment.isoformat()}
-        data = self._api.query(_EDITS, f"reading who edited issue {number}", **given)
-        issue = data["repository"]["issue"]
-        nodes = [*issue["some"]["nodes"], *issue["others"]["nodes"]]
-        edits = [(raw["editedAt"], raw["editor"]) for raw in nodes]
-        edits += [(raw["createdAt"], raw["actor"]) for raw in issue["timelineItems"]["nodes"]]
-        late = [person for at, person in edits if reading.moment(at) > moment]
-        return list(dict.fromkeys(_editor(person) for person in late))
+        doing = f"reading who edited issue {number}"
+        edits: list[tuple[datetime, Account]] = self._api.query(_EDITS, doing, reading.edits, **given)
+        return list(dict.fromkeys(editor for at, editor in edits if at > moment))
 
     def comment(self, thread: Thread, comment: str) -> Comment | None:
         """One comment as it stands now; None: it is gone, or it is on another thread."""
         number = reading.checked(comment, "comment", self._name)
-        raw = self._api.found(f"{self._path}/issues/comments/{number}", "reading the comment")
-        if raw is None or not str(raw["issue_url"]).endswith(f"/issues/{thread.number}"):
-            return None
-        return reading.comment(raw, self._me)
+
+        def read(raw: reading.Raw) -> Comment | None:
+            there = str(raw["issue_url"]).endswith(f"/issues/{thread.number}")
+            return reading.comment(raw, self._me) if there else None
+
+        path = f"{self._path}/issues/comments/{number}"
+        return self._api.reading(read).found(path, "reading the comment")
 
     def reply(self, thread: Thread, marker: str, text: str) -> Written[Comment]:
         """As `ensure_comment`, on an issue or a pull request, which share their numbers."""
@@ -303,22 +314,27 @@ class GitHub:
 
     def branch(self, name: str) -> Branch | None:
         """A branch as it stands now; None: there is none."""
-        raw = self._api.found(f"{self._path}/branches/{quote(name)}", f"reading the branch {name}")
-        if raw is None or raw["name"] != name:  # a renamed branch's old name leads to the new one
-            return None
-        return Branch(str(raw["commit"]["sha"]), bool(raw["protected"]))
+
+        def read(raw: reading.Raw) -> Branch | None:
+            if raw["name"] != name:  # a renamed branch's old name leads to the new one
+                return None
+            return Branch(str(raw["commit"]["sha"]), bool(raw["protected"]))
+
+        path = f"{self._path}/branches/{quote(name)}"
+        return self._api.reading(read).found(path, f"reading the branch {name}")
 
     def file(self, path: str, ref: str) -> bytes | None:
         """A file's content at a branch or commit; None: there is none."""
-        raw = self._api.found(f"{self._path}/contents/{quote(path)}", f"reading the file {path}", ref=ref)
-        if not isinstance(raw, dict) or raw.get("type") != "file":
-            return None
-        if raw.get("encoding") != "base64":
-            raise UsageError(f"{path} is larger than the 1 MB that GitHub hands out; make it smaller")
-        try:
+
+        def read(raw: reading.Raw | list[reading.Raw]) -> bytes | None:
+            if isinstance(raw, list) or raw["type"] != "file":
+                return None
+            if raw["encoding"] != "base64":
+                raise UsageError(f"{path} is larger than the 1 MB that GitHub hands out; make it smaller")
             return base64.b64decode(raw["content"])
-        except binascii.Error as error:
-            raise CiAgentError(f"GitHub sent {path} broken; try again later") from error
+
+        place = f"{self._path}/contents/{quote(path)}"
+        return self._api.reading(read).found(place, f"reading the file {path}", ref=ref)
 
     def set_status(self, sha: str, state: CommitState, description: str, url: str) -> None:
         """What the commit's status `ci-agent` says."""
@@ -326,11 +342,24 @@ class GitHub:
         body |= {"target_url": url} if url else {}
         self._api.change("POST", f"{self._path}/statuses/{quote(sha)}", "setting the commit's status", body)
 
-    def job_ended(self, job: str) -> bool:
+    def job_ended(self, job: str, heard: datetime | None = None) -> bool:
         """Whether a workflow run has ended, or is not there."""
-        number = reading.checked(job, "workflow run", self._name)
-        raw = self._api.found(f"{self._path}/actions/runs/{number}", "looking at another job")
-        return raw is None or raw.get("status") == "completed"
+        try:
+            status = self._run(job, lambda raw: str(raw["status"]))
+        except AuthenticationError:  # in a private repository it takes `actions: read`
+            return silent(heard)
+        return status in (None, "completed")
+
+    def asked_at(self, run: str) -> datetime | None:
+        """When the workflow run was created, by the event that started it."""
+        try:
+            return self._run(run, lambda raw: reading.moment(raw["created_at"]))
+        except AuthenticationError:
+            return None
+
+    def _run(self, run: str, read: Callable[[reading.Raw], T]) -> T | None:
+        number = reading.checked(run, "workflow run", self._name)
+        return self._api.reading(read).found(f"{self._path}/actions/runs/{number}", "looking at a job")
 
     def cancel_job(self, job: str) -> None:
         """Ask for the cancellation of a workflow run. One that has ended is no error."""
@@ -339,7 +368,7 @@ class GitHub:
             return
         refusal = self._api.attempt("POST", f"{self._path}/actions/runs/{number}/cancel")
         if refusal is not None and not (refusal.status == _CONFLICT and self.job_ended(number)):
-            raise explained(refusal, "cancelling a job")
+            raise self._api.explained(refusal, "cancelling a job")
 
     # --- parts --------------------------------------------------------------------------------------------
 
@@ -347,11 +376,9 @@ class GitHub:
         return f"{self._path}/issues/{reading.checked(number, 'issue', self._name)}"
 
     def _comments_of(self, number: str) -> list[Comment]:
-        found = self._api.pages(
-            f"{self._issue_path(number)}/comments", f"reading the comments on issue {number}"
-        )
+        path, doing = f"{self._issue_path(number)}/comments", f"reading the comments on issue {number}"
         try:
-            comments = [reading.comment(raw, self._me) for raw in found]
+            comments = list(self._comment_calls.pages(path, doing))
         except UsageError as error:
             raise UsageError(f"{self._name} has no issue {number}: {error}") from error
         self._ours.seen(Thread(number), comments)
@@ -359,22 +386,25 @@ class GitHub:
 
     def _make_comment(self, thread: Thread, body: str) -> Comment:
         doing = f"commenting on issue {thread.number}"
-        raw = self._api.make(f"{self._issue_path(thread.number)}/comments", doing, {"body": body})
-        return reading.comment(raw, self._me)
+        return self._comment_calls.make(f"{self._issue_path(thread.number)}/comments", doing, {"body": body})
 
     def _edit_comment(self, thread: Thread, comment: Comment, body: str) -> Comment | None:
         path, doing = (
             f"{self._path}/issues/comments/{comment.id}",
             f"editing our comment on issue {thread.number}",
         )
-        raw = self._api.found(path, doing, "PATCH", {"body": body})
-        return None if raw is None else reading.comment(raw, self._me)
+        return self._comment_calls.found(path, doing, "PATCH", {"body": body})
+
+    @property
+    def _comment_calls(self) -> Calls[Comment]:
+        me = self._me
+        return self._api.reading(lambda raw: reading.comment(raw, me))
 
     @cached_property
     def _labels(self) -> set[str]:
         """The labels of the repository, in small letters: GitHub tells them apart by those."""
-        found = self._api.pages(f"{self._path}/labels", "listing the labels")
-        return {str(raw["name"]).casefold() for raw in found}
+        found = self._api.reading(reading.name).pages(f"{self._path}/labels", "listing the labels")
+        return {name.casefold() for name in found}
 
     def _relabel(
         self, number: str, add: Sequence[Label], remove: Sequence[str], known: Sequence[str] | None = None
@@ -386,14 +416,11 @@ class GitHub:
         if missing:
             for label in missing:
                 self._make_label(label)
-            raw = self._api.change(
-                "POST", place, "adding labels", {"labels": [label.name for label in missing]}
-            )
-            there = [str(item["name"]) for item in raw]
+            names = {"labels": [label.name for label in missing]}
+            there = self._api.reading(each(reading.name)).change("POST", place, "adding labels", names)
         elif there is None:
-            there = [
-                str(item["name"]) for item in self._api.pages(place, f"reading the labels of issue {number}")
-            ]
+            doing = f"reading the labels of issue {number}"
+            there = list(self._api.reading(reading.name).pages(place, doing))
         unwanted = [name for name in there if _among(name, remove)]
         for name in unwanted:
             self._api.found(f"{place}/{quote(name, safe='')}", "removing a label", "DELETE")
@@ -414,9 +441,6 @@ def _among(name: str, names: Sequence[str]) -> bool:
     return name.casefold() in {other.casefold() for other in names}
 
 
-def _editor(raw: reading.Raw | None) -> Account:
-    """Somebody, as GraphQL says it: there a bot is called like a person could be."""
-    if not raw:
-        return Account("")
-    bot = raw["__typename"] == "Bot"
-    return Account(f"{raw['login']}{'[bot]' if bot else ''}", str(raw.get("databaseId") or ""), bot)
+def _issue_alone(raw: reading.Raw) -> Issue | None:
+    """An issue; None for a pull request, which is listed as one."""
+    return None if raw.get("pull_request") else reading.issue(raw)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ci_agent.errors import UsageError
 from ci_agent.platforms import MergeRequest, Written
+from ci_agent.platforms.calls import Calls, each
 from ci_agent.platforms.github import reading
 from ci_agent.platforms.github.api import Api
 from ci_agent.platforms.patience import LostError, made_once
@@ -21,6 +22,15 @@ _READY = (
 _DRAFT = "mutation($id: ID!) { convertPullRequestToDraft(input: {pullRequestId: $id}) { clientMutationId } }"
 
 
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request with what only GitHub's own calls need."""
+
+    request: MergeRequest
+    node: str  # its name in GraphQL
+    people: tuple[Account, ...]  # who opened it, and who is asked to review it
+
+
 class Pulls:
     """The pull requests of one repository."""
 
@@ -33,41 +43,58 @@ class Pulls:
     def read(self, number: str) -> MergeRequest:
         """One of them. Raises `UsageError` when there is none."""
         checked = reading.checked(number, "pull request", self._name)
-        raw = self._api.found(f"{self._path}/{checked}", f"reading pull request {number}")
-        if raw is None:
+        found = self._calls.found(f"{self._path}/{checked}", f"reading pull request {number}")
+        if found is None:
             raise UsageError(f"{self._name} has no pull request {number}")
-        return reading.merge_request(raw, self._name)
+        return found.request
 
     def newest(self, source: str) -> MergeRequest | None:
         """The newest from the branch `source`, open or not."""
         found = self._from(source, state="all")
-        return reading.merge_request(found[0], self._name) if found else None
+        return found[0].request if found else None
 
     def ensure(
-        self, source: str, target: str, title: str, text: str, *, draft: bool
+        self, source: str, target: str, title: str, text: str, *, draft: bool, reviewer: Account | None
     ) -> Written[MergeRequest]:
-        """An open one from `source` into `target` says all this."""
+        """An open one from `source` into `target` says all this, and `reviewer` is asked."""
         title = one_line(title, LONGEST_TITLE)
         there = self._open(source, target)
         if there is not None:
+            self._ask(there, reviewer)
             return Written(self._updated(there, title, text, draft=draft), created=False)
 
-        def make() -> reading.Raw:
+        def make() -> Pull:
             return self._made(source, target, title, text, draft=draft)
 
-        raw = made_once(make, lambda: self._open(source, target), self._api.wait)
-        return Written(reading.merge_request(raw, self._name), created=True)
+        made = made_once(make, lambda: self._open(source, target), self._api.wait)
+        self._ask(made, reviewer)
+        if reviewer is not None:
+            people = {"assignees": [reviewer.login]}
+            self._api.attempt("POST", f"{self._issues}/{made.request.number}/assignees", people)
+        return Written(made.request, created=True)
 
-    def ask(self, number: str, reviewer: Account) -> None:
-        """Ask for a review, and assign it. GitHub refuses for people who can't be asked; that is no harm."""
-        self._api.attempt(
-            "POST", f"{self._path}/{number}/requested_reviewers", {"reviewers": [reviewer.login]}
+    def _ask(self, pull: Pull, reviewer: Account | None) -> None:
+        """Ask for a review, beside those who are asked already. GitHub refuses for people who can't be asked; that
+        is no harm."""
+        if reviewer is not None and not any(reading.is_same(reviewer, known) for known in pull.people):
+            people = {"reviewers": [reviewer.login]}
+            self._api.attempt("POST", f"{self._path}/{pull.request.number}/requested_reviewers", people)
+
+    @property
+    def _calls(self) -> Calls[Pull]:
+        return self._api.reading(self._pull)
+
+    def _pull(self, raw: reading.Raw) -> Pull:
+        people = [raw.get("user"), *(raw.get("requested_reviewers") or [])]
+        return Pull(
+            reading.merge_request(raw, self._name),
+            node=str(raw["node_id"]),
+            people=tuple(reading.account(person) for person in people),
         )
-        self._api.attempt("POST", f"{self._issues}/{number}/assignees", {"assignees": [reviewer.login]})
 
-    def _from(self, source: str, **more: str) -> Sequence[reading.Raw]:
+    def _from(self, source: str, **more: str) -> Sequence[Pull]:
         owner = self._name.partition("/")[0]
-        found = self._api.get(
+        found = self._api.reading(each(self._pull)).get(
             self._path,
             f"looking for the pull request of {source}",
             head=f"{owner}:{source}",
@@ -76,18 +103,14 @@ class Pulls:
             per_page="100",
             **more,
         )
-        return [
-            raw
-            for raw in found
-            if raw["head"]["ref"] == source and not reading.merge_request(raw, self._name).foreign
-        ]
+        return [pull for pull in found if pull.request.source == source and not pull.request.foreign]
 
-    def _open(self, source: str, target: str) -> reading.Raw | None:
+    def _open(self, source: str, target: str) -> Pull | None:
         return next(iter(self._from(source, state="open", base=target)), None)
 
-    def _updated(self, raw: reading.Raw, title: str, text: str, *, draft: bool) -> MergeRequest:
-        there = reading.merge_request(raw, self._name)
-        if there.draft != draft and not self._turned(str(raw["node_id"]), draft=draft):
+    def _updated(self, pull: Pull, title: str, text: str, *, draft: bool) -> MergeRequest:
+        there = pull.request
+        if there.draft != draft and not self._turned(pull.node, draft=draft):
             title, draft = _as_draft(title), there.draft
         if (there.title, there.text) != (title, text):
             body = {"title": title, "body": text}
@@ -104,10 +127,10 @@ class Pulls:
             return False
         return True
 
-    def _made(self, source: str, target: str, title: str, text: str, *, draft: bool) -> reading.Raw:
+    def _made(self, source: str, target: str, title: str, text: str, *, draft: bool) -> Pull:
         body = {"title": title, "body": text, "head": source, "base": target, "draft": draft}
         try:
-            return self._api.make(self._path, "creating the pull request", body)  # type: ignore[no-any-return]
+            return self._calls.make(self._path, "creating the pull request", body)
         except UsageError as error:
             said = str(error).lower()
             if "(base invalid" in said:
@@ -120,7 +143,7 @@ class Pulls:
             if not draft or _NO_DRAFTS not in said:
                 raise
         body |= {"draft": False, "title": _as_draft(title)}
-        return self._api.make(self._path, "creating the pull request", body)  # type: ignore[no-any-return]
+        return self._calls.make(self._path, "creating the pull request", body)
 
 
 def _as_draft(title: str) -> str:

@@ -14,7 +14,7 @@ from ci_agent.task import Account
 
 Raw = Mapping[str, Any]
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)  # as an int64: those of runs and comments are long
 _PERMISSIONS = {"admin": Permission.ADMIN, "write": Permission.WRITE, "read": Permission.READ}
 
 
@@ -31,6 +31,34 @@ def account(raw: Raw | None) -> Account:
         return Account("")
     login = str(raw["login"])
     return Account(login, str(raw.get("id", "")), raw.get("type") == "Bot" or login.endswith("[bot]"))
+
+
+def viewer(raw: Raw) -> Account:
+    """Who we are, as GraphQL says it. `viewer` is called in full, a bot as well."""
+    login = str(raw["viewer"]["login"])
+    return Account(login, str(raw["viewer"].get("databaseId") or ""), login.endswith("[bot]"))
+
+
+def edits(raw: Raw) -> list[tuple[datetime, Account]]:
+    """When an issue's text or title was edited and by whom, as GraphQL says it."""
+    issue = raw["repository"]["issue"]
+    texts = [*issue["some"]["nodes"], *issue["others"]["nodes"]]
+    found = [(moment(node["editedAt"]), _actor(node["editor"])) for node in texts]
+    titles = issue["timelineItems"]["nodes"]
+    return found + [(moment(node["createdAt"]), _actor(node["actor"])) for node in titles]
+
+
+def _actor(raw: Raw | None) -> Account:
+    """Somebody, as GraphQL says it: there a bot is called like a person could be."""
+    if not raw:
+        return Account("")
+    bot = raw["__typename"] == "Bot"
+    return Account(f"{raw['login']}{'[bot]' if bot else ''}", str(raw.get("databaseId") or ""), bot)
+
+
+def name(raw: Raw) -> str:
+    """What a label is called."""
+    return str(raw["name"])
 
 
 def moment(text: str) -> datetime:

@@ -15,7 +15,7 @@ from ci_agent.task import Account, is_bot_name
 Raw = Mapping[str, Any]
 
 DRAFT = "Draft: "
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)  # as an int64: those of jobs and notes are long
 _DRAFTS = re.compile(r"^(?:\[draft\]|\(draft\)|draft:)\s*", re.IGNORECASE)
 # Access levels of the members API: Developer 30, Maintainer 40, Owner 50; below it people only read and report.
 _LEVELS = ((50, Permission.ADMIN), (40, Permission.MAINTAIN), (30, Permission.WRITE), (5, Permission.READ))
@@ -38,6 +38,11 @@ def account(raw: Raw | None) -> Account:
     return Account(login, str(raw.get("id", "")), bool(raw.get("bot")) or is_bot_name(login))
 
 
+def me(raw: Raw) -> Account:
+    """Who we are."""
+    return Account(str(raw["username"]), str(raw["id"]), account(raw).bot)
+
+
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -54,6 +59,16 @@ def issue(raw: Raw) -> Issue:
         reference=f"#{raw['iid']}",
         confidential=bool(raw.get("confidential")),
     )
+
+
+def internal(raw: Raw) -> bool:
+    """Whether a note is only for those who may see confidential things. It was called `confidential` before 15.5."""
+    return bool(raw.get("internal") or raw.get("confidential"))
+
+
+def name(raw: Raw) -> str:
+    """What a label is called."""
+    return str(raw["name"])
 
 
 def comment(raw: Raw, me: Account, page: str) -> Comment:
