@@ -16,9 +16,8 @@ from ci_agent.job.place import place_of, top_of
 from ci_agent.platforms import Label
 from ci_agent.platforms.administration import Check
 from ci_agent.session.endings import END_LABELS, RUNNING, task_label
-from ci_agent.workspace.git import git, text
+from ci_agent.workspace.git import OLDEST, git, text
 
-_OLDEST_GIT = (2, 32)  # GIT_CONFIG_GLOBAL, without which a user's own configuration would count
 _JOINING_GIT = (2, 38)  # `git merge-tree --write-tree`, with which work is put on top of somebody else's
 _PATIENCE = 10  # seconds for the model's endpoint
 _OPENAI = "https://api.openai.com/v1"
@@ -76,8 +75,8 @@ def _git() -> Check:
         return Check("git", False, str(error), "install git")
     match = re.search(r"(\d+)\.(\d+)", said)
     version = (int(match[1]), int(match[2])) if match else (0, 0)
-    if version < _OLDEST_GIT:
-        return Check("git", False, said, f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer")
+    if version < OLDEST:
+        return Check("git", False, said, "git {}.{} or newer".format(*OLDEST))
     note = f"before {_JOINING_GIT[0]}.{_JOINING_GIT[1]}, work goes to a branch of its own where somebody pushed meanwhile"
     return Check("git", True, said, note if version < _JOINING_GIT else "")
 

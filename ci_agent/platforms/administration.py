@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
 from ci_agent.platforms import Label
 
 
@@ -14,7 +15,7 @@ class Check:
     """One thing that has to be right."""
 
     what: str
-    ok: bool | None  # None: it can't be looked up
+    ok: bool | None  # None: it can't be looked up, or it is not needed yet
     found: str
     remedy: str = ""  # the next step, where it is not right; a note, where it is
 
@@ -27,6 +28,30 @@ class Step:
     what: str
     by_hand: str  # where a person does it
     do: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A check that is still to be made. `look` raises of the family `CiAgentError` where it can't be."""
+
+    what: str
+    look: Callable[[], Check]
+    remedy: str  # where the platform refuses
+
+
+def looked(looks: Sequence[Look], needed: Collection[str]) -> Iterator[Check]:
+    """Each of `looks`, until one fails that is `needed` for those after it, or the platform fails: these are then
+    named once, as not looked at. Raises nothing."""
+    for number, one in enumerate(looks):
+        try:
+            yield one.look()
+        except CiAgentError as error:
+            refused = isinstance(error, AuthenticationError | UsageError)
+            yield Check(one.what, False, str(error), one.remedy if refused else "")
+            rest = ", ".join(other.what for other in looks[number + 1 :])
+            if rest and (one.what in needed or not refused):
+                yield Check("the rest", None, f"not looked at without that: {rest}")
+                return
 
 
 class Administration(Protocol):

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
 from ci_agent.platforms import Label
-from ci_agent.platforms.administration import Check, Step
+from ci_agent.platforms.administration import Check, Look, Step, looked
 from ci_agent.platforms.github import reading
 from ci_agent.platforms.github.api import Api
 from ci_agent.platforms.patience import TIMEOUT, Refusal, made_once
@@ -54,24 +54,17 @@ class GitHubAdministration:
 
     def checks(self, labels: Sequence[Label]) -> Iterator[Check]:
         """Whether everything is there. What can't be looked at because of an earlier failure is named once."""
-        looks: list[tuple[str, Callable[[], Check], str]] = [
-            ("token", self._token_check, f"make {WANTED}"),
-            ("repository", self._repository_check, f"look at its name, and whether the token is {WANTED}"),
-            ("rights", self._rights_check, f"make {WANTED}"),
-            ("pull requests by Actions", self._pulls_check, f"look at {_SETTING}"),
-            ("workflow", self._workflow_check, "give the token Contents (read)"),
-            ("labels", lambda: self._labels_check(labels), "give the token Issues (read and write)"),
+        looks = [
+            Look("token", self._token_check, f"make {WANTED}"),
+            Look(
+                "repository", self._repository_check, f"look at its name, and whether the token is {WANTED}"
+            ),
+            Look("rights", self._rights_check, f"make {WANTED}"),
+            Look("pull requests by Actions", self._pulls_check, f"look at {_SETTING}"),
+            Look("workflow", self._workflow_check, "give the token Contents (read)"),
+            Look("labels", lambda: self._labels_check(labels), "give the token Issues (read and write)"),
         ]
-        for number, (what, look, remedy) in enumerate(looks):
-            try:
-                yield look()
-            except CiAgentError as error:
-                refused = isinstance(error, AuthenticationError | UsageError)
-                yield Check(what, False, str(error), remedy if refused else "")
-                rest = ", ".join(other for other, _, _ in looks[number + 1 :])
-                if rest and (what in ("token", "repository") or not refused):
-                    yield Check("the rest", None, f"not looked at without that: {rest}")
-                    return
+        return looked(looks, {"token", "repository"})
 
     def steps(self, labels: Sequence[Label]) -> Sequence[Step]:
         """What is missing and can be done by the API; also what this token can't see, as it may be missing."""

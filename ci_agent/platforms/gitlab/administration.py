@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
+from ci_agent.errors import AuthenticationError, CiAgentError
 from ci_agent.platforms import Label
-from ci_agent.platforms.administration import Check, Step
+from ci_agent.platforms.administration import Check, Look, Step, looked
 from ci_agent.platforms.gitlab import reading
 from ci_agent.platforms.gitlab.api import Api
 from ci_agent.platforms.patience import Refusal, made_once
@@ -65,25 +65,16 @@ class GitLabAdministration:
 
     def checks(self, labels: Sequence[Label]) -> Iterator[Check]:
         """Whether everything is there. What can't be looked at because of an earlier failure is named once."""
-        looks: list[tuple[str, Callable[[], Check], str]] = [
-            ("token", self._token_check, f"make {WANTED}"),
-            ("project", self._project_check, f"look at its name, and whether the token is {WANTED}"),
-            ("pipeline variables", self._role_check, f"look at {_ROLE_SETTING}"),
-            ("CI/CD variables", self._variables_check, f"set {' and '.join(_VARIABLES)}"),
-            (".gitlab-ci.yml", self._include_check, f"the token has to be {WANTED}"),
-            ("webhook", self._hook_check, f"look at {_HOOK_SETTING}"),
-            ("labels", lambda: self._labels_check(labels), f"the token has to be {WANTED}"),
+        looks = [
+            Look("token", self._token_check, f"make {WANTED}"),
+            Look("project", self._project_check, f"look at its name, and whether the token is {WANTED}"),
+            Look("pipeline variables", self._role_check, f"look at {_ROLE_SETTING}"),
+            Look("CI/CD variables", self._variables_check, f"set {' and '.join(_VARIABLES)}"),
+            Look(".gitlab-ci.yml", self._include_check, f"the token has to be {WANTED}"),
+            Look("webhook", self._hook_check, f"look at {_HOOK_SETTING}"),
+            Look("labels", lambda: self._labels_check(labels), f"the token has to be {WANTED}"),
         ]
-        for number, (what, look, remedy) in enumerate(looks):
-            try:
-                yield look()
-            except CiAgentError as error:
-                refused = isinstance(error, AuthenticationError | UsageError)
-                yield Check(what, False, str(error), remedy if refused else "")
-                rest = ", ".join(other for other, _, _ in looks[number + 1 :])
-                if rest and (what in ("token", "project") or not refused):
-                    yield Check("the rest", None, f"not looked at without that: {rest}")
-                    return
+        return looked(looks, {"token", "project"})
 
     def steps(self, labels: Sequence[Label]) -> Sequence[Step]:
         """What is missing and can be done by the API; also what this token can't see, as it may be missing."""
