@@ -1,7 +1,7 @@
 """The commit's message: an imperative title, what and why, the measured tests, and trailers.
 
 The model's words may fill the title and the body and nothing else: no line of theirs can become a trailer,
-close an issue, mention a person or end the message early.
+close an issue, mention a person, switch the CI off or end the message early.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 _MARK = re.compile(r"^(?:[#>*/-]+\s+|---+)+")  # of Markdown, and what starts a patch
-_PERSON = re.compile(r"[^<>@\s][^<>]* <[^<>@\s]+@[^<>@\s]+>")
+_PERSON = re.compile(r"[^<>@\s][^<>@]* <[^<>@\s]+@[^<>@\s]+>")
 
 
 def commit_message(events: Sequence[Event]) -> str:

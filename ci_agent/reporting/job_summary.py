@@ -10,6 +10,7 @@ from ci_agent.reporting import tables
 from ci_agent.reporting.progress import FAILURES, progress_comment
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import link, prose
+from ci_agent.reporting.wording import in_words_of
 
 _REFERENCE = re.compile(r"#[1-9]\d*")
 
@@ -17,7 +18,7 @@ _REFERENCE = re.compile(r"#[1-9]\d*")
 def job_summary(events: Sequence[Event], *, links: Mapping[str, str]) -> str:
     """The page in Markdown. `links` are addresses by what they lead to."""
     summary = Summary.of(events)
-    places = [link(prose(name), url) for name, url in links.items()]
+    places = [link(prose(in_words_of(summary.platform, name)), url) for name, url in links.items()]
     parts = [
         _title(summary),
         progress_comment(events).strip(),

@@ -18,6 +18,7 @@ from ci_agent.reporting.wording import (
     count,
     counts,
     duration,
+    in_words_of,
     others,
     requester,
     result,
@@ -172,8 +173,8 @@ def _changes(summary: Summary) -> str:
 def _why(summary: Summary) -> str:
     if not (summary.submitted and summary.submitted.summary.strip()):
         return ""
-    own = summary.committed is None or summary.committed.made
-    lead = "*In the model's words:*" if own else "*In the model's words, from a run that changed nothing:*"
+    nothing = ", from a run that changed nothing" if summary.unchanged else ""
+    lead = f"*In the model's words{nothing}:*"
     return "### Why\n" + quote(summary.submitted.summary, lead=lead) + _earlier(summary)
 
 
@@ -202,7 +203,8 @@ def _check(summary: Summary, fetch_hint: str) -> str:
 def _warnings(summary: Summary) -> str:
     if not summary.warnings:
         return ""
-    lines = [f"- {prose(warning)}" for warning in summary.warnings[:WARNINGS]]
+    told = [in_words_of(summary.platform, warning) for warning in summary.warnings[:WARNINGS]]
+    lines = [f"- {prose(warning)}" for warning in told]
     more = len(summary.warnings) - WARNINGS
     lines += [f"- … and {more:,} more"] if more > 0 else []
     return "### Worth knowing\n" + "\n".join(lines)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from ci_agent.journal import Event
 from ci_agent.journal.events import TestsCompared
-from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.summary import LOCAL, Summary
 from ci_agent.reporting.text import code, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
     call,
@@ -17,6 +18,7 @@ from ci_agent.reporting.wording import (
     counts,
     duration,
     headline,
+    in_words_of,
     paid,
     purpose,
     requester,
@@ -36,17 +38,42 @@ PRINTED = 5  # lines of tests that can't be run
 HINT = 200  # characters of what was asked for beside the issue
 _REFERENCE = re.compile(r"[#!][1-9]\d*")
 
+# Ends for which the task can't help: something around it has to be mended.
+_AROUND: Final = frozenset(
+    {
+        Ending.LLM_AUTH,
+        Ending.LLM_QUOTA,
+        Ending.LLM_UNAVAILABLE,
+        Ending.LLM_REPLAY,
+        Ending.ENVIRONMENT,
+        Ending.INTERNAL,
+    }
+)
 
-def progress_comment(events: Sequence[Event], *, next_step: str = "", while_working: str = "") -> str:
+# How a trigger reads as the answer to "who asked", by the word a request begins with.
+_ASKED: Final = {
+    "label": "{}'s label",
+    "assignment": "{}'s assignment",
+    "command": "{}'s comment",
+    "mention": "{}'s comment",
+    "dispatch": "{}, who started the job",
+    "poll": "{}'s label, found by the schedule",
+}
+
+
+def progress_comment(
+    events: Sequence[Event], *, next_step: str = "", when_mended: str = "", while_working: str = ""
+) -> str:
     """The comment's text in Markdown, for whatever state the session is in.
 
     `next_step` is a sentence in Markdown that says how a person goes on from an unsolved end or answers a
-    question on this platform; it is left out while the work goes on and when it is done. `while_working` says
-    what one can do as long as it goes on.
+    question on this platform; it is left out while the work goes on and when it is done. `when_mended` takes its
+    place where the end had nothing to do with the task. `while_working` says what one can do as long as it goes
+    on.
     """
     summary = Summary.of(events)
     if summary.status in {Status.COMPLETED, Status.FAILED, Status.SUSPENDED, Status.CANCELLED}:
-        said = _end(summary, next_step)
+        said = _end(summary, when_mended or next_step if summary.ending in _AROUND else next_step)
     else:
         said = [*_working(summary), while_working]
     said.append(_fine_print(summary))
@@ -55,10 +82,18 @@ def progress_comment(events: Sequence[Event], *, next_step: str = "", while_work
 
 def _fine_print(summary: Summary) -> str:
     """What this run answers: an issue may have the comments of several."""
-    request = prose(summary.started.request) if summary.started else ""
-    hint = prose(summary.started.hint, HINT) if summary.started else ""
-    asked = _line([request, hint])
-    return f"<sub>For: {asked}</sub>" if asked else ""
+    if summary.started is None:
+        return ""
+    request = summary.started.request
+    kind, _, who = request.partition(" by ")
+    if who and kind in _ASKED:
+        asked = f" by {prose(_ASKED[kind].format(who))}"
+    else:
+        asked = f": {prose(request)}" if request else ""
+    # Where a name was cut out of a mention (`@bot, could you …`) its comma is left.
+    words = prose(summary.started.hint.lstrip(" \t\n,;:.!?\N{EN DASH}\N{EM DASH}"), HINT)
+    hint = f": {words}" if words else ""
+    return f"<sub>Asked for{asked}{hint}</sub>" if asked or hint else ""
 
 
 # --- while it works ---------------------------------------------------------------------------------------
@@ -144,6 +179,7 @@ def _end(summary: Summary, next_step: str) -> list[str]:
         head,
         _failing(summary),
         _printed(summary),
+        _last_words(summary),
         _words_without_change(summary),
         _kept(summary),
         next_step,
@@ -166,6 +202,9 @@ def _question(summary: Summary, next_step: str) -> list[str]:
 
 def _done(summary: Summary) -> list[str]:
     what = _where(summary)
+    if summary.unchanged:
+        stays = _line([_unchanged(summary), duration(summary.seconds), paid(summary)])
+        return [stays, _words_without_change(summary)]
     head = f"**Done{': ' + what if what else ''}**{_on_branch(summary)}"
     proof = "verified" if verified(summary) else ""
     if summary.no_tests:
@@ -199,14 +238,34 @@ def _because(message: str) -> str:
 
 
 def _words_without_change(summary: Summary) -> str:
-    """Without a merge request this is the only place where the model's reasons can be read."""
-    if summary.committed or not (summary.submitted and summary.submitted.summary.strip()):
+    """Where nothing was changed, the model's reasons are what people want to read here."""
+    if (summary.committed and summary.committed.made) or not (
+        summary.submitted and summary.submitted.summary.strip()
+    ):
         return ""
     return quote(summary.submitted.summary, lead="*In the model's words:*", limit=QUOTED)
 
 
+def _last_words(summary: Summary) -> str:
+    """What a model says that calls no tool: it may be a question."""
+    if summary.ending is not Ending.FORMAT or not summary.words:
+        return ""
+    return quote(summary.words, lead="*The model's last words:*", limit=QUOTED)
+
+
+def _unchanged(summary: Summary) -> str:
+    branch = _on_branch(summary)
+    what = (_where(summary) or "the work") + (f"{branch}," if branch else "")
+    return f"**Nothing changed** in this run; {what} stays as it was"
+
+
 def _kept(summary: Summary) -> str:
+    # The checkout of a job goes with its runner, so it is no place to name.
+    if summary.committed and not summary.branch and summary.platform != LOCAL:
+        return "The work so far is on no branch; the job's report has it as `diff.patch`."
     where = _where(summary) + _on_branch(summary)
+    if where and summary.unchanged:
+        return f"{_unchanged(summary)}."
     tests = "" if summary.ending is Ending.UNVERIFIED else comparison(summary)  # else the first line says it
     return f"The work so far is kept: {where}{'; ' + tests if tests else ''}." if where else ""
 
@@ -215,24 +274,26 @@ def _where(summary: Summary) -> str:
     """Where the result lies: the merge request with a link if it has one, else the branch, else the checkout."""
     if summary.merge_request:
         written = summary.merge_request
-        name = written.reference or f"merge request {one_line(written.number, 20)}"
+        number = one_line(written.number, 20)
+        name = written.reference or in_words_of(summary.platform, f"merge request {number}")
         draft = " (a draft)" if summary.merge_request.draft else ""
         url = summary.merge_request.url
         if _REFERENCE.fullmatch(written.reference):  # the platform makes a link of it
             return written.reference + draft
         return (link(prose(name), url) or prose(name)) + draft
-    if not summary.handed_over and summary.checkout:
+    if not summary.branch and summary.checkout:
         return f"the checkout {code(summary.checkout, 1000)}"
     return _branch(summary)
 
 
 def _on_branch(summary: Summary) -> str:
     """The branch, where `_where` names something else."""
-    return f", {_branch(summary)}" if summary.merge_request and summary.handed_over else ""
+    branch = _branch(summary)
+    return f", {branch}" if branch and summary.merge_request else ""
 
 
 def _branch(summary: Summary) -> str:
-    return f"branch {code(summary.handed_over.branch)}" if summary.handed_over else ""
+    return f"branch {code(summary.branch)}" if summary.branch else ""
 
 
 def _figures(summary: Summary) -> str:

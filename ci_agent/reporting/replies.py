@@ -7,42 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ci_agent.reporting.progress import WORKING
 from ci_agent.reporting.text import code, link, mention, prose
-from ci_agent.reporting.wording import count
+from ci_agent.reporting.wording import count, in_words_of
 
 _ROLES = {
     "write": "may write to this repository",
     "maintain": "maintain this repository",
     "admin": "administer this repository",
 }
+_OUTCOME = 1000  # characters of the first line of a progress comment; one of ours is shorter
 
 
-def help_text(commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]]) -> str:
-    """The list of commands and options, each with what it does."""
-    rows = [f"| {code(usage)} | {does} |" for usage, does in commands]
-    more = [f"| {code(usage)} | {does} |" for usage, does in options]
+def help_text(
+    commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]], *, platform: str = ""
+) -> str:
+    """The list of commands and options, each with what it does, in the words of `platform`."""
+    rows = [f"| {code(usage)} | {in_words_of(platform, does)} |" for usage, does in [*commands, *options]]
     return "\n".join(
         [
-            "Write one of these at the start of a line in a comment:",
+            "Write a command at the start of a line in a comment; options stand behind `run` and `retry`, before the hint.",
             "",
             "| command | what it does |",
             "|---|---|",
             *rows,
-            "",
-            "Behind `run` and `retry`, before the hint:",
-            "",
-            "| option | what it does |",
-            "|---|---|",
-            *more,
         ]
     )
 
 
-def unknown(problem: str, commands: Sequence[tuple[str, str]], options: Sequence[tuple[str, str]]) -> str:
-    """What could not be understood, and what could be."""
+def unknown(
+    problem: str,
+    commands: Sequence[tuple[str, str]],
+    options: Sequence[tuple[str, str]],
+    *,
+    platform: str = "",
+) -> str:
+    """What could not be understood, and, folded, what could be."""
     said = prose(problem)
     end = "" if said.endswith((".", "!", "?")) else "."
-    return f"I did not understand that: {said}{end}\n\n{help_text(commands, options)}"
+    known = help_text(commands, options, platform=platform)
+    return (
+        f"I did not understand that: {said}{end} `/agent help` lists what I do.\n\n"
+        f"<details><summary>Commands and options</summary>\n\n{known}\n\n</details>"
+    )
 
 
 def refused(login: str, needed: str) -> str:
@@ -117,32 +124,47 @@ def could_not_begin(error: str, job_url: str) -> str:
     return f"**Could not begin.** {prose(error, 1500)}{' · ' + log if log else ''}\n\nWhen that is mended, comment `/agent retry`."
 
 
-def from_fork() -> str:
+def from_fork(platform: str = "") -> str:
     """The merge request's branch is in somebody else's repository."""
-    return (
-        "This merge request comes from a fork, whose branch I can't write to. Comment on the issue instead."
+    return in_words_of(
+        platform,
+        "This merge request comes from a fork, whose branch I can't write to. Comment on the issue instead.",
     )
 
 
-def not_ours() -> str:
+def not_ours(platform: str = "") -> str:
     """The merge request is not one that we opened."""
-    return (
+    return in_words_of(
+        platform,
         "This merge request is not one that I opened, so I don't know which issue it is about. Comment on the issue, or "
-        "on a merge request of mine."
+        "on a merge request of mine.",
     )
 
 
-def status(*, working: bool, progress: str, runs: int, merge_request: str) -> str:
-    """How it stands. The two addresses are empty where there is nothing."""
+def status(
+    *, working: bool, progress: str, runs: int, merge_request: str, said: str = "", platform: str = ""
+) -> str:
+    """How it stands: the first line of the last progress comment, and where to read on.
+
+    The two addresses are empty where there is nothing. `said` is the text of our last progress comment, without
+    its marker.
+    """
     if not runs:
         return "I have not worked on this issue yet. `/agent run` starts me."
-    said = [
-        "I am at work on it" if working else "I am not at work on it now",
+    line = said.partition("\n")[0].strip()
+    if len(line) > _OUTCOME:  # none of ours; a part of it could say anything
+        line = ""
+    if working:
+        head = "I am at work on it" + line.removeprefix(WORKING)
+    else:
+        head = f"{line}\n\nI am not at work on it now" if line else "I am not at work on it now"
+    parts = [
+        head,
         link("progress" if working else "how it ended", progress),
-        link("merge request", merge_request),
+        link(in_words_of(platform, "merge request"), merge_request),
         f"{count(runs, 'run')} so far",
     ]
-    return " · ".join(part for part in said if part)
+    return " · ".join(part for part in parts if part)
 
 
 def stopping() -> str:

@@ -24,6 +24,7 @@ from ci_agent.journal.events import (
     Moment,
     PlanItem,
     PlanUpdated,
+    Pushed,
     QuestionAsked,
     SessionEnded,
     SessionStarted,
@@ -41,6 +42,7 @@ from ci_agent.journal.events import (
 )
 from ci_agent.task import Ending, Status, Usage
 
+LOCAL = "local"  # the platform whose branches are in a repository on this machine
 CHECKOUT_KEPT = "The checkout with the work so far is kept in "  # and its path: how a warning says it
 
 
@@ -83,9 +85,11 @@ class Summary:
     submitted: Submitted | None = None
     unchecked: bool = False  # handed in, and neither checked nor sent back yet
     question: QuestionAsked | None = None
+    words: str = ""  # the model's, where its last reply called no tool
     stopped: AgentStopped | None = None
     committed: Committed | None = None
     handed_over: HandedOver | None = None  # of what was committed last; without it there may be no branch
+    pushed: Pushed | None = None  # what was committed last
     merge_request: MergeRequestWritten | None = None
     ended: SessionEnded | None = None
     seconds: float = 0.0  # worked so far; the time between two jobs of a session does not count
@@ -114,6 +118,24 @@ class Summary:
         return self.stopped.ending if self.stopped else None
 
     @property
+    def platform(self) -> str:
+        """The name of the platform; empty before the session began."""
+        return self.started.platform if self.started else ""
+
+    @property
+    def branch(self) -> str:
+        """The branch with the work, where people can get at it; empty where there is none. A branch that was
+        handed over in a job of a platform is on the runner alone, until it is pushed."""
+        if self.handed_over and self.platform in {"", LOCAL}:
+            return self.handed_over.branch
+        return self.pushed.branch if self.pushed else ""
+
+    @property
+    def unchanged(self) -> bool:
+        """This run left the branch as an earlier one had left it."""
+        return self.committed is not None and not self.committed.made
+
+    @property
     def checkout(self) -> str:
         """Where the checkout with the work is, if it was kept: its path; empty where nothing says so."""
         said = [text for text in self.warnings if text.startswith(CHECKOUT_KEPT)]
@@ -129,8 +151,20 @@ class Summary:
     @property
     def solved(self) -> bool:
         """Handed in, and what the harness could check holds. Everything else needs a person."""
-        held = self.no_tests or (self.compared is not None and self.compared.verdict is Verdict.VERIFIED)
-        return self.ending is Ending.SUBMITTED and held
+        return self.ending is Ending.SUBMITTED and self._held
+
+    @property
+    def undelivered(self) -> bool:
+        """Handed in, and it holds, but then something failed on the way to people."""
+        handed_in = self.stopped is not None and self.stopped.ending is Ending.SUBMITTED
+        return handed_in and self._held and self.ending in {Ending.ENVIRONMENT, Ending.INTERNAL}
+
+    @property
+    def _held(self) -> bool:
+        """The tests have nothing against what is on the branch now."""
+        together = self.pushed is None or self.pushed.tested
+        verified = self.compared is not None and self.compared.verdict is Verdict.VERIFIED
+        return together and (self.no_tests or verified)
 
     def _take(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one line per kind of event, no decisions
         match fact:
@@ -172,9 +206,11 @@ class Summary:
             case Warned():
                 self.warnings.append(fact.text)
             case Committed():
-                self.committed, self.handed_over = fact, None
+                self.committed, self.handed_over, self.pushed = fact, None, None
             case HandedOver():
                 self.handed_over = fact
+            case Pushed():
+                self.pushed = fact
             case MergeRequestWritten():
                 self.merge_request = fact
             case SessionEnded():
@@ -189,6 +225,11 @@ class Summary:
 
     def _take_reply(self, reply: ModelReplied) -> None:
         self.step, self.waiting, self.unchecked = reply.step, None, False
+        said = reply.message.get("content")
+        if reply.message.get("tool_calls"):
+            self.words = ""
+        elif isinstance(said, str) and said.strip():
+            self.words = said
         self.replies += 1
         self.usage += reply.usage
         if reply.cost is None:

@@ -177,8 +177,7 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     elif summary.no_tests:
         rows["tests"] = "none were found"
     if summary.handed_over:
-        made = summary.committed is None or summary.committed.made
-        stays = "" if made else ", as an earlier run left it"
+        stays = ", as an earlier run left it" if summary.unchanged else ""
         rows["branch"] = f"{summary.handed_over.branch} ({commit(summary.handed_over.sha)}{stays})"
     elif summary.checkout:
         rows["checkout"] = summary.checkout
@@ -198,6 +197,8 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
 def _outcome(summary: Summary) -> str:
     if summary.question and summary.status is Status.SUSPENDED:
         return f"Waiting for an answer. The model asks: {summary.question.question}"
+    if summary.status is Status.COMPLETED and summary.unchanged:
+        return "Nothing changed in this run."
     if summary.status is Status.COMPLETED and summary.solved:
         if summary.no_tests:
             return "Done, not verified: no tests were found."

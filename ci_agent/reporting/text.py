@@ -1,10 +1,10 @@
 """Makes text from strangers and models harmless where it is shown: in Markdown, in plain text, on terminals.
 
-The one place for it. No result holds a control or invisible character, or words that close an issue. What is
-made as Markdown holds no HTML, no link, no mention, no reference to an issue and no line that GitLab would
-take for a quick action either; `plain` says what it leaves standing. Platforms read some of these from the
-raw text, before or beside Markdown, so escaping for Markdown alone would not do: GitLab looks for `/command`
-at line starts and for `Closes #12` even inside code.
+The one place for it. No result holds a control or invisible character, words that close an issue, or words that
+switch the CI off. What is made as Markdown holds no HTML, no link, no mention, no reference to an issue and no
+line that GitLab would take for a quick action either; `plain` says what it leaves standing. Platforms read some
+of these from the raw text, before or beside Markdown, so escaping for Markdown alone would not do: GitLab looks
+for `/command` at line starts and for `Closes #12` even inside code.
 """
 
 from __future__ import annotations
@@ -47,11 +47,22 @@ _CLOSED = re.compile(
     r"|(?!(?:UTF|SHA|ISO|RFC|PEP|CVE)-)[A-Z][A-Z0-9_]+-)\d\w*|(?i:https?)://[^\s<>]*[^\s<>.,;:!?)\]}])"
 )
 
-# `@dana` as a word, but not the middle of `dana@example.org`, `checkout@v4` or `//a[1]/@href`.
-_MENTION = re.compile(r"(?<![^\s(\[{<,;:])@(?=\w)")
+# `@dana` behind anything but a letter, a digit or `_`: that is what GitLab's `User.reference_pattern` takes, whose
+# names may begin with a dot. `dana@example.org` and `checkout@v4` are none. Ruby's `\w` is ASCII's.
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\.?\w)")
+
+# What switches the project's CI off: GitHub's documentation ("Skipping workflow runs"), the `SKIP_PATTERN` of
+# GitLab's source, which takes `_` and `-` for the blank as well, and Azure's documentation of its CI triggers.
+_SKIPS = re.compile(
+    r"\[(\s*(?:(?:skip|no)[\s_-]+{ci}|{ci}[\s_-]+skip)\s*)\]|(?<!\*)\*{{3,}}(no_ci)\*{{3,}}".format(
+        ci="(?:ci|actions|azurepipelines|azpipelines|azp)"
+    ),
+    re.IGNORECASE,
+)
+_SKIP_TRAILER = re.compile(r"(skip-checks\s*+):(?=\s*+true)", re.IGNORECASE)
 
 # Words that platforms turn into something: mentions and addresses, references, trackers' keys, links.
-_LIVE = re.compile(r"@\w|[#!&]\d|://|\bwww\.|\b[A-Z][A-Z0-9_]+-\d")
+_LIVE = re.compile(r"@\.?\w|[#!&]\d|://|\bwww\.|\b[A-Z][A-Z0-9_]+-\d")
 _BEFORE, _AFTER = "([{<\"'\u201c\u2018", ")]}>\"'\u201d\u2019.,;:!?"  # punctuation around a word
 _CODE_SPAN = re.compile(r"(`[^`\n]+`)")
 _SPECIAL = re.compile(r"[\\`*\[\]$|~]|(?<![^\W_])_|_(?![^\W_])")
@@ -139,17 +150,16 @@ def shell_block(lines: list[str]) -> str:
 
 def plain(text: str) -> str:
     """`text`, cleaned, for places without Markdown: commit messages and titles. Changed is only what a platform
-    would act on; code must read there as it was written.
+    would act on; code must read there as it was written, as far as it can.
 
     What a closing word would close stands in quotes: `Closes "#12"`. A reference without such a word stays:
-    at most a platform notes it at the issue. A mention that stands as a word of its own, so behind a blank,
-    an opening bracket, a comma or a colon, gets a blank after its sign. In backticks it stays, because there
-    it is code, `@property`, though the platforms know no code in these places: GitLab tells people who are
-    mentioned in a title, and GitHub, until November 2025, those in a commit message.
+    at most a platform notes it at the issue. A mention gets a blank after its sign, in backticks as well: the
+    platforms know no code in these places, and GitLab tells people who are mentioned in a title. What would
+    switch the CI off loses its brackets or stars: `(skip ci)`.
     """
     text = _CLOSED.sub(r'\1"\2"', clean(text))
-    parts = _CODE_SPAN.split(text)
-    return "".join(part if number % 2 else _MENTION.sub("@ ", part) for number, part in enumerate(parts))
+    text = _SKIPS.sub(lambda match: f"({match[1] or match[2]})", text)
+    return _MENTION.sub("@ ", _SKIP_TRAILER.sub(r"\1 -", text))
 
 
 def _inline(line: str) -> str:
@@ -175,7 +185,9 @@ def _escaped(text: str) -> str:
 
 
 def _spans(text: str) -> str:
-    """`text` as inline code; as two, where one would hold words that close an issue."""
+    """`text` as inline code; as two, where one would hold words that close an issue or switch the CI off: a
+    merge request's text becomes the message of a commit where merges are squashed."""
+    text = _SKIPS.sub(lambda match: re.sub(r"\s+|(?=[_-])", "\0", match[0], count=1), text)
     pieces = _CLOSING.sub(lambda match: match[1].rstrip() + "\0", text).split("\0")
     return " ".join(_span(piece) for piece in pieces if piece.strip())
 

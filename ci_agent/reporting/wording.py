@@ -57,6 +57,11 @@ def requester(summary: Summary) -> str:
     return mention(summary.started.mention) or named
 
 
+def in_words_of(platform: str, text: str) -> str:
+    """`text` of ours with the word that people on `platform` have for a merge request."""
+    return text.replace("merge request", "pull request") if platform == "github" else text
+
+
 def unpriced(summary: Summary) -> bool:
     """Whether of all replies no price is known."""
     return 0 < summary.replies == summary.unpriced
@@ -201,13 +206,17 @@ def wrong(summary: Summary) -> list[str]:
         sentences.append(_sentence(compared.reason))
     elif compared is None and summary.committed and not summary.no_tests:
         sentences.append("The tests were not run on this change.")
+    if summary.pushed and not summary.pushed.tested:
+        sentences.append("The tests ran on this work alone, not on the branch as it is now.")
     if not sentences and summary.ending is not None:
         sentences.append("It was handed in, but what the harness could check does not hold.")
     return sentences
 
 
 def headline(summary: Summary) -> str:
-    """How an unsolved session stands, in two or three words."""
+    """How an unsolved session stands, in a few words."""
+    if summary.undelivered:
+        return "Done, but not delivered." if summary.no_tests else "Solved, but not delivered."
     if summary.ending is Ending.NO_CHANGE:
         return "Nothing changed."
     limits = {Ending.LIMIT_STEPS, Ending.LIMIT_COST, Ending.LIMIT_TOKENS, Ending.LIMIT_WALL}
@@ -219,7 +228,8 @@ def headline(summary: Summary) -> str:
 
 def sentence(summary: Summary) -> str:
     """The session's own last sentence; before it is written, what the facts say."""
-    return summary.ended.sentence if summary.ended and summary.ended.sentence else " ".join(wrong(summary))
+    said = summary.ended.sentence if summary.ended and summary.ended.sentence else " ".join(wrong(summary))
+    return in_words_of(summary.platform, said)
 
 
 def _stopped(summary: Summary) -> list[str]:

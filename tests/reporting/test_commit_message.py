@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from ci_agent.journal.events import SessionStarted, Submitted
 from ci_agent.reporting.commit_message import commit_message
 from tests.reporting.test_merge_request import told_with
-from tests.reporting.test_text import GITLAB_CLOSES, TEXTS
+from tests.reporting.test_text import GITLAB_CLOSES, MENTION, SKIPS, TEXTS
 from tests.support.stories import added_only, limit, needs_human, no_tests, success
 
 OURS = ["Closes: #12", "Co-authored-by: Dana Novak <dana@example.org>"]
@@ -65,6 +65,7 @@ def test_without_tests_the_message_says_so() -> None:
         ("<dana@example.org>", False),
         ("Dana <dana@example.org>\nSigned-off-by: Eve <eve@example.org>", False),
         ("Dana <dana@example.org> Eve <eve@example.org>", False),
+        ("Dana @all <dana@example.org>", False),
     ],
 )
 def test_only_a_name_with_an_address_is_credited(requester: str, credited: bool) -> None:
@@ -102,6 +103,8 @@ def test_whatever_the_model_writes_git_reads_only_our_trailers(title: str, summa
     )
     assert trailers(message) == OURS
     assert not GITLAB_CLOSES.search(message.removesuffix("\n".join(OURS) + "\n"))
+    assert not MENTION.search(message)
+    assert not SKIPS.search(message)
     first, second, *_ = message.split("\n")
     assert 0 < len(first) <= 72
     assert second == ""
@@ -130,8 +133,10 @@ def test_no_line_is_wider_than_72_but_for_a_single_long_word(summary: str) -> No
         ("--version says the version", "--version says the version"),
         ("slug() keeps umlauts", "slug() keeps umlauts"),
         ("fix(core): keep umlauts", "fix(core): keep umlauts"),
-        ("Accept 1-7,sat#3 and 2>&1 with `@property`", "Accept 1-7,sat#3 and 2>&1 with `@property`"),
+        ("Accept 1-7,sat#3 and 2>&1 with `@property`", "Accept 1-7,sat#3 and 2>&1 with `@ property`"),
         ("thank @dana", "Thank @ dana"),
+        ("Docs only [skip ci]", "Docs only (skip ci)"),
+        ("[no\tci] Docs", "(no ci) Docs"),
     ],
 )
 def test_a_title_is_tidied(title: str, used: str) -> None:
@@ -139,8 +144,21 @@ def test_a_title_is_tidied(title: str, used: str) -> None:
 
 
 def test_code_in_the_summary_stays_as_it_is() -> None:
-    summary = "`1-7,sat#3` was read as 7; run `x 2>&1`, see `@property` and #4."
+    summary = "`1-7,sat#3` was read as 7; run `x 2>&1`, see `x@v4` and #4."
     assert f"\n{summary}\n" in commit_message(told_with(success(), Submitted, summary=summary))
+
+
+def test_words_that_tell_people_or_switch_the_ci_off_do_nothing_in_the_message_and_the_title() -> None:
+    for evil, said in (('"@all"', '"@ all"'), ("[skip ci]", "(skip ci)"), ("***NO_CI***", "(NO_CI)")):
+        message = commit_message(told_with(success(), Submitted, title=f"Docs {evil}", summary=f"Why {evil}"))
+        assert message.startswith(f"Docs {said}\n\nWhy {said}\n")
+        untold = told_with(success(), Submitted, title="", summary="")
+        message = commit_message(told_with(untold, SessionStarted, title=f"Crash with {evil}"))
+        assert message.startswith(
+            f"Address issue 12: Crash with {said}\n\nAsked for in issue 12: Crash with {said}\n"
+        )
+    message = commit_message(told_with(success(), Submitted, summary="Why\n\n\nskip-checks:true"))
+    assert "\nskip-checks -true\n" in message
 
 
 def test_where_nothing_was_fixed_the_message_claims_no_fix() -> None:

@@ -23,7 +23,7 @@ from ci_agent.journal.events import (
 from ci_agent.reporting.findings import Finding, findings
 from ci_agent.reporting.job_summary import job_summary
 from tests.reporting.test_text import TEXTS
-from tests.support.stories import facts, needs_human, ran, story, success, working
+from tests.support.stories import facts, needs_human, on_platform, ran, story, success, working
 
 TRACE = "tests/test_core.py:3: in helper\ntests/test_core.py:12: AssertionError"
 
@@ -99,6 +99,12 @@ def test_the_summary_has_the_verdict_the_tests_and_where_things_are() -> None:
     assert "<strong>Done" in html
     assert '<th style="text-align:right">before</th>' in html
     assert '<a href="https://x/34">merge request</a>' in html
+
+
+def test_the_summary_links_to_what_the_platform_calls_it() -> None:
+    links = {"merge request": "https://x/34"}
+    assert "[pull request](https://x/34)" in job_summary(on_platform(success()), links=links)
+    assert "[merge request](https://x/34)" in job_summary(on_platform(success(), "!34"), links=links)
 
 
 def test_the_summary_names_what_is_broken_once() -> None:

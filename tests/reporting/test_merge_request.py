@@ -17,6 +17,7 @@ from ci_agent.journal.events import (
     FileChanged,
     IssueRead,
     Moment,
+    Pushed,
     Result,
     SessionStarted,
     Submitted,
@@ -27,7 +28,7 @@ from ci_agent.journal.events import (
     Warned,
 )
 from ci_agent.reporting.merge_request import LIMIT, text, title
-from tests.reporting.test_text import TEXTS
+from tests.reporting.test_text import SKIPS, TEXTS
 from tests.support.stories import (
     added_only,
     called,
@@ -35,6 +36,7 @@ from tests.support.stories import (
     limit,
     needs_human,
     no_tests,
+    on_platform,
     ran,
     second_try,
     story,
@@ -234,6 +236,32 @@ def test_a_run_without_a_commit_of_its_own_claims_none() -> None:
     assert "- Nothing was changed in this run; the branch is as an earlier one left it.\n" in body
 
 
+def test_work_put_on_top_of_somebody_elses_is_not_called_verified() -> None:
+    body = said(told_with(on_platform(success()), Pushed, tested=False))
+    assert body.startswith(
+        "**Needs human.** The tests ran on this work alone, not on the branch as it is now. "
+        "Tests of what is here: 1 test fixed, none newly broken, 2 added.\n\nRefs #12"
+    )
+    assert "Closes" not in body
+    assert body.count("**Verified") == 0
+
+
+@pytest.mark.parametrize(("reference", "word"), [("#34", "pull request"), ("!34", "merge request")])
+def test_the_warnings_speak_as_the_platform_does(reference: str, word: str) -> None:
+    told = on_platform(success(), reference)
+    body = said(story(*facts(told), Warned("The merge request 3 of this branch was closed.")))
+    assert f"- The {word} 3 of this branch was closed.\n" in body
+
+
+def test_no_words_of_strangers_in_the_text_switch_the_ci_off_where_it_becomes_a_commit() -> None:
+    evil = "[skip ci] `[ci skip]` ***NO_CI*** [skip_ci]"
+    told = told_with(success(), Submitted, title=evil, summary=f"{evil}\n\n    {evil}\n```\n{evil}\n```")
+    told = told_with(told, Committed, files=(FileChanged(evil, 1, 1),))
+    told = story(*facts(told), called(9, "bash", command=evil), Warned(evil))
+    assert not SKIPS.search(said(told))
+    assert title(told) == "(skip ci) `(ci skip)` (NO_CI) (skip_ci)"
+
+
 def test_without_tests_nothing_is_called_verified() -> None:
     body = said(no_tests())
     assert "**Not verified: no tests were found.**" in body
@@ -330,7 +358,7 @@ def test_a_flood_of_everything_stays_below_the_limit_and_says_what_is_left_out()
     assert body.count("<details>") == body.count("</details>")
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from([success, needs_human, limit]))
 def test_whatever_strangers_write_the_parts_of_the_text_stay_what_they_are(
     one: str, two: str, tell: Callable[[], list[Event]]

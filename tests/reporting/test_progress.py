@@ -7,23 +7,41 @@ import re
 
 import pytest
 
-from ci_agent.journal import Event, Fact
+from ci_agent.journal import Fact
 from ci_agent.journal.events import (
     CommandStarted,
+    Committed,
     MergeRequestWritten,
+    ModelReplied,
     ModelRetried,
     Moment,
     PlanItem,
     PlanUpdated,
+    Pushed,
     QuestionAsked,
     SessionEnded,
-    SessionStarted,
     SetupRan,
+    Submitted,
+    TestsCompared,
+    Verdict,
     Warned,
 )
 from ci_agent.reporting.progress import GONE, WORKING, progress_comment
 from ci_agent.task import Ending, Status
-from tests.support.stories import ALL, facts, question, ran, story, success, working
+from tests.reporting.test_merge_request import told_with
+from tests.support.stories import (
+    ALL,
+    facts,
+    on_platform,
+    question,
+    ran,
+    replied,
+    story,
+    success,
+    unchanged,
+    undelivered,
+    working,
+)
 
 DONE = "**Done: merge request 1**, branch `feat/ai-task-12`"
 
@@ -189,29 +207,13 @@ def test_the_models_words_can_do_nothing() -> None:
         assert not any(line.lstrip("> ").startswith("/") for line in said.splitlines())
 
 
-def on_platform(events: list[Event], reference: str = "#34", **more: str) -> list[Event]:
-    """The story as it is told on GitHub or GitLab."""
-    given = {"mention": "dana", "request": "label by dana", "job_url": "https://ci.example/7"} | more
-    told: list[Fact] = []
-    for fact in facts(events):
-        if isinstance(fact, SessionStarted):
-            told.append(dataclasses.replace(fact, **given))  # type: ignore[arg-type]
-        elif isinstance(fact, MergeRequestWritten):
-            told.append(
-                dataclasses.replace(fact, number="34", reference=reference, url="https://x.example/34")
-            )
-        else:
-            told.append(fact)
-    return story(*told)
-
-
 def test_on_a_platform_it_links_its_log_and_says_what_it_answers_and_what_one_can_do() -> None:
     said = progress_comment(on_platform(working(), hint="tabs, too"), while_working="`/agent stop` ends it.")
     assert said.split("\n")[0].endswith(" · $0.05 of $3.00 · [log](https://ci.example/7)")
-    assert said.endswith("\n\n`/agent stop` ends it.\n\n<sub>For: label by dana · tabs, too</sub>\n")
+    assert said.endswith("\n\n`/agent stop` ends it.\n\n<sub>Asked for by dana's label: tabs, too</sub>\n")
     done = progress_comment(on_platform(success()), while_working="`/agent stop` ends it.")
     assert "`/agent stop`" not in done
-    assert done.endswith("\n\n<sub>For: label by dana</sub>\n")
+    assert done.endswith("\n\n<sub>Asked for by dana's label</sub>\n")
 
 
 def test_the_time_it_took_stands_with_the_moment_when_that_was_true() -> None:
@@ -264,6 +266,111 @@ def test_the_words_of_the_trigger_and_the_hint_can_do_nothing() -> None:
     assert "[log]" not in said
     assert not re.search(r"(?<!`)@eve", said)
     assert not any(line.lstrip("> ").startswith("/") for line in said.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("request_", "hint", "said"),
+    [
+        ("mention by dana", ", could you have a look?", "by dana's comment: could you have a look?"),
+        ("command by dana", "\n- tabs, too", "by dana's comment: \\- tabs, too"),
+        ("assignment by dana", "", "by dana's assignment"),
+        ("dispatch by dana", "", "by dana, who started the job"),
+        ("poll by dana", "", "by dana's label, found by the schedule"),
+        ("label by renovate[bot]", "/etc too", r"by renovate\[bot\]'s label: \/etc too"),
+        ("dispatch", "", "dispatch"),
+        ("", "tabs, too", "tabs, too"),
+    ],
+)
+def test_the_fine_print_reads_as_a_sentence(request_: str, hint: str, said: str) -> None:
+    text = progress_comment(on_platform(working(), request=request_, hint=hint))
+    assert text.endswith(f"\n\n<sub>Asked for{'' if said.startswith('by ') else ':'} {said}</sub>\n")
+
+
+def test_without_a_trigger_in_words_there_is_no_fine_print() -> None:
+    assert "<sub>" not in progress_comment(on_platform(working(), request="", hint=" ,"))
+
+
+REFUSED = "The work could not be handed over as asked: creating the merge request: 403"
+
+
+def test_a_branch_on_the_runner_alone_is_not_called_kept_there() -> None:
+    said = progress_comment(undelivered(pushed=False, sentence="The push was refused."))
+    assert "feat/ai-task-12" not in said
+    assert "\n\nThe work so far is on no branch; the job's report has it as `diff.patch`.\n" in said
+    told = facts(undelivered(pushed=False, sentence="The push was refused."))
+    checkout = Warned("The checkout with the work so far is kept in /builds/12/repo.")
+    assert progress_comment(story(checkout, *told)).count("diff.patch") == 1
+    assert "/builds" not in progress_comment(story(checkout, *told))
+    said = progress_comment(undelivered(pushed=True, sentence=REFUSED))
+    assert "\n\nThe work so far is kept: branch `feat/ai-task-12`; 1 test fixed" in said
+
+
+def test_a_push_that_went_to_another_branch_is_named_with_that_branch() -> None:
+    told = told_with(undelivered(pushed=True, sentence="Moved."), Pushed, branch="feat/ai-task-12-2")
+    assert "The work so far is kept: branch `feat/ai-task-12-2`;" in progress_comment(told)
+
+
+def test_what_holds_but_could_not_be_delivered_is_not_called_unsolved() -> None:
+    said = progress_comment(undelivered(pushed=True, sentence=REFUSED), next_step="On.", when_mended="Mend.")
+    assert said.startswith(
+        "**Solved, but not delivered.** The work could not be handed over as asked: creating the pull request: 403\n"
+    )
+    assert "\n\nMend.\n" in said
+    refused = undelivered(pushed=True, sentence=REFUSED)
+    untested = told_with(refused, TestsCompared, verdict=Verdict.NO_TESTS)
+    assert progress_comment(untested).startswith("**Done, but not delivered.**")
+    broke = told_with(refused, TestsCompared, verdict=Verdict.BROKEN)
+    assert progress_comment(broke).startswith("**Not solved.**")
+
+
+def test_a_run_that_changed_nothing_claims_nothing() -> None:
+    said = progress_comment(on_platform(unchanged()))
+    assert said.startswith(
+        "**Nothing changed** in this run; #34, branch `feat/ai-task-12`, stays as it was · 6 min 36 s · $0.06\n\n"
+        "> *In the model's words:* `slug()` split"
+    )
+    assert "Done" not in said
+    assert "fixed" not in said
+    said = progress_comment(told_with(on_platform(ALL["limit"]()), Committed, made=False))
+    assert (
+        "\n\n**Nothing changed** in this run; #34 (a draft), branch `feat/ai-task-12`, stays as it was.\n"
+        in said
+    )
+    assert "work so far is kept" not in said
+
+
+def test_the_last_words_of_a_model_that_calls_no_tool_are_shown() -> None:
+    said = progress_comment(ALL["only_words"](), next_step="Go on.", when_mended="Mend it.")
+    assert (
+        "without calling a tool.\n\n> *The model's last words:* Should tabs count, `@all`?\n>\n> \\/close\n\nGo on."
+    ) in said
+    assert "last words" not in progress_comment(ALL["limit"]())
+    called_then = [*facts(ALL["only_words"]())[:-3], replied(7, words=""), *facts(ALL["only_words"]())[-3:]]
+    called_then[-4].message["tool_calls"] = [{}]  # type: ignore[union-attr]
+    assert "last words" not in progress_comment(story(*called_then))
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_what_to_do_next_fits_the_end(ending: Ending) -> None:
+    told = [*facts(working()), SessionEnded(Status.FAILED, ending, "It ended.", 1, 9.0)]
+    said = progress_comment(story(*told), next_step="Say more.", when_mended="Mend it.")
+    around = {"llm_auth", "llm_quota", "llm_unavailable", "llm_replay", "env", "internal"}
+    assert ("Mend it." in said) is (ending in around)
+    assert ("Say more." in said) is (ending not in around)
+    assert "Say more." in progress_comment(story(*told), next_step="Say more.")
+
+
+def test_the_longest_comment_is_far_below_what_a_platform_takes() -> None:
+    """GitHub takes 65,536 characters; the platform's own cut would take the words at the end."""
+    long = "`@all` [skip ci] " * 5000
+    for name, tell in ALL.items():
+        events = on_platform(tell(), hint=long, request=long)
+        events = told_with(events, ModelReplied, message={"content": long})
+        events = told_with(events, Submitted, summary=long)
+        events = told_with(events, SessionEnded, sentence=long)
+        events = told_with(events, QuestionAsked, question=long, choices=(long, long))
+        events = told_with(events, Pushed, branch=long)
+        assert len(progress_comment(events, next_step="On.")) < 20_000, name
 
 
 def test_a_plan_without_end_is_cut() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ci_agent.reporting import replies
+from ci_agent.reporting.progress import progress_comment
 from ci_agent.triggers import commands
+from tests.support.stories import success, working
 
 CLOSES = re.compile(r"\b[Cc]loses:? +[^\s`]*#\d")
 KNOWN = [(entry.usage, entry.does) for entry in commands.LIST]
@@ -92,11 +94,24 @@ def test_a_refusal_of_an_account_named_all_tells_not_all() -> None:
 def test_what_was_not_understood_ends_as_one_sentence() -> None:
     asked = replies.unknown("there is no command `rerun`; did you mean `/agent retry`?", KNOWN, OPTIONS)
     assert asked.startswith(
-        "I did not understand that: there is no command `rerun`; did you mean `/agent retry`?\n\nWrite"
+        "I did not understand that: there is no command `rerun`; did you mean `/agent retry`? "
+        "`/agent help` lists what I do.\n\n<details>"
     )
     assert replies.unknown("`--x` is no option", KNOWN, OPTIONS).startswith(
-        "I did not understand that: `--x` is no option.\n\nWrite"
+        "I did not understand that: `--x` is no option. `/agent help` lists what I do.\n\n<details>"
     )
+
+
+def test_the_list_is_folded_behind_what_was_not_understood_and_open_in_the_help() -> None:
+    asked = replies.unknown("`--x` is no option", KNOWN, OPTIONS, platform="github")
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(asked)
+    before, _, folded = html.partition("<details>")
+    assert "<code>/agent stop</code>" not in before
+    assert "<td><code>/agent stop</code></td>" in folded.partition("</details>")[0]
+    known = replies.help_text(KNOWN, OPTIONS, platform="github")
+    assert f"\n\n{known}\n\n</details>" in asked
+    assert "<details>" not in known
+    assert known.count("|---|---|") == 1
 
 
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_.-]{1,9}", fullmatch=True))
@@ -128,6 +143,37 @@ def test_the_status_says_how_it_stands() -> None:
         "I am at work on it · [progress](https://x/1) · [merge request](https://x/2) · 2 runs so far"
     )
     assert "not at work" in replies.status(working=False, progress="https://x/1", runs=1, merge_request="")
+
+
+def test_the_status_tells_the_outcome_or_how_far_it_is() -> None:
+    there = {"progress": "https://x/1", "runs": 2, "merge_request": "https://x/2", "platform": "github"}
+    done = progress_comment(success())
+    said = replies.status(working=False, said=done, **there)  # type: ignore[arg-type]
+    first = done.split("\n")[0]
+    assert first.startswith("**Done: ")
+    assert said == (
+        f"{first}\n\nI am not at work on it now · [how it ended](https://x/1) · [pull request](https://x/2) · "
+        "2 runs so far"
+    )
+    said = replies.status(working=True, said=progress_comment(working()), **there)  # type: ignore[arg-type]
+    assert said.startswith(
+        "I am at work on it · coding · 3 min 45 s, as of 12:03 UTC · $0.05 of $3.00 · [progress]"
+    )
+    assert "x" * 900 not in replies.status(working=False, said="x" * 1001, **there)  # type: ignore[arg-type]
+
+
+def test_on_github_the_replies_speak_of_pull_requests() -> None:
+    for platform, word in (("github", "pull request"), ("gitlab", "merge request")):
+        for text in (
+            replies.help_text(KNOWN, OPTIONS, platform=platform),
+            replies.unknown("that", KNOWN, OPTIONS, platform=platform),
+            replies.from_fork(platform),
+            replies.not_ours(platform),
+            replies.status(
+                working=False, progress="", runs=1, merge_request="https://x/2", platform=platform
+            ),
+        ):
+            assert set(re.findall(r"(?:pull|merge) request", text)) == {word}
 
 
 def test_a_job_that_could_not_begin_says_why_and_where_its_log_is() -> None:

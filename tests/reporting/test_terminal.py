@@ -98,7 +98,9 @@ def test_a_run_without_a_commit_of_its_own_says_where_the_branch_stays() -> None
     lines = [line[9:] for line in logged(unchanged())]
     assert "no new commit: the branch stays at 9b8e7d6" in lines
     assert not any(line.startswith("commit") for line in lines)
-    assert "feat/ai-task-12 (9b8e7d6, as an earlier run left it)\n" in closing(unchanged(), places={})
+    last = closing(unchanged(), places={})
+    assert last.startswith("Nothing changed in this run.\n")
+    assert "feat/ai-task-12 (9b8e7d6, as an earlier run left it)\n" in last
 
 
 def test_what_a_tool_answered_is_left_out_unless_it_failed() -> None:
