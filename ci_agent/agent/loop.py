@@ -100,8 +100,7 @@ class Agent:
         if reply.cost is None and self._allowance.steps == 0:
             self._journal.append(
                 Warned(
-                    f"What {self._model.name} costs is not known, so the limit of money can't hold; those of "
-                    "tokens, steps and time do. Set model.prices to have it counted."
+                    f"The limit of money does not hold: no price is known for {self._model.name} (set `model.prices`)."
                 )
             )
         self._allowance.spend(reply.usage, reply.cost)

@@ -20,8 +20,8 @@ def at_once(case: Case) -> str:
     known = [(entry.usage, entry.does) for entry in commands.LIST]
     options = [(entry.usage, entry.does) for entry in commands.OPTIONS]
     if command.verb is Verb.UNKNOWN:
-        return replies.unknown(command.problem, known, options)
-    return replies.help_text(known, options)
+        return replies.unknown(command.problem, known, options, platform=case.forge.name)
+    return replies.help_text(known, options, platform=case.forge.name)
 
 
 def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
@@ -47,6 +47,8 @@ def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:
         progress=begun[-1].url if begun else "",
         runs=len(begun),
         merge_request=request.url if request else "",
+        said=begun[-1].text if begun else "",
+        platform=case.forge.name,
     )
 
 

@@ -123,10 +123,10 @@ def _meant(case: Case, thread: Thread) -> tuple[Issue, MergeRequest | None] | Re
         return case.forge.issue(thread.number), None
     request = case.forge.merge_request(thread.number)
     if request.foreign:
-        return Refused("the merge request is from a fork", case.answer, replies.from_fork())
+        return Refused("the merge request is from a fork", case.answer, replies.from_fork(case.forge.name))
     number = issue_of(request.source, case.settings.git.branch)
     if number is None:
-        return Refused("the merge request is none of ours", case.answer, replies.not_ours())
+        return Refused("the merge request is none of ours", case.answer, replies.not_ours(case.forge.name))
     return case.forge.issue(number), request
 
 

@@ -55,7 +55,7 @@ def _keep(left: Promise, forge: Forge, settings: Config, output: Output, report:
             return status  # somebody else's, and so are the labels
     else:
         guidance = forge.guidance(left.issue, left.branch)
-        text = progress_comment(journal.events, next_step=guidance.go_on)
+        text = progress_comment(journal.events, next_step=guidance.go_on, when_mended=guidance.mended)
         forge.ensure_comment(left.issue, left.marker, text)
     label = END_LABELS[status]
     forge.change_labels(left.issue, [label], other_labels(label, settings.trigger.label))

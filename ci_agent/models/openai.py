@@ -90,19 +90,19 @@ class OpenAIModel:
         if not self._key:
             raise ModelError(
                 Ending.LLM_AUTH,
-                f"There is no key for {self.name}: set OPENAI_API_KEY or LLM_API_KEY "
-                "(to any word, where the endpoint at OPENAI_BASE_URL needs none)",
+                f"There is no key for {self.name}: set LLM_API_KEY or OPENAI_API_KEY "
+                "(to any word, where the endpoint at LLM_BASE_URL needs none)",
             )
         if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
             raise ModelError(
                 Ending.LLM_AUTH,
-                "The key in OPENAI_API_KEY or LLM_API_KEY holds characters that no key has "
+                "The key in LLM_API_KEY or OPENAI_API_KEY holds characters that no key has "
                 "(a blank, a line break or a letter with an accent): set it again",
             )
         if not _is_address(self._base_url):
             raise ModelError(
                 Ending.LLM_UNAVAILABLE,
-                "OPENAI_BASE_URL is no web address: it has to look like https://host/v1",
+                "LLM_BASE_URL is no web address: it has to look like https://host/v1",
             )
 
     def _open_client(self) -> OpenAI:

@@ -112,7 +112,7 @@ _RULES: tuple[tuple[frozenset[int], re.Pattern[str] | None, Ending], ...] = (
 
 def _next_step(ending: Ending, refusal: Refusal, endpoint: Endpoint) -> str:
     if ending is Ending.LLM_AUTH:
-        return f"Set OPENAI_API_KEY or LLM_API_KEY to a key that may use {endpoint.model} there"
+        return f"Set LLM_API_KEY or OPENAI_API_KEY to a key that may use {endpoint.model} there"
     if ending is Ending.LLM_QUOTA:
         return "The account behind the key has no credit left: add some, or use another key"
     if ending is Ending.LLM_POLICY:
@@ -120,11 +120,11 @@ def _next_step(ending: Ending, refusal: Refusal, endpoint: Endpoint) -> str:
     if ending is Ending.CONTEXT:
         return "The conversation is longer than the model takes: use one that takes more, or a smaller task"
     if refusal.status in range(300, 400):
-        return "It sends us elsewhere, and a key does not follow: set OPENAI_BASE_URL to the final address"
+        return "It sends us elsewhere, and a key does not follow: set LLM_BASE_URL to the final address"
     if refusal.status == HTTPStatus.NOT_FOUND:
         return (
             f"The endpoint does not know the model {endpoint.model}, or its address is incomplete: "
-            "check --model and OPENAI_BASE_URL (most addresses end in /v1)"
+            "check --model and LLM_BASE_URL (most addresses end in /v1)"
         )
     return f"Check that {endpoint.model} can be used with tools there and that the settings suit it"
 

@@ -73,7 +73,7 @@ def progress_comment(
     """
     summary = Summary.of(events)
     if summary.status in {Status.COMPLETED, Status.FAILED, Status.SUSPENDED, Status.CANCELLED}:
-        said = _end(summary, when_mended or next_step if summary.ending in _AROUND else next_step)
+        said = _end(summary, when_mended if summary.ending in _AROUND else next_step)
     else:
         said = [*_working(summary), while_working]
     said.append(_fine_print(summary))

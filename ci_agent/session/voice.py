@@ -62,7 +62,9 @@ class Voice:
 
     def _progress(self, events: Sequence[Event]) -> str:
         guidance = self._parts.platform.guidance(self._issue, self._parts.task.branch)
-        return progress_comment(events, next_step=guidance.go_on, while_working=guidance.stop)
+        return progress_comment(
+            events, next_step=guidance.go_on, when_mended=guidance.mended, while_working=guidance.stop
+        )
 
     def _publish(self, text: str) -> None:
         written = self._parts.platform.ensure_comment(self._issue, self._marker, text)

@@ -52,7 +52,7 @@ def choose(root: Path, configured: str, sandbox: Sandbox) -> TestsChosen:
         if sign:
             return TestsChosen(runner.command(project), runner.name, f"{runner.why}: {one_line(sign)}")
     return TestsChosen(
-        "", "", "nothing in the repository says how its tests are run; name a command with --test"
+        "", "", "nothing in the repository says how its tests are run; name a command in `verification.test`"
     )
 
 

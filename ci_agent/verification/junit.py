@@ -230,7 +230,7 @@ class _Target:
         if len(self.cases) == self._most:
             raise ReportError(
                 f"the test reports have more than the {MOST_CASES:,} test cases that are read at most; "
-                "split the run, or name a command for a part of it with --test"
+                "split the run, or name a command for a part of it in `verification.test`"
             )
         self.cases.append(case)
 

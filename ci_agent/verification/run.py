@@ -198,16 +198,14 @@ def _cases(command: str, exit_code: int | None, problem: str, found: Found, tail
 
 # --- runs that are no complete result ---------------------------------------------------------------------
 
-_MISSING = (
-    "name the right command with --test CMD or verification.test, or install what it needs with --setup CMD"
-)
+_MISSING = "name the right command in `verification.test`, or install what it needs in `verification.setup`"
 
 
 def _ended_badly(done: Completed, timeout: float) -> str:
     if done.timed_out:
         return (
             f"the tests did not end within {timeout:,.0f} s and were stopped; if they need more time, "
-            "raise verification.timeout, or name a quicker command with --test CMD or verification.test"
+            "raise `verification.timeout`, or name a quicker command in `verification.test`"
         )
     if done.flooded:
         return "the tests were stopped because they wrote too much output; the log holds its first part"

@@ -345,14 +345,14 @@ def test_the_key_does_not_follow_a_redirect(status: int) -> None:
         error = failure(Fault(status, "", {"Location": f"{elsewhere.base_url}/chat/completions"}))
     assert elsewhere.requests == []
     assert error.ending is Ending.LLM_UNAVAILABLE
-    assert "OPENAI_BASE_URL" in str(error)
+    assert "LLM_BASE_URL" in str(error)
 
 
 @pytest.mark.parametrize("key", [None, "", " \n"])
 def test_a_missing_key_is_told_before_anything_is_sent(key: str | None) -> None:
     with (
         ModelServer([Say("never")]) as server,
-        pytest.raises(ModelError, match="OPENAI_API_KEY or LLM_API_KEY") as caught,
+        pytest.raises(ModelError, match="LLM_API_KEY or OPENAI_API_KEY") as caught,
     ):
         ask(server, api_key=key)
     assert caught.value.ending is Ending.LLM_AUTH
@@ -388,7 +388,7 @@ def test_blanks_around_a_key_are_not_part_of_it() -> None:
 def test_an_address_that_is_none_is_told(address: str) -> None:
     error = failure(Say("never"), base_url=address)
     assert error.ending is Ending.LLM_UNAVAILABLE
-    assert "OPENAI_BASE_URL" in str(error)
+    assert "LLM_BASE_URL" in str(error)
 
 
 def test_a_proxy_that_can_not_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ def test_of_tests_that_can_not_be_run_one_sees_what_they_said() -> None:
         tail="collecting\n\none\ntwo\nthree\nfour\n@everyone: Argument(s) {'path'} can't be found",
     )
     end = SessionEnded(Status.FAILED, Ending.ENVIRONMENT, "The tests can't be run.", 1, 6.1)
-    said = progress_comment(story(failed, end), next_step="Go on.")
+    said = progress_comment(story(failed, end), when_mended="Go on.")
     assert said.startswith("**Not solved.** The tests can't be run.\n\nThe last it printed:\n\n> `one`  \n")
     assert "> `@everyone: Argument(s) {'path'} can't be found`\n\nGo on." in said
     assert "collecting" not in said
@@ -357,7 +357,6 @@ def test_what_to_do_next_fits_the_end(ending: Ending) -> None:
     around = {"llm_auth", "llm_quota", "llm_unavailable", "llm_replay", "env", "internal"}
     assert ("Mend it." in said) is (ending in around)
     assert ("Say more." in said) is (ending not in around)
-    assert "Say more." in progress_comment(story(*told), next_step="Say more.")
 
 
 def test_the_longest_comment_is_far_below_what_a_platform_takes() -> None:

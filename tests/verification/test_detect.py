@@ -112,7 +112,7 @@ def test_where_nothing_says_how_tests_are_run_there_is_no_command_and_a_next_ste
 ) -> None:
     found = chosen(tmp_path, files)
     assert found.command == ""
-    assert "--test" in found.why
+    assert "`verification.test`" in found.why
 
 
 def test_a_python_file_deep_in_a_project_of_another_language_does_not_make_it_a_python_project(

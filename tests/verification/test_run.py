@@ -240,7 +240,7 @@ def test_a_conftest_that_can_not_be_imported_is_a_problem_with_the_reason_in_the
 def test_pytest_that_is_not_installed_is_a_problem_with_the_remedy(tmp_path: Path) -> None:
     ran = run(tmp_path, project(tmp_path, {"pytest.ini": ""}, pytest=False))
     assert "pytest is not installed" in ran.problem
-    assert "--setup" in ran.problem
+    assert "`verification.setup`" in ran.problem
 
 
 @pytest.mark.parametrize("command", ["no-such-command-here -q", "make test", "npm test"])
@@ -251,7 +251,7 @@ def test_a_command_that_does_not_exist_is_a_problem_with_the_remedy(tmp_path: Pa
     }
     ran = run(tmp_path, project(tmp_path, files), command)
     assert "does not exist (exit code 127)" in ran.problem
-    assert "--test" in ran.problem
+    assert "`verification.test`" in ran.problem
     assert results(ran) == {command: "error"}
 
 

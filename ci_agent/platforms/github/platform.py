@@ -180,9 +180,10 @@ class GitHub:
         """What people can do about the work, in comments."""
         del number
         return Guidance(
-            fetch=f"git fetch origin {branch} && git switch {branch}",
+            fetch=f"git fetch origin {branch} && git switch --detach FETCH_HEAD",
             feedback="Something to change? Review here, or comment `/agent retry what to do differently`.",
             go_on="To go on, comment `/agent retry` with what is missing or to be done differently.",
+            mended="When that is mended, comment `/agent retry`.",
             again="/agent retry",
             stop="`/agent stop` ends it and keeps the work.",
         )

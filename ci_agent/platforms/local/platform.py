@@ -154,14 +154,15 @@ class Local:
         file = self._document_of(number).word("source") or str(self._path_of(number))
         again = shlex.join(["ci-agent", "run", "--issue", file, "--repo", self.repository, *self._options])
         switch = ["git", "switch", branch]
-        fetch = ["git", "fetch", self._place, f"{branch}:{branch}"]
+        fetch = ["git", "fetch", self._place, branch]
         return Guidance(
             fetch=shlex.join(switch)
             if self._place == self.repository
-            else f"{shlex.join(fetch)} && {shlex.join(switch)}",
+            else f"{shlex.join(fetch)} && git switch --detach FETCH_HEAD",
             feedback=f"Something to change? Say so in the issue, `{file}`, switch back from this branch, and run "
             f"`{again}`: it goes on with the same branch.",
             go_on=f"To go on, add to the issue what is missing, `{file}`, and run `{again}`.",
+            mended=f"When that is mended, run `{again}`.",
             again=again,
         )
 
