@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Most tests wait for processes and servers of their own, so that more workers than processors are quicker.
-PYTEST := $(BIN)/pytest -q -n 3
+PYTEST := $(BIN)/pytest -q -n 3 --dist worksteal
 
 .PHONY: demo test test-slow test-tools check docs bench clean
 

@@ -138,3 +138,14 @@ class Usage:
             self.completion + other.completion,
             self.reasoning + other.reasoning,
         )
+
+
+_TITLE = 100  # characters of a title made from somebody's words; longer ones go on in the text
+
+
+def titled(words: str) -> tuple[str, str]:
+    """Title and text of an issue made from a person's words."""
+    title, _, rest = words.strip().partition("\n")
+    if len(title) > _TITLE:
+        return title[: _TITLE - 1].rstrip() + "…", words.strip()
+    return title, rest.strip()

@@ -37,6 +37,7 @@ class Job:
     default_branch: str  # "" where the CI does not say
     url: str  # of the job's own log
     run: str  # what the platform cancels by: GitHub's run id, GitLab's job id
+    pipeline: str  # stays the same when a job is run again: GitHub's run id, GitLab's pipeline id
     checkout: Path | None  # the CI's own checkout of the repository; None: there is none
     scratch: Path  # for files that live as long as the job
     minutes: float | None = None  # that the job's own commands may take, where the CI says so

@@ -62,6 +62,7 @@ def _github(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         default_branch=_default_branch(payload),
         url=_page(environment, repository, run) if run else "",
         run=run,
+        pipeline=run,
         checkout=_checkout(environment.get("GITHUB_WORKSPACE", "")),
         scratch=Path(temporary) / f"ci-agent-{run or 'local'}",
     )
@@ -98,6 +99,7 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         default_branch=environment.get("CI_DEFAULT_BRANCH", ""),
         url=environment.get("CI_JOB_URL", ""),
         run=job,
+        pipeline=environment.get("CI_PIPELINE_ID") or job,
         checkout=_checkout(environment.get("CI_PROJECT_DIR", "")),
         scratch=_gitlab_scratch(environment, job),
         minutes=_minutes(environment.get("RUNNER_SCRIPT_TIMEOUT", "")),

@@ -27,7 +27,7 @@ class Case:
         trigger = self.trigger
         if trigger.kind is Kind.POLL:
             return f"reply label-{trigger.at:%Y%m%dT%H%M%S}"
-        return f"reply {trigger.comment or self.host.job.run}"
+        return f"reply {trigger.comment or self.host.job.pipeline}"
 
 
 @dataclass(frozen=True, slots=True)

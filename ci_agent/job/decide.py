@@ -19,7 +19,7 @@ from ci_agent.job.pipeline import Request
 from ci_agent.job.routing import hand_on
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
-from ci_agent.task import Thread
+from ci_agent.task import Thread, titled
 from ci_agent.triggers import Command, Kind, Trigger
 
 
@@ -142,19 +142,8 @@ def _made(case: Case) -> Issue:
     words = case.trigger.command.text.strip()
     if not words:
         raise UsageError("neither an issue nor an intent was given, so there is nothing to do")
-    title, text = split_title(words)
-    return case.forge.ensure_issue(f"intent {case.host.job.run}", title, text).item
-
-
-def split_title(words: str) -> tuple[str, str]:
-    """Title and text of an issue made from a person's words."""
-    title, _, rest = words.partition("\n")
-    if len(title) > _TITLE:
-        return title[: _TITLE - 1].rstrip() + "…", words
-    return title, rest.strip()
-
-
-_TITLE = 100  # characters of a title made from somebody's words; longer ones go on in the text
+    title, text = titled(words)
+    return case.forge.ensure_issue(f"intent {case.host.job.pipeline}", title, text).item
 
 
 def _turn_away(case: Case, refused: Refused) -> None:

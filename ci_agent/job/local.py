@@ -29,10 +29,8 @@ from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.reporting.folder import check_folder
 from ci_agent.reporting.progress import GONE, WORKING
 from ci_agent.reporting.terminal import closing
-from ci_agent.task import Outcome, Status, Task
+from ci_agent.task import Outcome, Status, Task, titled
 from ci_agent.workspace import Source, check_branch_name, identity
-
-_TITLE_LENGTH = 100  # of an issue made from a description; longer ones go on in the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +157,8 @@ def _taken(settings: Config, source: Source) -> Callable[[str, str], bool]:
 def _issue(request: Request, platform: Local, person: str, taken: Callable[[str, str], bool]) -> Issue:
     if request.issue_file is not None:
         return platform.import_issue(request.issue_file, taken=taken).item
-    text = (request.description or "").strip()
-    title, _, rest = text.partition("\n")
-    if len(title) > _TITLE_LENGTH:
-        title, rest = title[: _TITLE_LENGTH - 1].rstrip() + "…", text
-    return platform.create_issue(title, rest.strip(), person, taken=taken)
+    title, text = titled(request.description or "")
+    return platform.create_issue(title, text, person, taken=taken)
 
 
 def _ready(source: Source, branch: str, platform: Local, reference: str | None) -> Source:

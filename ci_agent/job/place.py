@@ -46,6 +46,7 @@ def place_of(
         default_branch="",
         url="",
         run="",
+        pipeline="",
         checkout=folder,
         scratch=folder,
     )

@@ -68,6 +68,7 @@ def gitlab(tmp_path: Path) -> dict[str, str]:
         "GITLAB_CI": "true",
         "CI_DEFAULT_BRANCH": "trunk",
         "CI_JOB_ID": "4711",
+        "CI_PIPELINE_ID": "815",
         "CI_JOB_URL": "https://gitlab.example/acme/tools/widget/-/jobs/4711",
         "CI_PIPELINE_CREATED_AT": "2026-01-02T03:04:05Z",
         "CI_PIPELINE_SOURCE": "trigger",
@@ -95,6 +96,7 @@ def test_a_step_of_github_knows_all_about_itself(github: dict[str, str], tmp_pat
         default_branch="trunk",
         url="https://github.example/acme/widget/actions/runs/1658821493",
         run="1658821493",
+        pipeline="1658821493",
         checkout=tmp_path / "work",
         scratch=tmp_path / "temp" / "ci-agent-1658821493",
     )
@@ -119,6 +121,7 @@ def test_a_job_of_gitlab_knows_all_about_itself(gitlab: dict[str, str], tmp_path
         default_branch="trunk",
         url="https://gitlab.example/acme/tools/widget/-/jobs/4711",
         run="4711",
+        pipeline="815",
         checkout=None,
         scratch=tmp_path / "builds.tmp" / "ci-agent-4711",
     )

@@ -125,7 +125,7 @@ def test_a_test_command_that_does_not_exist_ends_it_before_any_money_is_spent(
     assert job.exit_code == 1
     assert job.end.ending is Ending.ENVIRONMENT
     assert "no-such-runner" in job.end.sentence
-    assert "--test" in job.end.sentence
+    assert "`verification.test`" in job.end.sentence
 
 
 def test_a_failing_set_up_ends_it_before_any_money_is_spent(runner: Runner, tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def test_the_same_issue_file_goes_on_with_its_branch_and_merge_request(
     assert len(compared.fixed) == 1  # the tests before are those of the base, not of the earlier attempt
 
 
+@pytest.mark.slow
 def test_nothing_more_to_do_on_an_earlier_branch_keeps_its_commit(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     with ModelServer(SOLVE) as server:
@@ -387,9 +388,10 @@ def test_without_push_a_clones_branch_is_where_it_says(runner: Runner, tmp_path:
     [handed] = job.facts(HandedOver)
     clone = Repository(Path(handed.place))
     assert "a + b" in clone.show(BRANCH, "calculator.py")
-    assert f"git fetch {handed.place} {BRANCH}:{BRANCH}" in job.merge_requests()[0]
+    assert f"git fetch {handed.place} {BRANCH} && git switch --detach FETCH_HEAD" in job.merge_requests()[0]
 
 
+@pytest.mark.slow
 def test_a_new_issue_does_not_take_the_branch_of_another(runner: Runner, tmp_path: Path) -> None:
     """As in a colleague's clone, or after the state folder was lost."""
     repository = calculator(tmp_path)

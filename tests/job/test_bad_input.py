@@ -115,6 +115,7 @@ def test_comments_of_strangers_and_later_ones_are_not_told_to_the_model(project:
     assert "too late" not in told
 
 
+@pytest.mark.slow
 def test_a_reaction_to_a_comment_changes_nothing(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     earlier = project.forge.say(number, "Keep it short, please.", by="robin")
@@ -285,6 +286,7 @@ def test_a_protected_branch_is_not_worked_on(project: Pipeline) -> None:
     assert "is protected" in project.said(number)[-1][1]
 
 
+@pytest.mark.slow
 def test_a_merge_request_that_a_person_closed_stays_closed(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number))
@@ -320,6 +322,7 @@ def test_a_merge_request_from_a_fork_is_answered_and_left_alone(project: Pipelin
     assert project.model.requests == []
 
 
+@pytest.mark.slow
 def test_somebody_who_pushes_to_the_branch_meanwhile_loses_nothing(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.job.conftest import commented, labelled
 from tests.support.jobs import FIX, SUBMIT, TESTS
 from tests.support.model_server import Say
@@ -116,6 +118,7 @@ def test_a_comment_goes_on_with_the_same_branch_and_merge_request(project: Pipel
     assert len([text for _, text in project.said(number) if text.startswith("**Done")]) == 2
 
 
+@pytest.mark.slow
 def test_a_comment_on_the_merge_request_goes_on_as_well(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number))
@@ -168,6 +171,7 @@ def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) ->
         )
 
 
+@pytest.mark.slow
 def test_a_second_success_makes_a_draft_ready(project: Pipeline) -> None:
     wrong = ("edit_file", {"path": "calculator.py", "old": "a * 2", "new": "a * 3"})
     project.model.say([Say(calls=[wrong]), Say(calls=[SUBMIT])])
@@ -190,6 +194,18 @@ def test_an_intent_without_an_issue_gets_one(project: Pipeline) -> None:
     [issue] = project.forge.issues.values()
     assert issue["title"] == "add() subtracts"
     assert [request["branch"] for request in project.merge_requests()] == ["feat/ai-task-1"]
+
+
+def test_a_routing_job_that_is_run_again_opens_one_issue_for_an_intent(project: Pipeline) -> None:
+    given = {"intent": "add() subtracts"}
+    name, payload = ("workflow_dispatch", {"inputs": given}) if project.platform == "github" else ("web", {})
+    intent = given["intent"] if project.platform == "gitlab" else ""
+    environment = project.environment(name, payload, CI_AGENT_INTENT=intent, CI_PIPELINE_ID="815")
+    again = environment | ({"CI_JOB_ID": "299"} if project.platform == "gitlab" else {})
+    for one in (environment, again):
+        project.forge.jobs = {201: "running", 299: "running"}
+        assert project.call(one, "--route").exit_code == 0
+    assert len(project.forge.issues) == 1
 
 
 def test_a_schedule_finds_what_waits_and_works_for_who_labelled_it(project: Pipeline, tmp_path: Path) -> None:

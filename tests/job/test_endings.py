@@ -6,6 +6,8 @@ import signal
 import time
 from typing import Any
 
+import pytest
+
 from ci_agent.journal.events import ModelReplied
 from tests.forges.http import Answer, Fault, Request
 from tests.job.conftest import commented, labelled, start, until_asked
@@ -73,6 +75,7 @@ def test_the_last_word_of_a_job_that_was_killed_is_said_by_the_next_step(project
     assert (last.folder / "ci-agent-report" / "junit.xml").exists()
 
 
+@pytest.mark.slow
 def test_a_job_that_is_gone_without_a_word_is_cleared_by_the_next_one(project: Pipeline) -> None:
     project.model.say([Hang()])
     number = project.forge.write_issue("add() subtracts", "")
@@ -196,6 +199,7 @@ def test_a_job_that_comes_second_takes_its_label_away_again(project: Pipeline) -
     first.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_a_retry_that_could_not_begin_leaves_one_label(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number))
@@ -209,6 +213,7 @@ def test_a_retry_that_could_not_begin_leaves_one_label(project: Pipeline) -> Non
     assert project.platform == "gitlab" or "**Could not begin.**" in done.summary
 
 
+@pytest.mark.slow
 def test_a_job_that_may_not_be_stopped_is_said_to_go_on(project: Pipeline) -> None:
     project.model.say([Hang()])
     number = project.forge.write_issue("add() subtracts", "")

@@ -80,6 +80,7 @@ def test_our_own_doing_starts_nothing(project: Pipeline) -> None:
         assert "our own doing" in done.log
 
 
+@pytest.mark.slow
 def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.forge.today()
@@ -93,6 +94,7 @@ def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     assert "2 times within a day, which is the limit" in project.said(number)[-1][1]
 
 
+@pytest.mark.slow
 def test_runs_of_earlier_days_do_not_count(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")  # the platform's clock stands in the past
     asked = 0
