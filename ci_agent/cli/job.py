@@ -48,7 +48,8 @@ def job(
     whether the person who acted may ask for it, works on the issue, and answers in its comments. An event
     that is none of its business ends at once, with exit code 0 and the reason in the log.
     """
-    from ci_agent.job.pipeline import Request, work
+    from ci_agent.job.pipeline import work
+    from ci_agent.job.request import Request
 
     flags = {"report.output_dir": output_dir} if output_dir else {}
     return work(Request(flags, issue, intent, route, child_pipeline, final_word), os.environ)

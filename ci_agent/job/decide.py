@@ -15,7 +15,7 @@ from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_w
 from ci_agent.job.case import Case, Refused
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
-from ci_agent.job.pipeline import Request
+from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies

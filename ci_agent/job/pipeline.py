@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from ci_agent import ci, config, triggers
 from ci_agent.ci import Host
@@ -19,21 +17,10 @@ from ci_agent.ci.output import output
 from ci_agent.config import Config
 from ci_agent.errors import ConfigError, UsageError
 from ci_agent.job.promise import promised
+from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Ignored, Kind, Trigger, Verb
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line says beside the event. `flags` goes by the setting's key."""
-
-    flags: Mapping[str, object]
-    issue: str | None = None
-    intent: str | None = None
-    route: bool = False  # decide and answer only; other jobs work
-    child_pipeline: Path | None = None  # where their pipeline goes, on a platform that wants one
-    final_word: bool = False
 
 
 def work(request: Request, environment: Mapping[str, str]) -> int:
