@@ -67,11 +67,11 @@ def engage(case: Case, issue: Issue) -> int:
         outcome = run(parts, shown(parts.journal, log))
     tell(case.host.output, parts.journal.events, outcome.status)
     _status(case, parts, outcome)
-    write_report(parts.journal, parts.folder, report)
     if session.last_word_said(parts.journal.events):
         kept(scratch)
     else:
         print("The last word could not be said; `ci-agent job --final-word` says it.", file=log, flush=True)
+    write_report(parts.journal, parts.folder, report)
     return outcome.exit_code
 
 

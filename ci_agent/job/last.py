@@ -35,17 +35,19 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     """Make true what a job that is gone has promised; the exit code."""
     forge = open_forge(host, config.load(file=None, environment=environment, flags=flags).config)
     settings = settings_of(forge, environment, flags)
-    report = Path(settings.report.output_dir).expanduser().absolute()
-    status = _keep(left, forge, settings, host.output, report)
+    folder = Path(left.folder)
+    journal = _journal(folder)
+    status = _keep(left, journal, forge, settings, host.output)
     kept(host.job.scratch)
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
+    if journal:
+        with journal:
+            write_report(journal, folder, Path(settings.report.output_dir).expanduser().absolute())
     return 0
 
 
-def _keep(left: Promise, forge: Forge, settings: Config, output: Output, report: Path) -> Status:
-    """Say the last word for a job that is gone, and leave its report. Gives the status that is shown now."""
-    folder = Path(left.folder)
-    journal = _journal(folder)
+def _keep(left: Promise, journal: Journal | None, forge: Forge, settings: Config, output: Output) -> Status:
+    """Say the last word for a job that is gone. Gives the status that is shown now."""
     ended = _ended(journal) if journal else None
     status = ended.status if ended else Status.FAILED
     if journal is None or ended is None:
@@ -60,9 +62,7 @@ def _keep(left: Promise, forge: Forge, settings: Config, output: Output, report:
     label = END_LABELS[status]
     forge.change_labels(left.issue, [label], other_labels(label, settings.trigger.label))
     if journal:
-        with journal:
-            tell(output, journal.events, status)
-            write_report(journal, folder, report)
+        tell(output, journal.events, status)
     return status
 
 

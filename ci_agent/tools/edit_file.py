@@ -17,6 +17,7 @@ from ci_agent.tools.text import numbered
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _LARGEST = 20_000_000  # bytes of a file that is edited
+_TELLING = 12  # characters of `new` that stand nowhere by chance
 _AROUND = 4  # lines shown before and after a change
 _CHANGED = 12  # lines of the change itself that are all shown
 _ENDS = 3  # of a longer one, lines shown of its beginning and of its end
@@ -82,7 +83,7 @@ def _find(text: str, old: str, new: str, shown: str, *, every: bool) -> Found:
         )
     if found := find_loosely(text, old, new):
         return found
-    if new.strip() and new in text:
+    if len(new.strip()) >= _TELLING and new in text:
         raise ToolError(
             f"`old` is not in {shown}, but `new` is, at line {line_of(text, text.index(new))}: already applied?"
         )
