@@ -9,16 +9,22 @@ from urllib.parse import unquote
 
 from ci_agent.config.definitions import SETTINGS, Config
 
-SHORTEST = 6  # characters; what is shorter stands in too many harmless words
+# Shorter ones stand in too many harmless words; `ollama` is what people write where an endpoint needs no key.
+KEY = 8  # characters of a key or token
+PASSWORD = 6  # of a password in an address
+ALONE = 16  # of what stands alone before the `@` of an address: a token there is longer than a name
 
-_USER = re.compile(r"https?://([^\s/@:]*)(?::([^\s/@]*))?@", re.IGNORECASE)
+_USER = re.compile(r"[a-z][a-z0-9+.-]*://([^\s'\"<>]*)@", re.IGNORECASE)
+_PARAMETER = re.compile(
+    r"[?&][\w.-]*(?:token|key|secret|pass|auth|sig)[\w.-]*=([^&#\s'\"<>]+)", re.IGNORECASE
+)
 
 
 def secrets(config: Config) -> tuple[str, ...]:
     """The keys and tokens, and the passwords in addresses that other settings hold, such as a package index in the
     set-up command; the longest first, so that replacing one leaves no half of another."""
     found = {secret for setting in SETTINGS for secret in _of(_value(config, setting.key), setting.secret)}
-    return tuple(sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True))
+    return tuple(sorted(found, key=lambda one: (-len(one), one)))
 
 
 def _value(config: Config, key: str) -> Any:
@@ -31,8 +37,26 @@ def _value(config: Config, key: str) -> Any:
 def _of(value: Any, secret: bool) -> Iterator[str]:
     if not isinstance(value, str):
         return
-    if secret:
+    if secret and len(value.strip()) >= KEY:
         yield value.strip()
-    for user, password in _USER.findall(value):
-        kept = password or user  # a token may stand in the place of the user
-        yield from (kept, unquote(kept))
+    for part in _USER.findall(value):
+        yield from _written(_in_front(part))
+    for part in _PARAMETER.findall(value):
+        yield from _written(part if len(part) >= PASSWORD else "")
+
+
+def _in_front(part: str) -> str:
+    """What is secret of the part before an `@`: the password, with the user's name where it is too short to be looked
+    for alone. Empty: nothing, as in `https://host:8080/@scope`."""
+    user, colon, password = part.partition(":")
+    if not colon:
+        return part if len(part) >= ALONE and "/" not in part else ""
+    if "/" in user or ("/" in password and password.partition("/")[0].isdecimal()):
+        return ""
+    return password if len(password) >= PASSWORD else part if len(part) >= PASSWORD else ""
+
+
+def _written(part: str) -> Iterator[str]:
+    """As it stands, and as it is meant."""
+    if part:
+        yield from (part, unquote(part))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ci_agent.job.case import Case, Refused
+from ci_agent.job.claim import sessions
 from ci_agent.platforms import Comment, Issue, Permission
 from ci_agent.reporting import replies
-from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.task import Account
 from ci_agent.triggers import Kind, Trigger, commands
 
@@ -107,7 +107,7 @@ def still_wanted(case: Case, issue: Issue) -> Refused | None:
 
 def too_many(case: Case, comments: Sequence[Comment]) -> Refused | None:
     """Whether the issue was worked on too often within a day, by the progress comments it has."""
-    begun = [comment for comment in comments if comment.marker.startswith(f"{PURPOSE} ")]
+    begun = sessions(comments)
     most = case.settings.trigger.runs_per_day
     today = sum(case.now() - comment.created < _DAY for comment in begun)
     if today < most:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
-from ci_agent.job.claim import at_work, run_of
+from ci_agent.job.claim import at_work, run_of, sessions
 from ci_agent.platforms import Issue, MergeRequest
 from ci_agent.reporting import replies
-from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.session.endings import WAITING
 from ci_agent.triggers import Verb, commands
 
@@ -33,28 +32,28 @@ def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
         return _stop(case, issue)
     if verb in (Verb.APPROVE, Verb.REJECT):
         return replies.nothing_waits(str(verb))
-    if verb is Verb.ANSWER and WAITING.name not in issue.labels:
+    if verb is Verb.ANSWER and WAITING.name.casefold() not in map(str.casefold, issue.labels):
         return replies.nothing_waits(str(verb))
     return None
 
 
 def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:
-    begun = [
-        comment for comment in case.forge.comments(issue.number) if comment.marker.startswith(f"{PURPOSE} ")
-    ]
+    begun = sessions(case.forge.comments(issue.number))
+    running = [one for one in at_work(begun) if not case.forge.job_ended(run_of(one), one.changed)]
+    last = (running or begun)[-1] if begun else None
     return replies.status(
-        working=bool(begun) and bool(at_work([begun[-1]])),
-        progress=begun[-1].url if begun else "",
+        working=bool(running),
+        progress=last.url if last else "",
         runs=len(begun),
         merge_request=request.url if request else "",
-        said=begun[-1].text if begun else "",
+        said=last.text if last and (running or last not in at_work([last])) else "",
         platform=case.forge.name,
     )
 
 
 def _stop(case: Case, issue: Issue) -> str:
     """Cancel the CI jobs that are at work on the issue, as far as the platform lets us."""
-    stopped = 0
+    stopped, refused = 0, list[str]()
     for comment in at_work(list(case.forge.comments(issue.number))):
         run = run_of(comment)
         if run == case.host.job.run or case.forge.job_ended(run, comment.changed):
@@ -62,6 +61,9 @@ def _stop(case: Case, issue: Issue) -> str:
         try:
             case.forge.cancel_job(run)
         except CiAgentError as error:
-            return replies.not_stopped(str(error), comment.url)
-        stopped += 1
+            refused.append(replies.not_stopped(str(error), comment.url))
+        else:
+            stopped += 1
+    if refused:
+        return "\n\n".join(refused)
     return replies.stopping() if stopped else replies.nothing_to_stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import mmap
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -130,8 +131,11 @@ def shown(journal: Journal, stream: TextIO, *, as_json: bool = False) -> Iterato
         yield
 
 
-def write_report(journal: Journal, folder: Path, report: Path) -> None:
-    """Leave the report of the session in `folder` in `report`. Raises `CiAgentError` when it can't be written."""
+def write_report(journal: Journal, folder: Path, report: Path, settings: Config) -> None:
+    """Leave the report of the session in `folder` in `report`, without the secrets of the settings. Raises
+    `CiAgentError` when it can't be written."""
+    for log in sorted((folder / session.LOGS).glob("*")):
+        _clean(log, [secret.encode() for secret in secrets(settings)])
     patch, text = folder / session.PATCH, folder / session.MERGE_REQUEST_TEXT
     write_folder(
         report,
@@ -141,3 +145,16 @@ def write_report(journal: Journal, folder: Path, report: Path) -> None:
         diff=patch.read_bytes() if patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
+
+
+def _clean(log: Path, secrets: Sequence[bytes]) -> None:
+    """Take out of a log what a command printed of them."""
+    if not log.stat().st_size:
+        return
+    with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        found = [secret for secret in secrets if content.find(secret) >= 0]
+    if found:
+        clean = log.read_bytes()  # no longer than a sandbox lets a command print
+        for secret in found:
+            clean = clean.replace(secret, b"***")
+        log.write_bytes(clean)

@@ -37,3 +37,10 @@ class Refused:
     why: str  # one line of plain text for the log
     marker: str = ""
     text: str = ""  # Markdown that is said on the thread, once under this marker; "": nothing is
+
+
+def turn_away(case: Case, refused: Refused) -> None:
+    """Say that nothing will be done: in the log, and on the thread if somebody waits there."""
+    print(f"Nothing to work on: {refused.why}.", file=case.host.output.log, flush=True)
+    if case.trigger.thread and refused.text:
+        case.forge.reply(case.trigger.thread, refused.marker, refused.text)

@@ -7,7 +7,7 @@ platform, one after the other. The comment of a job that is gone is given its la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ci_agent.platforms import Comment, Forge, Written
 from ci_agent.reporting import replies
@@ -24,6 +24,15 @@ def run_of(comment: Comment) -> str:
     """The CI's run behind a progress comment; empty for another comment."""
     words = comment.marker.split()
     return words[2] if len(words) == 3 and words[0] == PURPOSE else ""  # noqa: PLR2004 - as `marker_of` has it
+
+
+def sessions(comments: Sequence[Comment]) -> list[Comment]:
+    """The progress comments of sessions that began, oldest first."""
+    return [
+        comment
+        for comment in comments
+        if run_of(comment) and not comment.text.startswith((replies.COULD_NOT_BEGIN, replies.BUSY))
+    ]
 
 
 def at_work(comments: list[Comment]) -> list[Comment]:

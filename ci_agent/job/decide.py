@@ -12,13 +12,15 @@ from ci_agent.config import Config
 from ci_agent.errors import ConfigError, UsageError
 from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
-from ci_agent.job.case import Case, Refused
+from ci_agent.job.case import Case, Refused, turn_away
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
+from ci_agent.job.telling import tell_why_not
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
+from ci_agent.reporting.text import one_line, plain
 from ci_agent.task import Thread, titled
 from ci_agent.triggers import Command, Kind, Trigger
 
@@ -28,7 +30,7 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     case = _opened(host, trigger, environment, request.flags)
     outcome = _decided(case)
     if isinstance(outcome, Refused):
-        _turn_away(case, outcome)
+        turn_away(case, outcome)
         if request.route:
             hand_on(host, environment, [], request.child_pipeline, outcome.why)
         return 0
@@ -56,20 +58,21 @@ def _opened(
     except ConfigError as error:
         _complain(case, error)
         raise
-    return replace(case, settings=_in_time(settings, host.job.minutes))
+    return replace(case, settings=in_time(settings, host.job.minutes))
 
 
 def _complain(case: Case, error: ConfigError) -> None:
     admitted = admit(case)
     if isinstance(admitted, Admitted) and admitted.trigger.thread:
         text = replies.could_not_begin(str(error), case.host.job.url)
+        tell_why_not(case.host.output, text)
         case.forge.reply(admitted.trigger.thread, replace(case, trigger=admitted.trigger).answer, text)
 
 
 _LAST_MINUTES = 2.0  # of a job, for saving the work and the last word
 
 
-def _in_time(settings: Config, minutes: float | None) -> Config:
+def in_time(settings: Config, minutes: float | None) -> Config:
     """With a session's limit of time that ends before the job's own."""
     if minutes is None or settings.limits.timeout <= minutes - _LAST_MINUTES:
         return settings
@@ -143,12 +146,5 @@ def _made(case: Case) -> Issue:
     if not words:
         raise UsageError("neither an issue nor an intent was given, so there is nothing to do")
     title, text = titled(words)
+    title = one_line(plain(title)) or "What was asked for by hand"
     return case.forge.ensure_issue(f"intent {case.host.job.pipeline}", title, text).item
-
-
-def _turn_away(case: Case, refused: Refused) -> None:
-    print(f"Nothing to work on: {refused.why}.", file=case.host.output.log, flush=True)
-    thread = case.trigger.thread
-    if thread is None or not refused.text:
-        return
-    case.forge.reply(thread, refused.marker, refused.text)

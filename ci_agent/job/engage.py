@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ci_agent import session
+from ci_agent.config import secrets
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
-from ci_agent.job.case import Case, Refused
+from ci_agent.job.case import Case, turn_away
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.telling import sections, tell, tell_why_not
@@ -37,17 +39,19 @@ def engage(case: Case, issue: Issue) -> int:
     check_folder(report)
     refused = too_many(case, case.forge.comments(issue.number))
     if refused:
-        return _not_now(case, refused)
+        turn_away(case, refused)
+        return 0
     scratch, number = case.host.job.scratch, issue.number
     branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(scratch / "sessions", number)
     marker = marker_of(folder.name, case.host.job.run)
-    promise(scratch, Promise(number, marker, str(folder), branch))
+    made = Promise(number, marker, str(folder), branch)
+    promise(scratch, made)
     mine = case.forge.ensure_comment(number, marker, progress_comment([]))
     try:
         first = claim(case.forge, number, mine, case.host.job.run)
     except CiAgentError as error:  # somebody else may be at work: the labels may be theirs
-        _say_why_not(case, number, marker, error)
+        _say_why_not(case, made, error)
         kept(scratch)
         raise
     if first is not None:
@@ -58,7 +62,7 @@ def engage(case: Case, issue: Issue) -> int:
     try:
         parts = _parts(case, issue, branch, folder, marker)
     except CiAgentError as error:
-        _say_why_not(case, number, marker, error)
+        _say_why_not(case, made, error)
         case.forge.change_labels(number, [FAILED], other_labels(FAILED, case.settings.trigger.label))
         kept(scratch)
         raise
@@ -71,14 +75,15 @@ def engage(case: Case, issue: Issue) -> int:
         kept(scratch)
     else:
         print("The last word could not be said; `ci-agent job --final-word` says it.", file=log, flush=True)
-    write_report(parts.journal, parts.folder, report)
+    write_report(parts.journal, parts.folder, report, case.settings)
     return outcome.exit_code
 
 
-def _say_why_not(case: Case, number: str, marker: str, error: CiAgentError) -> None:
+def _say_why_not(case: Case, made: Promise, error: CiAgentError) -> None:
     text = replies.could_not_begin(str(error), case.host.job.url)
+    promise(case.host.job.scratch, replace(made, said=text))
     tell_why_not(case.host.output, text)
-    case.forge.ensure_comment(number, marker, text)
+    case.forge.ensure_comment(made.issue, made.marker, text)
 
 
 def _tell_where_it_was_asked(case: Case, progress: str) -> None:
@@ -93,13 +98,6 @@ def _tell_where_it_was_asked(case: Case, progress: str) -> None:
         print(f"The merge request could not be told: {error}", file=case.host.output.log, flush=True)
 
 
-def _not_now(case: Case, refused: Refused) -> int:
-    print(f"Nothing to work on: {refused.why}.", file=case.host.output.log, flush=True)
-    if case.trigger.thread:
-        case.forge.reply(case.trigger.thread, refused.marker, refused.text)
-    return 0
-
-
 # --- beginning --------------------------------------------------------------------------------------------
 
 
@@ -111,8 +109,8 @@ def _parts(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> 
         parts.journal.append(retry)
 
     model = choose_model(settings, note_retry)
-    if settings.model.api_key:
-        case.host.output.mask(settings.model.api_key)
+    for secret in secrets(settings):
+        case.host.output.mask(secret)
     task = _task(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, model, folder, marker)
     return parts  # `note_retry` needs the name

@@ -42,7 +42,7 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
     if journal:
         with journal:
-            write_report(journal, folder, Path(settings.report.output_dir).expanduser().absolute())
+            write_report(journal, folder, Path(settings.report.output_dir).expanduser().absolute(), settings)
     return 0
 
 
@@ -51,8 +51,9 @@ def _keep(left: Promise, journal: Journal | None, forge: Forge, settings: Config
     ended = _ended(journal) if journal else None
     status = ended.status if ended else Status.FAILED
     if journal is None or ended is None:
-        forge.ensure_comment(left.issue, left.marker, GONE)
-        tell_why_not(output, GONE)
+        text = left.said or GONE
+        forge.ensure_comment(left.issue, left.marker, text)
+        tell_why_not(output, text)
         if at_work(list(forge.comments(left.issue))):
             return status  # somebody else's, and so are the labels
     else:
@@ -61,7 +62,7 @@ def _keep(left: Promise, journal: Journal | None, forge: Forge, settings: Config
         forge.ensure_comment(left.issue, left.marker, text)
     label = END_LABELS[status]
     forge.change_labels(left.issue, [label], other_labels(label, settings.trigger.label))
-    if journal:
+    if journal and ended:
         tell(output, journal.events, status)
     return status
 

@@ -89,7 +89,7 @@ def work(request: Request) -> Done:
             report = Path(settings.report.output_dir).expanduser().absolute()
             if not request.as_json:
                 _close(parts, outcome, issue, report)
-            write_report(parts.journal, parts.folder, report)
+            write_report(parts.journal, parts.folder, report, loaded.config)
     return Done(outcome, report, platform, parts.task)
 
 

@@ -21,6 +21,7 @@ class Promise:
     marker: str  # of the progress comment
     folder: str  # of the session
     branch: str
+    said: str = ""  # where the work did not begin: what the comment says of it
 
 
 def promise(scratch: Path, made: Promise) -> None:
@@ -37,7 +38,7 @@ def kept(scratch: Path) -> None:
 def promised(scratch: Path) -> Promise | None:
     """What is still to be made true; None: nothing."""
     try:
-        found = json.loads((scratch / _NOTE).read_text(encoding="utf-8"))
-        return Promise(**found)
+        found = Promise(**json.loads((scratch / _NOTE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return found if all(isinstance(value, str) for value in asdict(found).values()) else None

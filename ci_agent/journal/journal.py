@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
@@ -60,7 +60,8 @@ class Journal:
     ) -> None:
         self.path = path
         self._now = now
-        self._secrets = [_as_written(secret) for secret in secrets]
+        self._secrets = tuple(secrets)
+        self._as_written = [_ENCODER.encode(_encodable(secret))[1:-1] for secret in secrets]
         self._events: list[Event] = []
         self._observers: list[Observer] = []
         self._untold: deque[Event] = deque()
@@ -127,12 +128,16 @@ class Journal:
         return event
 
     def _harmless(self, event: Event) -> tuple[Event, bytes]:
-        """The event without secrets, and its line."""
+        """The event without secrets, and its line. Keys and the words of our own lists stay, whatever the secrets."""
         line = _encode(event)
-        shown = line
-        for secret in self._secrets:
-            shown = shown.replace(secret, b"***")
-        return (event, line) if shown == line else (_decode(shown), shown)
+        if not any(secret in line for secret in self._as_written):
+            return event, line
+        fact = _changed(msgspec.to_builtins(event.fact), lambda text: hidden(text, self._secrets))
+        try:
+            event = replace(event, fact=msgspec.convert(fact, type(event.fact)))
+        except msgspec.ValidationError:  # a word of ours that happens to be somebody's key is no secret
+            return event, line
+        return event, _encode(event)
 
     def _take_back(self, size: int) -> None:
         # A file that can't even be cut keeps a torn line, which reading leaves out.
@@ -177,6 +182,13 @@ def read(path: Path) -> Iterator[Event]:
                 raise JournalError(f"{path}:{number}: this is not an event of a session: {error}") from error
 
 
+def hidden(text: str, secrets: Sequence[str]) -> str:
+    """`text` with `***` in the place of each of the secrets, of which the longest come first."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
 def encode(event: Event) -> str:
     """The event as one line of JSON, without the line end."""
     return _encode(event).decode().rstrip("\n")
@@ -193,12 +205,7 @@ def _encode(event: Event) -> bytes:
     try:
         return _ENCODER.encode(head) + b"\n"
     except UnicodeEncodeError:  # half a surrogate pair, which JSON from strangers can hold and UTF-8 can't
-        return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(head))) + b"\n"
-
-
-def _as_written(secret: str) -> bytes:
-    """A string as it stands within a line."""
-    return _ENCODER.encode(_without_surrogates(secret))[1:-1]
+        return _ENCODER.encode(_changed(msgspec.to_builtins(head), _encodable, keys=True)) + b"\n"
 
 
 def _decode(line: bytes) -> Event:
@@ -210,13 +217,20 @@ def _decode(line: bytes) -> Event:
     return Event(head.sequence, head.at, msgspec.json.decode(head.fact, type=_KINDS[head.kind]))
 
 
-def _without_surrogates(value: Any) -> Any:
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _changed(value: Any, change: Callable[[str], str], *, keys: bool = False) -> Any:
+    """`value`, made of what JSON has, with each of its texts changed, and the keys of its objects if wanted."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return change(value)
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {
+            change(key) if keys else key: _changed(item, change, keys=keys) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [_without_surrogates(item) for item in value]
+        return [_changed(item, change, keys=keys) for item in value]
     return value
 
 

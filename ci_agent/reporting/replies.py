@@ -11,6 +11,10 @@ from ci_agent.reporting.progress import WORKING
 from ci_agent.reporting.text import code, link, mention, prose
 from ci_agent.reporting.wording import count, in_words_of
 
+# How comments begin that stand in the place of a session's.
+BUSY = "Another job is at work on this issue already"
+COULD_NOT_BEGIN = "**Could not begin.**"
+
 _ROLES = {
     "write": "may write to this repository",
     "maintain": "maintain this repository",
@@ -101,7 +105,7 @@ def busy(url: str) -> str:
     """Another job came first."""
     there = link("progress", url)
     return (
-        f"Another job is at work on this issue already{': ' + there if there else ''}. Nothing was started. When it is done, `/agent retry` with "
+        f"{BUSY}{': ' + there if there else ''}. Nothing was started. When it is done, `/agent retry` with "
         "a hint goes on from there."
     )
 
@@ -121,7 +125,7 @@ def not_stopped(error: str, url: str) -> str:
 def could_not_begin(error: str, job_url: str) -> str:
     """The job failed before the work began."""
     log = link("log", job_url)
-    return f"**Could not begin.** {prose(error, 1500)}{' · ' + log if log else ''}\n\nWhen that is mended, comment `/agent retry`."
+    return f"{COULD_NOT_BEGIN} {prose(error, 1500)}{' · ' + log if log else ''}\n\nWhen that is mended, comment `/agent retry`."
 
 
 def from_fork(platform: str = "") -> str:

@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.config import SETTINGS, Config, Loaded, Setting, load
 from ci_agent.config.values import masked
 from ci_agent.errors import ConfigError
-
-PATIENTLY = settings(deadline=None)  # other processes may keep this machine busy
 
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
 WORDS = st.text(CHARACTERS, min_size=1).map(str.strip).filter(bool)
@@ -61,19 +59,16 @@ def result(data: bytes, environment: dict[str, str] | None = None) -> Loaded | C
         return error
 
 
-@PATIENTLY
 @given(st.binary())
 def test_any_bytes_are_a_configuration_or_an_error_for_people(data: bytes) -> None:
     result(data)
 
 
-@PATIENTLY
 @given(st.lists(FRAGMENTS | st.text(max_size=3), max_size=30).map("".join))
 def test_any_yaml_or_nearly_yaml_is_a_configuration_or_an_error_for_people(text: str) -> None:
     result(text.encode("utf-8", "surrogatepass"))
 
 
-@PATIENTLY
 @given(
     st.sampled_from(SETTINGS),
     st.recursive(
@@ -91,7 +86,6 @@ def test_any_value_for_any_key_is_taken_with_its_type_or_refused(setting: Settin
         assert f"`{setting.key.partition('.')[0]}" in str(outcome)
 
 
-@PATIENTLY
 @given(st.dictionaries(st.sampled_from([name for item in SETTINGS for name in item.variables]), st.text()))
 def test_any_environment_is_a_configuration_or_an_error_for_people(environment: dict[str, str]) -> None:
     result(b"", environment)
@@ -164,7 +158,6 @@ def as_held(key: str, value: Any) -> Any:
     return kinds[key](value)
 
 
-@PATIENTLY
 @given(valid(IN_FILE))
 def test_what_is_written_into_the_file_is_what_holds(settings: dict[str, Any]) -> None:
     outcome = result(yaml.safe_dump(nested(settings), allow_unicode=True).encode())
@@ -174,7 +167,6 @@ def test_what_is_written_into_the_file_is_what_holds(settings: dict[str, Any]) -
         assert str(outcome.origins[key]).startswith("f.yml:")
 
 
-@PATIENTLY
 @given(valid(IN_ENVIRONMENT))
 def test_what_is_written_into_the_environment_is_what_holds(settings: dict[str, Any]) -> None:
     environment = {

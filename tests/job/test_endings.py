@@ -225,3 +225,45 @@ def test_a_job_that_may_not_be_stopped_is_said_to_go_on(project: Pipeline) -> No
     assert "could not be stopped: " in project.said(number)[-1][1]
     job.send_signal(signal.SIGINT)
     job.communicate(timeout=30)
+
+
+def test_a_reason_not_to_begin_is_the_last_word_even_where_the_label_is_not_taken(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    changes = {"github": ("POST", "/issues/1/labels$"), "gitlab": ("PUT", "/issues/1$")}[project.platform]
+    environment = project.environment(*labelled(project, number))
+    keyless = {key: value for key, value in environment.items() if key != "LLM_API_KEY"}
+    project.server.faults = [Fault(*changes, 400, times=99)]
+    assert project.call(keyless).exit_code != 0
+    project.server.faults.clear()
+    last = project.call(keyless, "--final-word")
+    assert last.exit_code == 0, last.log
+    assert project.said(number)[0][1].startswith("**Could not begin.** There is no key")
+    assert project.labels(number) == ["ai-failed"]
+
+
+@pytest.mark.slow
+def test_requests_that_came_to_nothing_are_no_runs(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    project.forge.today()
+    environment = project.environment(*commented(project, number, "/agent run"))
+    for _ in range(2):
+        project.call({key: value for key, value in environment.items() if key != "LLM_API_KEY"})
+    done = project.run(*commented(project, number, "/agent run"), CI_AGENT_TRIGGER_RUNS_PER_DAY="1")
+    assert done.exit_code == 0, done.log
+    assert len(project.merge_requests()) == 1
+
+
+@pytest.mark.slow
+def test_the_status_is_that_of_the_job_that_works_or_says_that_none_does(project: Pipeline) -> None:
+    project.model.say([Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    first = start(project, project.environment(*labelled(project, number)))
+    until_asked(project)
+    project.run(*commented(project, number, "/agent run"))
+    project.run(*commented(project, number, "/agent status"))
+    assert "I am at work on it" in project.said(number)[-1][1]
+    first.kill()
+    first.communicate(timeout=30)
+    project.end()
+    project.run(*commented(project, number, "/agent status"))
+    assert project.said(number)[-1][1].startswith("I am not at work on it now")

@@ -177,6 +177,17 @@ def test_no_secret_gets_into_an_event_however_it_is_written(tmp_path: Path) -> N
     assert json.dumps(secret, ensure_ascii=False)[1:-1] not in path.read_text()
 
 
+@pytest.mark.parametrize("secret", ["sequence", "message", "Warned", "nabcdef", "2026-11", "stop"])
+def test_no_secret_breaks_the_journal(tmp_path: Path, secret: str) -> None:
+    path = tmp_path / "session.jsonl"
+    reply = ModelReplied(1, "m", {"message": f"x\n{secret[1:]} {secret}"}, "stop", Usage(), None, 0.5)
+    with Journal(path, secrets=[secret]) as journal:
+        journal.append(reply)
+    [event] = read(path)
+    assert isinstance(event.fact, ModelReplied)
+    assert event.fact.message == {"message": f"x\n{secret[1:]} ***"}
+
+
 def test_half_a_surrogate_pair_from_a_model_does_not_stop_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
     _append(path, ToolAnswered(1, "c", "bash", True, "a \ud800 b", 0.1))

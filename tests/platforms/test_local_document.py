@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.errors import UsageError
 from ci_agent.platforms import Label
 from ci_agent.platforms.local import Local
 from ci_agent.platforms.local.document import parse, render, title_and_text
-
-PATIENTLY = settings(deadline=None)  # other processes may keep this machine busy
 
 NASTY = st.sampled_from(
     [
@@ -44,7 +42,6 @@ WORD = TEXT | st.sampled_from(
 )
 
 
-@PATIENTLY
 @given(WORD, st.lists(WORD.filter(bool), unique=True), TEXT)
 def test_what_is_written_is_read_back_to_the_letter(word: str, words: list[str], text: str) -> None:
     document = parse(render({"title": word, "labels": words}, text), "x.md")
@@ -53,7 +50,6 @@ def test_what_is_written_is_read_back_to_the_letter(word: str, words: list[str],
     assert (again.word("title"), again.words("labels"), again.text) == (word, tuple(words), text)
 
 
-@PATIENTLY
 @given(TEXT)
 def test_a_text_without_front_matter_loses_only_its_last_line_end(text: str) -> None:
     if text.startswith(("---", "\ufeff")):
@@ -66,7 +62,6 @@ def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
     assert (document.word("title"), document.words("labels"), document.text) == ("a?", ("?",), "b?")
 
 
-@PATIENTLY
 @given(
     st.binary()
     | st.lists(NASTY | st.sampled_from(["---\n", "title: ", "[", "{", "&a ", "a\n"]), max_size=20).map(
@@ -85,7 +80,6 @@ def test_any_file_is_a_document_or_an_error_that_names_it(data: bytes) -> None:
         assert title.strip() == title != ""
 
 
-@PATIENTLY
 @given(TEXT.filter(lambda text: bool(text.strip())), TEXT, TEXT, st.booleans())
 def test_titles_and_texts_go_through_the_folder_unchanged(
     title: str, text: str, label: str, draft: bool

@@ -95,7 +95,7 @@ def test_the_model_writes_no_trailer_and_ends_no_message(summary: str) -> None:
     assert not any(line.startswith(("---", "diff -", "#")) for line in message.splitlines())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, TEXTS)
 def test_whatever_the_model_writes_git_reads_only_our_trailers(title: str, summary: str) -> None:
     message = commit_message(

@@ -163,7 +163,7 @@ def test_the_totals_are_those_of_the_suites() -> None:
     assert root.get("failures") == "3"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     TEXTS,
     TEXTS,

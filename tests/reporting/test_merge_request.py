@@ -358,7 +358,7 @@ def test_a_flood_of_everything_stays_below_the_limit_and_says_what_is_left_out()
     assert body.count("<details>") == body.count("</details>")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(TEXTS, TEXTS, st.sampled_from([success, needs_human, limit]))
 def test_whatever_strangers_write_the_parts_of_the_text_stay_what_they_are(
     one: str, two: str, tell: Callable[[], list[Event]]

@@ -210,7 +210,7 @@ _NAMES = st.sampled_from([parameter.name for tool in all_tools() for parameter i
 _HARMLESS = [tool for tool in all_tools() if tool.name != "bash"]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from([tool.name for tool in _HARMLESS]) | st.text(),
     st.text() | _JSON.map(json.dumps) | st.dictionaries(_NAMES | st.text(), _JSON).map(json.dumps),

@@ -175,7 +175,7 @@ def test_a_python_file_that_no_longer_parses_is_said(do: Do, world: World) -> No
     assert "parses" not in do("edit_file", path="a.py", old="def f(a)", new="def f(a):").text
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text("ab \n", max_size=40), st.text("ab \n", min_size=1, max_size=5), st.text("abc\n", max_size=5))
 def test_an_exact_edit_is_what_replacing_in_the_text_is(text: str, old: str, new: str) -> None:
     assume(old != new)
@@ -192,7 +192,7 @@ def test_an_exact_edit_is_what_replacing_in_the_text_is(text: str, old: str, new
         assert (world.root / "a.txt").read_text() == text.replace(old, new)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.text("ab \t\r\n", max_size=40), st.text("ab \t\r\n", max_size=12), st.text("ab \t\r\n", max_size=12)
 )

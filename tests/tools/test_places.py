@@ -199,7 +199,7 @@ _PART = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(_PART | st.text(max_size=5), min_size=1, max_size=6), st.booleans())
 def test_no_path_at_all_leads_out(parts: list[str], absolute: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:

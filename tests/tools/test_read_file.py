@@ -110,7 +110,7 @@ def test_skipping_lines_ends_where_reading_them_does(data: bytes, count: int) ->
     assert skipped.read() == read.read()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20), min_size=1, max_size=30),
     st.integers(1, 40),

@@ -310,7 +310,7 @@ def test_every_example_of_github_is_a_trigger_or_ignored_with_a_reason(
 
 
 @given(st.data())
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_no_field_that_is_gone_or_wrong_breaks_anything(data: st.DataObject) -> None:
     name, payload = data.draw(
         st.sampled_from(

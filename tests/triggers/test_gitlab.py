@@ -260,7 +260,7 @@ def test_a_payload_without_a_field_is_ignored_and_the_field_named(
 
 
 @given(st.data())
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_no_field_that_is_gone_or_wrong_breaks_anything(data: st.DataObject) -> None:
     assigned = relabelled([], [])
     assigned["changes"]["assignees"] = {"previous": [], "current": [{"id": 9, "username": "shop-bot"}]}

@@ -13,8 +13,7 @@ from tests.triggers.gitlab_payloads import said
 
 HEAVY = "yaml click openai genai_prices github gitlab git rich requests msgspec platformdirs asyncio email hypothesis"
 PROGRAM = """
-import json, os, sys, time
-begun = time.perf_counter()
+import json, os, sys
 from ci_agent import triggers
 from ci_agent.ci.detect import here
 from ci_agent.config.definitions import TriggerSettings
@@ -22,15 +21,13 @@ job = here(os.environ)
 seen = job.happening
 found = triggers.read(job.platform, seen.name, seen.payload, seen.at, job.actor, TriggerSettings())
 loaded = sorted(set(sys.argv[1].split()) & set(sys.modules))
-print(json.dumps([type(found).__name__, loaded, time.perf_counter() - begun]))
+print(json.dumps([type(found).__name__, loaded]))
 """
 
 
 @pytest.mark.parametrize("platform", ["github", "gitlab"])
 @pytest.mark.parametrize(("words", "kind"), [("Thank you!", "Ignored"), ("/agent retry", "Trigger")])
-def test_deciding_loads_nothing_heavy_and_is_over_in_a_blink(
-    tmp_path: Path, platform: str, words: str, kind: str
-) -> None:
+def test_deciding_loads_nothing_heavy(tmp_path: Path, platform: str, words: str, kind: str) -> None:
     event = tmp_path / "event.json"
     user = {"login": "dana", "id": 7}
     comment = {"body": words, "id": 5, "created_at": "2026-01-02T03:04:05Z", "user": user}
@@ -53,6 +50,4 @@ def test_deciding_loads_nothing_heavy_and_is_over_in_a_blink(
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, HEAVY], env=environment, capture_output=True, text=True, check=True
     )
-    found, loaded, seconds = json.loads(done.stdout)
-    assert (found, loaded) == (kind, [])
-    assert seconds < 0.3
+    assert json.loads(done.stdout) == [kind, []]

@@ -15,7 +15,7 @@ from ci_agent.journal.events import Case, Result
 from ci_agent.verification import junit
 from ci_agent.verification.junit import ReportError, read
 
-FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def report(tmp_path: Path, body: str | bytes, name: str = "r.xml") -> Path:

@@ -281,7 +281,7 @@ class GitHub:
         given = {"owner": owner, "name": name, "number": checked, "since": moment.isoformat()}
         doing = f"reading who edited issue {number}"
         edits: list[tuple[datetime, Account]] = self._api.query(_EDITS, doing, reading.edits, **given)
-        return list(dict.fromkeys(editor for at, editor in edits if at > moment))
+        return list(dict.fromkeys(editor for at, editor in edits if at >= moment))
 
     def comment(self, thread: Thread, comment: str) -> Comment | None:
         """One comment as it stands now; None: it is gone, or it is on another thread."""
