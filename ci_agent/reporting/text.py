@@ -54,11 +54,12 @@ _MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\.?\w)")
 # What switches the project's CI off: GitHub's documentation ("Skipping workflow runs"), the `SKIP_PATTERN` of
 # GitLab's source, which takes `_` and `-` for the blank as well, and Azure's documentation of its CI triggers.
 _SKIPS = re.compile(
-    r"\[(\s*(?:(?:skip|no)[\s_-]+{ci}|{ci}[\s_-]+skip)\s*)\]|(?<!\*)\*{{3,}}(no_ci)\*{{3,}}".format(
+    r"\[(\s*(?:(?:skip|no)[\s_-]+{ci}|{ci}[\s_-]+skip)\s*)\]|(?<=\*\*\*)(no_ci)(?=\*\*\*)".format(
         ci="(?:ci|actions|azurepipelines|azpipelines|azp)"
     ),
     re.IGNORECASE,
 )
+_STARS = re.compile(r"(?<!\*)\*++(?=\(no_ci\))|(?<=\(no_ci\))\*+", re.IGNORECASE)  # around one that is broken already
 _SKIP_TRAILER = re.compile(r"(skip-checks\s*+):(?=\s*+true)", re.IGNORECASE)
 
 # Words that platforms turn into something: mentions and addresses, references, trackers' keys, links.
@@ -158,7 +159,7 @@ def plain(text: str) -> str:
     switch the CI off loses its brackets or stars: `(skip ci)`.
     """
     text = _CLOSED.sub(r'\1"\2"', clean(text))
-    text = _SKIPS.sub(lambda match: f"({match[1] or match[2]})", text)
+    text = _STARS.sub("", _SKIPS.sub(lambda match: f"({match[1] or match[2]})", text))
     return _MENTION.sub("@ ", _SKIP_TRAILER.sub(r"\1 -", text))
 
 

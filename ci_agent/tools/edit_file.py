@@ -17,7 +17,7 @@ from ci_agent.tools.text import numbered
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _LARGEST = 20_000_000  # bytes of a file that is edited
-_TELLING = 12  # characters of `new` that stand nowhere by chance
+_TELLING = 6  # characters of `new` that stand nowhere by chance
 _AROUND = 4  # lines shown before and after a change
 _CHANGED = 12  # lines of the change itself that are all shown
 _ENDS = 3  # of a longer one, lines shown of its beginning and of its end
