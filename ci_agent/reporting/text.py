@@ -59,7 +59,8 @@ _SKIPS = re.compile(
     ),
     re.IGNORECASE,
 )
-_STARS = re.compile(r"(?<!\*)\*++(?=\(no_ci\))|(?<=\(no_ci\))\*+", re.IGNORECASE)  # around one that is broken already
+# The stars that are left around one that is broken already.
+_STARS = re.compile(r"(?<!\*)\*++(?=\(no_ci\))|(?<=\(no_ci\))\*+", re.IGNORECASE)
 _SKIP_TRAILER = re.compile(r"(skip-checks\s*+):(?=\s*+true)", re.IGNORECASE)
 
 # Words that platforms turn into something: mentions and addresses, references, trackers' keys, links.
