@@ -40,7 +40,7 @@ class Look:
 
 
 def looked(looks: Sequence[Look], needed: Collection[str]) -> Iterator[Check]:
-    """Each of `looks`, until one fails that is `needed` for those after it, or the platform fails: these are then
+    """Each of `looks`, until one that is `needed` can't be looked at, or the platform fails: those after it are then
     named once, as not looked at. Raises nothing."""
     for number, one in enumerate(looks):
         try:
