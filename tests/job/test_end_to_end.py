@@ -214,7 +214,7 @@ def test_a_schedule_finds_what_waits_and_works_for_who_labelled_it(project: Pipe
     ended = project.forge.write_issue("Ended", "")
     project.forge.write_issue("Unlabelled", "")
     project.forge.label(waiting, "ai-task", by="robin")
-    for number, label in ((running, "ai-running"), (ended, "ai-failed")):
+    for number, label in ((running, "ai-running"), (ended, "AI-Failed")):
         project.forge.label(number, "ai-task", by="robin")
         project.forge.label(number, label, by="robin")
     environment = project.environment("schedule", {})

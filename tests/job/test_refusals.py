@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.job.conftest import commented, labelled
@@ -92,6 +94,13 @@ def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     assert done.exit_code == 0
     assert len(project.model.requests) == asked
     assert "2 times within a day, which is the limit" in project.said(number)[-1][1]
+    raw = project.forge.comments if project.platform == "github" else project.forge.notes
+    for comment in raw.values():  # that was yesterday
+        comment["body"] = re.sub(r"too many runs \S+", "too many runs 2026-01-01", comment["body"])
+    for _ in range(2):
+        project.run(*commented(project, number, "/agent run"), CI_AGENT_TRIGGER_RUNS_PER_DAY="2")
+    explained = [text for _, text in project.said(number) if "which is the limit" in text]
+    assert len(explained) == 2
 
 
 @pytest.mark.slow
