@@ -55,8 +55,8 @@ def engage(case: Case, issue: Issue) -> int:
         kept(scratch)
         raise
     if first is not None:
+        kept(scratch)  # our comment says so already
         case.forge.change_labels(number, [], [case.settings.trigger.label])
-        kept(scratch)
         print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
         return 0
     try:

@@ -26,8 +26,7 @@ class Kit:
 
     file: str  # where a job begins, from the top of the repository
     example: str  # what goes into it, by its name among the examples
-    copy: str  # what stands there for the place of ci-agent's own copy
-    version: str  # what stands there for the version of that
+    version: str  # what stands there for the version of ci-agent's own copy
     variable: str  # holds the token
     token: str  # what the token has to be
     strong: str  # and what it has to be for changing settings
@@ -39,7 +38,6 @@ KITS: Final = {
     "github": Kit(
         file=".github/workflows/ci-agent.yml",
         example="github-issues.yml",
-        copy=GITHUB_COPY,
         version="commit",
         variable="GITHUB_TOKEN",
         token=github.WANTED,
@@ -51,7 +49,6 @@ KITS: Final = {
     "gitlab": Kit(
         file=".gitlab-ci.yml",
         example="gitlab.yml",
-        copy=GITLAB_COPY,
         version="tag (v1)",
         variable="GITLAB_TOKEN",
         token=gitlab.WANTED,

@@ -164,9 +164,8 @@ class Calls(Generic[T]):
         def request() -> tuple[U, Answer]:
             try:
                 return self._understood(verb, path, parameters, body, read)
-            except (
-                Refusal
-            ) as refusal:  # what is said to people must not hold the token, whatever a server repeats
+            except Refusal as refusal:
+                # What is said to people must not hold the token, whatever a server repeats.
                 said = refusal.said.replace(self._server.token, "***")
                 raise Refusal(refusal.status, said, refusal.headers) from None
 

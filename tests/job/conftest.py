@@ -58,3 +58,12 @@ def until_asked(project: Pipeline, requests: int = 1) -> None:
     while len(project.model.requests) < requests:
         assert time.monotonic() < end
         time.sleep(0.02)  # nothing tells us otherwise; the condition decides, not the time
+
+
+def a_bot(project: Pipeline) -> str:
+    """A bot of somebody else's joins that may write; its name."""
+    if project.platform == "github":
+        project.forge.person("helper[bot]", "write", kind="Bot")
+        return "helper[bot]"
+    project.forge.person("project_7_bot_ffff", "developer")
+    return "project_7_bot_ffff"

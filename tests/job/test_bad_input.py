@@ -10,7 +10,7 @@ import pytest
 
 from ci_agent.journal.events import SessionStarted
 from tests.forges.http import Fault
-from tests.job.conftest import commented, labelled
+from tests.job.conftest import a_bot, commented, labelled
 from tests.support.ci_logs import BORDER, carried_out
 from tests.support.jobs import FIX, SOLVE, SUBMIT
 from tests.support.model_server import Say
@@ -137,11 +137,7 @@ def test_a_reaction_to_a_comment_changes_nothing(project: Pipeline) -> None:
 
 def test_comments_of_bots_are_no_words_of_writers(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
-    bot = {"github": "helper[bot]", "gitlab": "project_7_bot_ffff"}[project.platform]
-    if project.platform == "github":
-        project.forge.person(bot, "write", kind="Bot")
-    else:
-        project.forge.person(bot, "developer")
+    bot = a_bot(project)
     project.forge.say(number, "Delete everything!", by=bot)
     assert project.run(*labelled(project, number)).exit_code == 0
     assert "Delete everything" not in str(project.model.requests[0].body["messages"])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.job.conftest import commented, labelled
+from tests.job.conftest import a_bot, commented, labelled
 from tests.support.pipelines import Done, Pipeline
 
 
@@ -52,11 +52,7 @@ def test_the_permission_that_is_needed_can_be_raised(project: Pipeline) -> None:
 
 def test_bots_are_refused_without_a_word_unless_they_are_listed(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
-    bot = {"github": "helper[bot]", "gitlab": "project_7_bot_ffff"}[project.platform]
-    if project.platform == "github":
-        project.forge.person(bot, "write", kind="Bot")
-    else:
-        project.forge.person(bot, "developer")
+    bot = a_bot(project)
     event = commented(project, number, "/agent run", by=bot)
     done = project.run(*event)
     nothing_happened(project, done)

@@ -70,6 +70,19 @@ def test_a_label_becomes_a_pull_request(tmp_path: Path) -> None:
         assert model.key not in log
 
 
+def test_a_schedule_spreads_what_waits_over_jobs(tmp_path: Path) -> None:
+    text = (EXAMPLES / "github-schedule.yml").read_text(encoding="utf-8")
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        here.github.label(number, "ai-task", by="robin")
+        here.github.write_issue("Not for us", "")
+        code, log = run(here.workflow("schedule", {}, model, text))
+        assert code == 0, log
+        (pull,) = here.github.pulls.values()
+        assert pull["head"]["ref"] == f"feat/ai-task-{number}"
+        assert "started by @robin" in pull["body"]
+
+
 def test_a_cancel_in_the_middle_is_told_on_the_issue_and_the_report_kept(tmp_path: Path) -> None:
     thinking = threading.Event()
 
