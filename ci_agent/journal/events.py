@@ -105,6 +105,9 @@ class Moment(StrEnum):
     BEFORE = "before"  # on the base commit
     AFTER = "after"  # on the result
     ASKED = "asked"  # while the agent works, at its request
+    AGAIN = "again"  # cases that broke, once more, by themselves
+    PROOF = "proof"  # the tests of the result, against the source of the base
+    COVERAGE = "coverage"  # on the result, to see which lines the tests run
 
 
 class Verdict(StrEnum):
@@ -115,6 +118,32 @@ class Verdict(StrEnum):
     WEAKENED = "weakened"  # tests that ran before do not run now
     INCOMPLETE = "incomplete"  # the run after did not reach its end, so it proves nothing
     NO_TESTS = "no_tests"  # there is nothing to run, or what there is contains no test
+
+
+class Stability(StrEnum):
+    """What running a case again said of it, which failed on the result and not on the base."""
+
+    BROKEN = "newly broken"  # it fails each time on the result, and not on the base
+    FLAKY = "flaky"  # it passes one time and fails another on the same source
+    ORDER = "order-dependent"  # it fails together with the others and passes alone, or the other way round
+
+
+class Without(StrEnum):
+    """What a test that the change adds or edits does without the change: against the source of the base."""
+
+    FAILS = "fails"  # while it ran: it shows what the change does
+    MISSING = "missing"  # it could not be loaded or needs what only the change brings: it shows less
+    PASSES = "passes"  # it shows nothing of the change
+    UNKNOWN = "unknown"  # it was not run to its end
+
+
+class Grade(StrEnum):
+    """The verdict on a change, from everything that was measured."""
+
+    VERIFIED = "verified"  # nothing broke, and tests show that the change does something
+    REMARKS = "verified with remarks"  # nothing broke, but there is something to know
+    NOT_VERIFIED = "not verified"  # what was measured proves nothing, or proof went missing
+    BROKEN = "broken"  # something that worked does not work any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +174,16 @@ class SetupRan:
     log: str
     tail: str  # the last lines of the output
     environment: str = ""  # the virtual environment in the checkout afterwards, which is used from then on
+    place: str = "work"  # the checkout it prepared: `work`, where the agent works, `base` or `result`
+
+
+@dataclass(frozen=True, slots=True)
+class SetupChosen:
+    """Which command prepares a checkout, and why. An empty command: nothing has to be prepared."""
+
+    command: str
+    why: str
+    configured: bool = False  # a person asked for it, so that its failure ends the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +193,7 @@ class TestsChosen:
     command: str
     runner: str  # e.g. `pytest`; empty when unknown
     why: str
+    folder: str = ""  # of the project, relative to the root of the repository; empty: the root itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +209,8 @@ class TestsRan:
     cases: tuple[Case, ...]
     log: str
     tail: str
+    some: str = ""  # why not all tests were run ("" when all were), as a clause
+    reused: bool = False  # taken over from an earlier session on the same commit in the same environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +239,123 @@ class TestsCompared:
     ] = ()  # of the newly skipped and the removed: what ran before and has no successor
     still_passing: int = 0
     still_skipped: int = 0
+    flaky: tuple[Change, ...] = ()  # bad after, but not each time: see the event `CasesRetried`
+    order_dependent: tuple[Change, ...] = ()  # bad after, and alone not as together with the others
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A case that was bad on the result and not on the base, and what it came to when it was run again."""
+
+    id: str
+    result_alone: tuple[Result, ...]  # each run of this case alone, on the result
+    base_alone: tuple[Result, ...]  # the same on the base
+    together: Result | None  # on the result once more, with all the others; None: that was not done
+    stability: Stability
+
+    @property
+    def failures(self) -> tuple[int, int]:
+        """How often it failed on the result, of how many runs: the first one with all the others included."""
+        runs = [Result.FAILED, *self.result_alone, *([self.together] if self.together else [])]
+        return sum(result.bad for result in runs), len(runs)
+
+
+@dataclass(frozen=True, slots=True)
+class CasesRetried:
+    round: int
+    cases: tuple[Retried, ...]
+    left: int = 0  # cases that broke as well and were not run again: too many, or no time left
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a test that the change adds or edits shows of it."""
+
+    id: str
+    added: bool  # False: it was there before, and the change edits its file
+    without: Without
+    message: str = ""  # how it fails without the change
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRan:
+    """The tests that the change adds or edits, run against the source of the base."""
+
+    round: int
+    files: tuple[str, ...]  # test files of the change; none: it touches no test
+    cases: tuple[Shown, ...]
+    problem: str = ""  # why nothing can be said, as a clause
+
+
+@dataclass(frozen=True, slots=True)
+class FileCoverage:
+    path: str
+    executable: tuple[int, ...]  # changed lines that can be run, by number in the result
+    missed: tuple[int, ...]  # those that no test ran
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageMeasured:
+    """Which of the changed lines the tests run."""
+
+    round: int
+    tool: str  # e.g. `coverage.py 7.6`; empty: not measured
+    files: tuple[FileCoverage, ...]
+    problem: str = ""  # why it was not measured, as a clause
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check has to say of one place. `line` is 0 where it names none."""
+
+    path: str
+    line: int
+    message: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRan:
+    """One of the configured `checks` on one side of the change."""
+
+    moment: Moment  # before or after
+    command: str
+    exit_code: int | None  # None: ended by us
+    seconds: float
+    problem: str  # why this is no result, as a clause
+    findings: tuple[Finding, ...]
+    log: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCompared:
+    """A check before and after. Only what is new counts against the change."""
+
+    command: str
+    before: int | None  # exit codes
+    after: int | None
+    new: tuple[Finding, ...]
+    gone: int
+    worse: bool  # it passed before and fails now, or it has new findings
+    said: str  # what it came to, in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksCompared:
+    round: int
+    checks: tuple[CheckCompared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict on the change, from everything that was measured in this round."""
+
+    round: int
+    grade: Grade
+    ready: bool  # fit to be reviewed as it is; False: a person has to decide
+    reasons: tuple[str, ...]  # sentences, the weightiest first
+    remarks: tuple[str, ...] = ()  # what to know beside
 
 
 # --- the agent --------------------------------------------------------------------------------------------
@@ -269,6 +428,7 @@ class Submitted:
 
     title: str
     summary: str
+    no_test: str = ""  # why it adds no test, where it says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +506,17 @@ Fact = (
     | ObserverFailed
     | SessionEnded
     | CommandStarted
+    | SetupChosen
     | SetupRan
     | TestsChosen
     | TestsRan
     | TestsCompared
+    | CasesRetried
+    | ProofRan
+    | CoverageMeasured
+    | CheckRan
+    | ChecksCompared
+    | Judged
     | ModelReplied
     | ModelRetried
     | ToolCalled
