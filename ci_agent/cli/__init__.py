@@ -16,6 +16,7 @@ from ci_agent.cli.demo import demo
 from ci_agent.cli.job import job, poll
 from ci_agent.cli.run import run
 from ci_agent.cli.setup import doctor, init
+from ci_agent.cli.verify import verify
 from ci_agent.errors import CiAgentError, Interrupted
 
 
@@ -40,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (run, job, poll, init, doctor, demo, config):
+for command in (run, verify, job, poll, init, doctor, demo, config):
     cli.add_command(command)
 
 

@@ -13,6 +13,7 @@ from ci_agent import session
 from ci_agent.config import Config, secrets
 from ci_agent.errors import AuthenticationError, UsageError
 from ci_agent.interrupts import Interrupts
+from ci_agent.job.settings import state_folder
 from ci_agent.journal import Journal
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
@@ -41,7 +42,13 @@ def assemble(
         folder=folder,
         marker=marker,
         interrupts=Interrupts(),
+        remembered=baselines(settings),
     )
+
+
+def baselines(settings: Config) -> Path:
+    """Where runs of the tests on the base are kept for later sessions."""
+    return state_folder(settings) / "baselines"
 
 
 def run(parts: session.Parts, watching: contextlib.AbstractContextManager[None]) -> Outcome:
@@ -134,8 +141,7 @@ def shown(journal: Journal, stream: TextIO, *, as_json: bool = False) -> Iterato
 def write_report(journal: Journal, folder: Path, report: Path, settings: Config) -> None:
     """Leave the report of the session in `folder` in `report`, without the secrets of the settings. Raises
     `CiAgentError` when it can't be written."""
-    for log in sorted((folder / session.LOGS).glob("*")):
-        _clean(log, [secret.encode() for secret in secrets(settings)])
+    clean_logs(folder / session.LOGS, settings)
     patch, text = folder / session.PATCH, folder / session.MERGE_REQUEST_TEXT
     write_folder(
         report,
@@ -145,6 +151,12 @@ def write_report(journal: Journal, folder: Path, report: Path, settings: Config)
         diff=patch.read_bytes() if patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
+
+
+def clean_logs(logs: Path, settings: Config) -> None:
+    """Take the secrets of the settings out of what commands printed."""
+    for log in sorted(logs.glob("*")):
+        _clean(log, [secret.encode() for secret in secrets(settings)])
 
 
 def _clean(log: Path, secrets: Sequence[bytes]) -> None:

@@ -21,6 +21,7 @@ _FLAGS = {
     "max_cost": "limits.max_cost",
     "setup": "verification.setup",
     "test": "verification.test",
+    "policy": "verification.policy",
     "output_dir": "report.output_dir",
     "state_dir": "state_dir",
 }

@@ -22,6 +22,9 @@ class Submit:
             "what was wrong, what changed and why",
             example="Words were split at each blank. Now at runs of white space, as the docs say.",
         ),
+        Parameter(
+            "no_test", "string", "only where no test can show the change: why", required=False, default=""
+        ),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:  # noqa: ARG002 - what every tool gets
@@ -34,4 +37,4 @@ class Submit:
                 f"`title` has {len(title)} characters, at most {_TITLE} are wanted: one imperative sentence such "
                 'as "Split slugs at runs of white space". Hand in again with a shorter one.'
             )
-        return Answer("Handed in.", ends=Submitted(title, summary))
+        return Answer("Handed in.", ends=Submitted(title, summary, arguments["no_test"].strip()))

@@ -30,7 +30,7 @@ _CACHES = (
 )
 DROPPINGS = (*_CACHES, ".venv/", "*.egg-info/", "node_modules/")
 
-BUILT = {
+_BUILT = {
     "target",
     "build",
     "dist",
@@ -80,6 +80,11 @@ def is_cache(name: bytes) -> bool:
     """Whether test runners and interpreters leave such a file lying around anyway."""
     parts = os.fsdecode(name).split("/")
     return any(fnmatch(part, pattern.rstrip("/")) for pattern in _CACHES for part in parts)
+
+
+def is_rebuilt(name: bytes) -> bool:
+    """Whether it is such a file, or in a folder that builds write anew each time."""
+    return is_cache(name) or not _BUILT.isdisjoint(os.fsdecode(name).split("/"))
 
 
 def pattern(name: str) -> str:

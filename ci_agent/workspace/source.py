@@ -84,6 +84,39 @@ class Source:
             )
         return replace(self, base_sha=common)
 
+    def up_to(self, head: str) -> tuple[Source, str]:
+        """The same source, started where `head` left the base, and the commit that `head` stands for.
+
+        Raises `UsageError` where it stands for none, or has nothing in common with the base.
+        """
+        sha = next(
+            filter(
+                None,
+                (
+                    resolve(self.git_dir, name)
+                    for name in (f"refs/heads/{head}", f"refs/remotes/origin/{head}", head)
+                ),
+            ),
+            None,
+        )
+        if sha is None:
+            raise UsageError(f"there is no branch, tag or commit {head!r} in {self.address}")
+        common = self._fork(sha)
+        if common is None:
+            raise UsageError(f"{head} has no commit in common with {self.base}")
+        return replace(self, base_sha=common), sha
+
+    def default_branch(self) -> str | None:
+        """The remote's default branch as this repository knows it, else `main` or `master` if there is one."""
+        try:
+            known = text(
+                git("--git-dir", self.git_dir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+            )
+        except GitError:
+            known = ""
+        names = [known, "main", "master"]
+        return next((name for name in names if name and resolve(self.git_dir, name)), None)
+
     def _fork(self, sha: str) -> str | None:
         """The commit at which `sha` left the base."""
         try:

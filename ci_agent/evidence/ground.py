@@ -1,0 +1,138 @@
+"""What evidence is measured on, and the clean checkouts it is measured in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_agent import verification
+from ci_agent.config import Config
+from ci_agent.journal import Journal
+from ci_agent.journal.events import CommandStarted, SetupChosen, SetupRan
+from ci_agent.sandbox import Sandbox, open_sandbox
+from ci_agent.workspace import Control, Room, discard
+
+VENV = ".venv"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The two commits to compare are the control repository's base and whatever tree is examined.
+
+    `folder` is for the checkouts and what belongs to them; `logs` for what commands print. `remembered` is where
+    runs on the base are kept for later sessions (None: nowhere). `seconds_left` is what the session has.
+    """
+
+    control: Control
+    folder: Path
+    logs: Path
+    journal: Journal
+    config: Config
+    remembered: Path | None
+    seconds_left: Callable[[], float]
+
+    @property
+    def base(self) -> str:
+        return self.control.source.base_sha
+
+
+@dataclass(slots=True)
+class Clock:
+    """How long tests and checks may still take."""
+
+    ground: Ground
+    spent: float = 0.0  # seconds, of all runs so far
+
+    def left(self) -> float:
+        """Seconds that all runs together may still take."""
+        total = self.ground.config.verification.total_timeout * 60 - self.spent
+        return max(0.0, min(total, self.ground.seconds_left()))
+
+    def each(self) -> float:
+        """Seconds that the next run may take."""
+        return max(1.0, min(self.ground.config.verification.timeout * 60, self.left()))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around a run: its time counts."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spent += time.monotonic() - started
+
+
+class Place:
+    """A clean checkout with a HOME and a TMPDIR of its own, prepared by the project's set-up."""
+
+    def __init__(self, ground: Ground, name: str) -> None:
+        self.name = name
+        self.set_up: SetupRan | None = None
+        self._ground = ground
+        self._folder = ground.folder / name
+        self._room = Room(ground.control, self._folder / "checkout")
+        self.tree = ""
+        self.sandbox = _sandbox(ground, self._folder)
+
+    @property
+    def root(self) -> Path:
+        return self._room.root
+
+    @property
+    def open(self) -> bool:
+        return bool(self.tree)
+
+    def lay_out(self, tree: str) -> None:
+        """Make the checkout anew."""
+        self.close()
+        self._room.lay_out(tree, self._ground.base)
+        self.tree = tree
+        self.sandbox = _sandbox(self._ground, self._folder)
+
+    def prepare(self, setup: SetupChosen, timeout: float) -> None:
+        """Run the project's set-up in it. How that ended is in `set_up`."""
+        self.set_up, self.sandbox = prepare(self._ground, setup, self.root, self.sandbox, self.name, timeout)
+
+    def put(self, tree: str) -> None:
+        """Other tracked files in the same, prepared checkout; those that tests rewrote are put back."""
+        self._room.put(tree)
+        self.tree = tree
+
+    def close(self) -> None:
+        """Delete the checkout and what commands left beside it."""
+        self._room.remove()
+        discard(self._folder)
+        self.tree, self.set_up = "", None
+
+
+def prepare(
+    ground: Ground, setup: SetupChosen, root: Path, sandbox: Sandbox, place: str, timeout: float
+) -> tuple[SetupRan | None, Sandbox]:
+    """Run the set-up command in `root`; how it ended (None: there is none), and the sandbox from then on, in the
+    virtual environment that it may have made."""
+    ran = None
+    if setup.command:
+        ground.journal.append(CommandStarted(f"set-up ({place})", setup.command))
+        ran = verification.run_setup(setup.command, root, sandbox, ground.logs, timeout, place)
+        ground.journal.append(ran)
+    # Now and not later: one that the tests make must not decide what they run with.
+    inside = (root / VENV / "bin" / "python").exists()
+    return ran, sandbox.within(root / VENV) if inside else sandbox
+
+
+def failed(ran: SetupRan | None) -> str:
+    """How a set-up failed, in a sentence; empty when it did not."""
+    if ran is None or ran.exit_code == 0:
+        return ""
+    how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
+    last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
+    said = f"The set-up command `{ran.command}` {how}" + (f": {last}" if last else "")
+    return f"{said.rstrip('.')}. All it printed is in the report's logs/{ran.log}."
+
+
+def _sandbox(ground: Ground, folder: Path) -> Sandbox:
+    names = ground.config.sandbox.env
+    return open_sandbox(folder / "home", folder / "tmp", names, ceiling=ground.folder)

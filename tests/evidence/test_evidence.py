@@ -1,0 +1,266 @@
+"""Changes of a small Python project, examined for real: in clean checkouts, with real git and real test runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ci_agent.journal.events import (
+    CasesRetried,
+    CheckRan,
+    Grade,
+    Moment,
+    ProofRan,
+    SetupRan,
+    Stability,
+    TestsChosen,
+    TestsRan,
+    Warned,
+    Without,
+)
+from tests.evidence.ground import scene
+
+SLUG = """\
+def slug(text):
+    return "-".join(text.lower().split({}))
+"""
+TESTS = """\
+import unittest
+from slugs import slug
+
+class TestSlug(unittest.TestCase):
+    def test_plain(self):
+        self.assertEqual(slug("A b"), "a-b")
+"""
+BLANKS = """
+    def test_blanks(self):
+        self.assertEqual(slug("A  b"), "a-b")
+"""
+PROJECT = {"slugs.py": SLUG.format('" "'), "test_slugs.py": TESTS, ".gitignore": "*.local\n"}
+FIX = {"slugs.py": SLUG.format("")}
+
+
+@pytest.fixture(autouse=True)
+def _python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
+
+
+def test_a_fix_with_a_test_is_verified(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
+    assert found.judged.grade is Grade.VERIFIED
+    assert found.judged.ready
+    [proof] = here.of(ProofRan)
+    assert isinstance(proof, ProofRan)
+    assert [(case.id, case.added, case.without) for case in proof.cases] == [
+        ("test_slugs.TestSlug::test_blanks", True, Without.FAILS)
+    ]
+    assert "'a--b' != 'a-b'" in proof.cases[0].message
+    moments = [ran.moment for ran in here.of(TestsRan) if isinstance(ran, TestsRan)]
+    assert moments == [Moment.BEFORE, Moment.AFTER, Moment.PROOF]
+
+
+def test_a_test_that_passes_without_the_change_is_named(tmp_path: Path) -> None:
+    idle = TESTS + '\n    def test_idle(self):\n        self.assertEqual(slug("c"), "c")\n'
+    found = scene(tmp_path, PROJECT).examine(FIX | {"test_slugs.py": idle})
+    assert found.judged.grade is Grade.REMARKS
+    assert found.measured.proof
+    assert [case.without for case in found.measured.proof.cases] == [Without.PASSES]
+
+
+def test_a_test_of_something_new_can_not_run_without_it(tmp_path: Path) -> None:
+    new = TESTS.replace("import slug", "import slug, snake") + (
+        '\n    def test_snake(self):\n        self.assertEqual(snake("A b"), "a_b")\n'
+    )
+    change = {"slugs.py": PROJECT["slugs.py"] + '\ndef snake(text):\n    return slug(text).replace("-", "_")\n'}
+    found = scene(tmp_path, PROJECT).examine(change | {"test_slugs.py": new})
+    assert found.measured.proof
+    by_id = {case.id: case.without for case in found.measured.proof.cases}
+    assert by_id["test_slugs.TestSlug::test_snake"] is Without.MISSING
+    assert found.judged.ready
+
+
+def test_what_breaks_is_run_again_before_it_is_called_broken(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    found = here.examine({"slugs.py": 'def slug(text):\n    return "x"\n'})
+    assert found.judged.grade is Grade.BROKEN
+    assert not found.judged.ready
+    [retried] = here.of(CasesRetried)
+    assert isinstance(retried, CasesRetried)
+    [case] = retried.cases
+    assert case.stability is Stability.BROKEN
+    assert (len(case.result_alone), len(case.base_alone)) == (3, 1)
+    assert [change.id for change in found.compared.newly_broken] == ["test_slugs.TestSlug::test_plain"]
+
+
+COUNTED = """\
+import unittest
+from pathlib import Path
+
+class TestCounted(unittest.TestCase):
+    def test_sometimes(self):
+        runs = Path({counter!r})
+        number = int(runs.read_text()) + 1 if runs.exists() else 1
+        runs.write_text(str(number))
+        self.assertNotIn(number, {bad})
+"""
+
+
+def test_a_flaky_test_is_called_flaky_and_breaks_nothing(tmp_path: Path) -> None:
+    flaky = COUNTED.format(counter=str(tmp_path / "counter"), bad=[2, 4])  # 1 is before, 2 after
+    here = scene(tmp_path, PROJECT | {"test_flaky.py": flaky})
+    found = here.examine({"slugs.py": PROJECT["slugs.py"] + "\n# a comment\n"})
+    assert [change.id for change in found.compared.flaky] == ["test_flaky.TestCounted::test_sometimes"]
+    assert found.compared.newly_broken == ()
+    assert found.judged.grade is Grade.REMARKS
+    assert found.measured.retried
+    assert found.measured.retried.cases[0].failures == (2, 4)
+
+
+def test_a_test_that_fails_only_after_another_depends_on_the_order(tmp_path: Path) -> None:
+    shared = "import unittest, slugs\nclass TestLast(unittest.TestCase):\n    def test_clean(self):\n        self.assertFalse(hasattr(slugs, 'left'))\n"
+    leaves = "import unittest, slugs\nclass TestFirst(unittest.TestCase):\n    def test_leaves(self):\n        slugs.left = 1\n"
+    here = scene(tmp_path, PROJECT | {"test_z.py": shared})
+    found = here.examine({"test_a.py": leaves})
+    assert [change.id for change in found.compared.order_dependent] == ["test_z.TestLast::test_clean"]
+    assert found.judged.grade is Grade.NOT_VERIFIED
+    assert not found.judged.ready
+
+
+def test_a_deleted_or_skipped_test_is_never_counted_as_fixed(tmp_path: Path) -> None:
+    failing = PROJECT | {"test_slugs.py": TESTS + BLANKS}
+    here = scene(tmp_path, failing)
+    deleted = here.examine({"test_slugs.py": TESTS})
+    skipped = here.examine(
+        {"test_slugs.py": TESTS + BLANKS.replace("    def", "    @unittest.skip('later')\n    def")}
+    )
+    for found in (deleted, skipped):
+        assert found.compared.fixed == ()
+        assert [change.id for change in found.compared.lost] == ["test_slugs.TestSlug::test_blanks"]
+        assert not found.judged.ready
+
+
+def test_what_is_in_no_commit_is_not_there_when_the_tests_run(tmp_path: Path) -> None:
+    """The result is a checkout of its own, with set-up of its own."""
+    tests = "import unittest, pathlib\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(pathlib.Path('made').read_text(), pathlib.Path('wanted').read_text())\n"
+    files = {"wanted": "1", "test_made.py": tests, ".gitignore": "made\n"}
+    here = scene(tmp_path, files, setup="test ! -e made && cp wanted made", test="python -m unittest")
+    found = here.examine({"wanted": "2"}, {"wanted": "3"})
+    assert found.compared.newly_broken == ()
+    places = [ran.place for ran in here.of(SetupRan) if isinstance(ran, SetupRan)]
+    assert [place for place in places if place == "result"] == ["result", "result"]
+    assert all(ran.exit_code == 0 for ran in here.of(SetupRan) if isinstance(ran, SetupRan))
+
+
+def test_what_set_up_makes_of_tracked_files_is_not_what_is_tested(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT, setup="echo broken > slugs.py", test="python -m unittest")
+    assert here.examine(FIX).compared.newly_broken == ()
+
+
+def test_a_base_that_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    first = here.examine(FIX)
+    second = here.examine(FIX)
+    assert first.before
+    assert second.before
+    assert (first.before.reused, second.before.reused) == (False, True)
+    assert second.before.cases == first.before.cases
+    here.repository.git("checkout", "-q", "main")
+    here.repository.commit({"other": "1"})
+    third = here.examine(FIX)
+    assert third.before
+    assert not third.before.reused
+
+
+def test_without_tests_nothing_is_claimed(tmp_path: Path) -> None:
+    found = scene(tmp_path, {"a": "1"}).examine({"a": "2"})
+    assert found.judged.grade is Grade.NOT_VERIFIED
+    assert found.judged.ready
+    off = scene(tmp_path / "off", PROJECT, policy="off")
+    assert off.examine(FIX).judged.grade is Grade.NOT_VERIFIED
+    assert off.of(TestsRan) == []
+
+
+def test_the_first_tests_of_a_repository_come_with_the_change(tmp_path: Path) -> None:
+    here = scene(tmp_path, {"slugs.py": PROJECT["slugs.py"]})
+    found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
+    assert found.after.by_case
+    assert found.judged.ready
+    assert found.measured.proof
+    assert Without.FAILS in {case.without for case in found.measured.proof.cases}
+
+
+def test_only_new_findings_of_checks_count(tmp_path: Path) -> None:
+    lint = "for f in *.py; do grep -Hn TODO $f; done | sed 's/$/ found/'; ! grep -q TODO *.py"
+    files = PROJECT | {"old.py": "# TODO one\n"}
+    here = scene(tmp_path, files, checks=(lint, "true"))
+    same = here.examine(FIX)
+    assert same.measured.checks
+    assert [check.worse for check in same.measured.checks.checks] == [False, False]
+    assert same.judged.ready
+    worse = here.examine(FIX | {"new.py": "\n# TODO two\n"})
+    assert worse.measured.checks
+    [finding] = worse.measured.checks.checks[0].new
+    assert (finding.path, finding.line) == ("new.py", 2)
+    assert not worse.judged.ready
+    assert len([ran for ran in here.of(CheckRan) if isinstance(ran, CheckRan)]) == 4
+
+
+def test_a_set_up_that_fails_on_the_result_is_told(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT, setup="! grep -q broken slugs.py", test="python -m unittest")
+    found = here.examine({"slugs.py": PROJECT["slugs.py"] + "# broken\n"})
+    assert "failed with exit code 1" in found.measured.setup_failed
+    assert not found.judged.ready
+
+
+def test_a_suite_too_slow_for_what_is_left_says_so(tmp_path: Path) -> None:
+    slow = PROJECT | {"test_slow.py": "import time, unittest\nclass T(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(1.2)\n"}
+    here = scene(tmp_path, slow)
+    here.minutes = 1.2 / 60 * 1.6  # enough for the base
+    found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
+    assert "were left" in found.after.some
+    assert found.judged.grade is not Grade.VERIFIED
+
+
+def test_the_policy_changed_runs_what_the_change_reaches_and_then_all(tmp_path: Path) -> None:
+    files = PROJECT | {"test_other.py": TESTS.replace("TestSlug", "TestOther").replace("from slugs import slug", "slug = str.lower").replace("a-b", "a b")}
+    here = scene(tmp_path, files, policy="changed")
+    found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
+    runs = [ran for ran in here.of(TestsRan) if isinstance(ran, TestsRan) and ran.moment is not Moment.PROOF]
+    assert [(ran.moment, bool(ran.some), len(ran.cases)) for ran in runs] == [
+        (Moment.BEFORE, True, 1),
+        (Moment.AFTER, True, 2),
+        (Moment.BEFORE, False, 2),
+        (Moment.AFTER, False, 3),
+    ]
+    assert found.judged.grade is Grade.VERIFIED
+    short = scene(tmp_path / "short", files, policy="changed", final_full=False)
+    judged = short.examine(FIX | {"test_slugs.py": TESTS + BLANKS}).judged
+    assert judged.grade is Grade.REMARKS
+
+
+def test_projects_below_are_tested_when_the_change_reaches_them(tmp_path: Path) -> None:
+    below = {"web/package.json": '{"scripts": {"test": "node --test"}}', "web/a.test.js": _NODE.format(1)}
+    here = scene(tmp_path, PROJECT | below)
+    found = here.examine({"web/a.test.js": _NODE.format(2)})
+    folders = [chosen.folder for chosen in here.of(TestsChosen) if isinstance(chosen, TestsChosen)]
+    assert folders == ["", "web"]
+    assert len(found.after.cases) == 2
+    assert [change.id for change in found.compared.newly_broken] == [
+        case.id for case in found.after.cases if case.result.bad
+    ]
+    assert len(found.compared.newly_broken) == 1
+
+
+_NODE = 'const t = require("node:test"); const a = require("assert"); t("one", () => a.equal(1, {}));\n'
+
+
+def test_a_set_up_nobody_asked_for_may_fail(tmp_path: Path) -> None:
+    """It is told, and the tests are run all the same."""
+    files = {"package.json": '{"scripts": {"test": "node --test"}, "dependencies": {"nowhere": "file:./nowhere"}}', "a.test.js": _NODE.format(1)}
+    here = scene(tmp_path, files)
+    found = here.examine({"b.test.js": _NODE.format(1).replace("one", "two")})
+    assert any("Nobody asked for it" in fact.text for fact in here.of(Warned) if isinstance(fact, Warned))
+    assert found.compared.added
