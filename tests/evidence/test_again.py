@@ -13,7 +13,9 @@ PASS, FAIL = Result.PASSED, Result.FAILED
 class Runs:
     """Plays runs: `results` says what a case comes to, by side and how many others run with it."""
 
-    def __init__(self, result: Callable[[str, int], Result | None], base: Callable[[str, int], Result | None]) -> None:
+    def __init__(
+        self, result: Callable[[str, int], Result | None], base: Callable[[str, int], Result | None]
+    ) -> None:
         self.sides = {False: result, True: base}
         self.calls: list[tuple[bool, int]] = []
         self.names: list[str] = []
@@ -67,6 +69,8 @@ def test_it_takes_no_more_than_half_of_the_time_that_is_left() -> None:
     clock = iter([100.0, 100.0, 60.0, 40.0, 40.0, 40.0, 40.0])
     runs = Runs(lambda *_: FAIL, lambda *_: PASS)
     runs.names = ["a", "b"]
-    found = again(runs, [Change(name, PASS, FAIL) for name in "ab"], times=3, left=lambda: next(clock), round=1)
+    found = again(
+        runs, [Change(name, PASS, FAIL) for name in "ab"], times=3, left=lambda: next(clock), round=1
+    )
     assert [case.id for case in found.cases] == ["a"]
     assert found.left == 1

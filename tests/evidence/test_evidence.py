@@ -74,7 +74,9 @@ def test_a_test_of_something_new_can_not_run_without_it(tmp_path: Path) -> None:
     new = TESTS.replace("import slug", "import slug, snake") + (
         '\n    def test_snake(self):\n        self.assertEqual(snake("A b"), "a_b")\n'
     )
-    change = {"slugs.py": PROJECT["slugs.py"] + '\ndef snake(text):\n    return slug(text).replace("-", "_")\n'}
+    change = {
+        "slugs.py": PROJECT["slugs.py"] + '\ndef snake(text):\n    return slug(text).replace("-", "_")\n'
+    }
     found = scene(tmp_path, PROJECT).examine(change | {"test_slugs.py": new})
     assert found.measured.proof
     by_id = {case.id: case.without for case in found.measured.proof.cases}
@@ -216,7 +218,9 @@ def test_a_set_up_that_fails_on_the_result_is_told(tmp_path: Path) -> None:
 
 
 def test_a_suite_too_slow_for_what_is_left_says_so(tmp_path: Path) -> None:
-    slow = PROJECT | {"test_slow.py": "import time, unittest\nclass T(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(1.2)\n"}
+    slow = PROJECT | {
+        "test_slow.py": "import time, unittest\nclass T(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(1.2)\n"
+    }
     here = scene(tmp_path, slow)
     here.minutes = 1.2 / 60 * 1.6  # enough for the base
     found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
@@ -225,7 +229,11 @@ def test_a_suite_too_slow_for_what_is_left_says_so(tmp_path: Path) -> None:
 
 
 def test_the_policy_changed_runs_what_the_change_reaches_and_then_all(tmp_path: Path) -> None:
-    files = PROJECT | {"test_other.py": TESTS.replace("TestSlug", "TestOther").replace("from slugs import slug", "slug = str.lower").replace("a-b", "a b")}
+    files = PROJECT | {
+        "test_other.py": TESTS.replace("TestSlug", "TestOther")
+        .replace("from slugs import slug", "slug = str.lower")
+        .replace("a-b", "a b")
+    }
     here = scene(tmp_path, files, policy="changed")
     found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
     runs = [ran for ran in here.of(TestsRan) if isinstance(ran, TestsRan) and ran.moment is not Moment.PROOF]
@@ -259,7 +267,10 @@ _NODE = 'const t = require("node:test"); const a = require("assert"); t("one", (
 
 def test_a_set_up_nobody_asked_for_may_fail(tmp_path: Path) -> None:
     """It is told, and the tests are run all the same."""
-    files = {"package.json": '{"scripts": {"test": "node --test"}, "dependencies": {"nowhere": "file:./nowhere"}}', "a.test.js": _NODE.format(1)}
+    files = {
+        "package.json": '{"scripts": {"test": "node --test"}, "dependencies": {"nowhere": "file:./nowhere"}}',
+        "a.test.js": _NODE.format(1),
+    }
     here = scene(tmp_path, files)
     found = here.examine({"b.test.js": _NODE.format(1).replace("one", "two")})
     assert any("Nobody asked for it" in fact.text for fact in here.of(Warned) if isinstance(fact, Warned))

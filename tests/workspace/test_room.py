@@ -99,7 +99,10 @@ def test_nothing_in_a_room_reaches_the_persons_repository(tmp_path: Path) -> Non
     control = _control(repository, tmp_path)
     room = Room(control, tmp_path / "session" / "base")
     room.lay_out(control.tree_of(control.source.base_sha), control.source.base_sha)
-    _in(room, "git commit -q --allow-empty -m x 2>&1 || true; git update-ref -d refs/heads/main; git gc -q --prune=now")
+    _in(
+        room,
+        "git commit -q --allow-empty -m x 2>&1 || true; git update-ref -d refs/heads/main; git gc -q --prune=now",
+    )
     assert repository.fingerprint() == before
 
 
@@ -117,7 +120,13 @@ def test_some_files_of_another_tree(tmp_path: Path) -> None:
     paths = ["tests/test_a.py", "tests/old.py", "tests/ä b.py", "tests/run.sh", "never/there"]
     mixed = control.with_files_of(base_tree, result, paths)
     listing = control._git("ls-tree", "-r", "--format=%(objectmode) %(path)", mixed).decode().splitlines()
-    assert listing == ["100644 keep", "100644 src/a.py", "100755 tests/run.sh", "100644 tests/test_a.py", "100644 tests/ä b.py"]
+    assert listing == [
+        "100644 keep",
+        "100644 src/a.py",
+        "100755 tests/run.sh",
+        "100644 tests/test_a.py",
+        "100644 tests/ä b.py",
+    ]
     room = Room(control, tmp_path / "session" / "base")
     room.lay_out(mixed, control.source.base_sha)
     assert [(room.root / name).read_text() for name in ("src/a.py", "tests/test_a.py")] == ["1", "2"]

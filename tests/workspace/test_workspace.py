@@ -149,7 +149,10 @@ def test_what_setup_and_tests_left_before_the_work_is_no_part_of_it(tmp_path: Pa
         "report1.log",
         "src/new",
     ]
-    assert workspace.left_out() == ["build/more", "report [1].log"]  # what set-up made and the agent changed, too
+    assert workspace.left_out() == [
+        "build/more",
+        "report [1].log",
+    ]  # what set-up made and the agent changed, too
     assert _in(workspace, "git status --porcelain -uall").split() == ["??", "report1.log", "??", "src/new"]
 
 
