@@ -1,0 +1,228 @@
+"""What the tests that a change adds or edits show of it: what they do against the source of the base. Pure.
+
+A test that fails there while it runs shows what the change does. One that can't be loaded there, or names
+something that only the change brings, shows less: it would fail for any name that is new. One that passes
+there shows nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from ci_agent.journal.events import Case, Result, Shown, TestsRan, Without
+from ci_agent.verification.text import by_exit_code, one_line, short, whole
+
+LONGEST_MESSAGE = 200
+LONGEST_NAME = 120
+NAMED = 3  # tests in a sentence
+MOST_LOOKED_AT = 8_000  # characters of a text in which a reason is looked for
+
+Belongs = Callable[[str, str], bool]
+
+
+def shown(
+    before: TestsRan | None,
+    after: TestsRan,
+    without: TestsRan | None,
+    files: Sequence[str],
+    belongs: Belongs,
+) -> tuple[Shown, ...]:
+    """What each passing test of the change does without it, in the order of `after`.
+
+    `before` are the tests on the base and `after` those on the result; `without` are the tests of the result
+    against the source of the base (None: they were not run). `files` are the test files that the change
+    touches, and `belongs(id, file)` tells whether a case is in one, as far as its id does tell.
+
+    All cases count that pass after and were not there before. Of the others, those count that do in `without`
+    something else than before, or that are in one of `files` and do not simply pass in all three runs. Those
+    that failed before and fail in `without` count only in one of `files`: elsewhere it is the source that
+    mended them, which the comparison says.
+    """
+    old = {case.id: case for case in before.cases} if before else {}
+    new = {case.id: case for case in without.cases} if without else {}
+    others = _stand_ins(after, without)
+    found = []
+    for case in after.cases:
+        if case.result is not Result.PASSED:
+            continue
+        was, now = old.get(case.id), new.get(case.id)
+        ours = any(belongs(case.id, file) for file in files)
+        if was and not _edited(was, now, ours):
+            continue
+        verdict, message = _absent(case.id, without, others) if now is None else _present(now, files)
+        found.append(Shown(case.id, was is None, verdict, message))
+    return tuple(found)
+
+
+def _edited(was: Case, now: Case | None, ours: bool) -> bool:
+    """Whether the change edits a case that was there before in a way that can be seen."""
+    if now is None or now.result is Result.SKIPPED:
+        return ours and was.result is not Result.SKIPPED
+    if was.result is Result.SKIPPED:
+        return True
+    return was.result.bad != now.result.bad or (ours and now.result.bad)
+
+
+# --- a case that was run ----------------------------------------------------------------------------------
+
+
+def _present(case: Case, files: Sequence[str]) -> tuple[Without, str]:
+    if case.result is Result.PASSED:
+        return Without.PASSES, ""
+    if case.result is Result.SKIPPED:
+        return Without.UNKNOWN, _first_line(case.message) or "skipped"
+    message = _first_line(case.message)
+    # What a test asserted is in its message, and may be about anything. Only what kept it from running stands
+    # in the details of an error: how a fixture or an import failed.
+    text = case.message + ("\n" + case.details if case.result is Result.ERROR else "")
+    if _OUT_OF_TIME.search(case.message[:MOST_LOOKED_AT]):
+        return Without.UNKNOWN, message
+    if _lacks(text) and not _ASSERTED.match(case.message.lstrip()) and not _by_the_source(case, files):
+        return Without.MISSING, message
+    return Without.FAILS, message
+
+
+_ASSERTED = re.compile(r"(?:AssertionError|AssertionFailedError|assert )")
+_OUT_OF_TIME = re.compile(
+    r"\bTimeout \(?>|\b(?:test|execution) timed out after\b|\bexceeded timeout of\b|\bTimeout of [\d.]+ ?ms exceeded"
+    r"|\bTest timed out in\b|\bTimeoutException\b",
+    re.IGNORECASE,
+)
+# How languages say that a name is not there. A value that is none (`'NoneType' object has no attribute`) is no
+# missing name but a fault.
+_LACKING = re.compile(
+    r"\b(?:ImportError|ModuleNotFoundError|NameError|SyntaxError):|cannot import name|No module named"  # Python
+    r"|(?<!'NoneType' object )has no attribute|unexpected keyword argument|takes .{0,40} positional argument"
+    r"|is not a function\b|is not a constructor|is not defined\b|Cannot find (?:module|name)|ERR_MODULE_NOT_FOUND"
+    r"|does not provide an export|has no exported member|TS2\d{3}:"  # JavaScript, TypeScript
+    r"|\bundefined: |\[(?:build|setup) failed\]|not enough arguments in call|too many arguments in call"  # Go
+    r"|has no field or method|unknown field|no required module provides"
+    r"|cannot find symbol|package .{1,200} does not exist|COMPILATION ERROR|\bNoSuch(?:Method|Field)Error"  # Java
+    r"|NoClassDefFoundError|Unresolved reference|Compilation failed"
+    r"|\berror\[E\d{4}\]|unresolved import|could not compile"  # Rust
+    r"|undefined (?:local variable or )?method|uninitialized constant|wrong number of arguments|LoadError"  # Ruby
+    r"|Call to undefined (?:function|method)|Class .{1,200} not found|Undefined constant"  # PHP
+    r"|UndefinedFunctionError|is undefined \(module|undefined function|CompileError"  # Elixir
+    r"|was not declared in this scope|undeclared|undefined reference|has no member|error CS\d{4}"  # C, C++, C#
+    r"|command not found"  # shells
+)
+
+
+def _lacks(text: str) -> bool:
+    return _LACKING.search(text[:MOST_LOOKED_AT]) is not None
+
+
+_PYTHON_PLACE = re.compile(r"^(\S{1,400}\.py):\d{1,7}: \w*(?:Attribute|Name|Type)Error$", re.MULTILINE)
+
+
+def _by_the_source(case: Case, files: Sequence[str]) -> bool:
+    """Whether pytest says that the last frame of the failure is not the test's: then the source of the base was
+    running, and names a thing that it does not have itself."""
+    places = _PYTHON_PLACE.findall(case.details[-MOST_LOOKED_AT:])
+    if not places:
+        return False
+    last = places[-1]
+    return last not in files and last != case.id.partition("::")[0] and not last.endswith("conftest.py")
+
+
+# --- a case that was not run ------------------------------------------------------------------------------
+
+
+def _stand_ins(after: TestsRan, without: TestsRan | None) -> tuple[Case, ...]:
+    """What failed without the change and is no test of the result: a file that can't be loaded, a package that
+    can't be built, the command as a whole."""
+    if without is None:
+        return ()
+    tests = {case.id for case in after.cases}
+    return tuple(case for case in without.cases if case.result.bad and case.id not in tests)
+
+
+def _absent(name: str, without: TestsRan | None, stand_ins: Sequence[Case]) -> tuple[Without, str]:
+    """Of a case that `without` does not have: whether what holds it could not be loaded."""
+    if without is None:
+        return Without.UNKNOWN, ""
+    for case in stand_ins:
+        if _holds(case.id, name):
+            return Without.MISSING, _reason(case) or _first_line(case.message)
+    commands = (whole(without.command), by_exit_code(without.command))
+    for case in stand_ins:
+        if case.id in commands and _lacks(f"{case.message}\n{case.details[-MOST_LOOKED_AT // 2 :]}"):
+            return Without.MISSING, _reason(case)
+    return Without.UNKNOWN, short(one_line(without.problem), LONGEST_MESSAGE)
+
+
+def _holds(group: str, name: str) -> bool:
+    """Whether a case that failed stands for the file, class or package of another one."""
+    return name.startswith(group) and name[len(group) : len(group) + 1] in (":", ".", "/", " ", "#")
+
+
+def _reason(case: Case) -> str:
+    """The first line that names what is missing; nothing where none does."""
+    lines = f"{case.message}\n{case.details[-MOST_LOOKED_AT // 2 :]}".splitlines()
+    said = next((line for line in lines if _lacks(line)), "")
+    return _first_line(re.sub(r"^E\s+", "", said))
+
+
+def _first_line(text: str) -> str:
+    return short(one_line(text.strip().partition("\n")[0].strip()), LONGEST_MESSAGE)
+
+
+# --- what it comes to -------------------------------------------------------------------------------------
+
+
+def proves(cases: Iterable[Shown]) -> bool:
+    """Whether a test shows what the change does: it fails without the change, while it runs."""
+    return any(case.without is Without.FAILS for case in cases)
+
+
+_ORDER = (Without.PASSES, Without.FAILS, Without.MISSING, Without.UNKNOWN)
+
+
+def sentence(cases: Sequence[Shown]) -> str:
+    """All cases in a sentence, what weighs against the change first; nothing where there is no case."""
+    if not cases:
+        return ""
+    kinds = Counter(case.without for case in cases)
+    if len(kinds) == 1:
+        (kind,) = kinds
+        return f"{_tests(cases)}{_alone(kind, len(cases))}{_names(cases, kind)}."
+    parts = [
+        f"{kinds[kind]:,} {_does(kind, kinds[kind])}{_names(cases, kind)}" for kind in _ORDER if kinds[kind]
+    ]
+    return f"Of {_tests(cases)}: {'; '.join(parts)}."
+
+
+def _tests(cases: Sequence[Shown]) -> str:
+    """`3 new tests`, `1 edited test`, `2 new and 1 edited tests`."""
+    added = sum(case.added for case in cases)
+    numbers = {"new": added, "edited": len(cases) - added}
+    said = " and ".join(f"{number:,} {word}" for word, number in numbers.items() if number)
+    return f"{said} {'test' if len(cases) == 1 else 'tests'}"
+
+
+def _alone(kind: Without, number: int) -> str:
+    does = _does(kind, number)
+    return f": {does}" if kind is Without.FAILS else f" {does}"
+
+
+def _does(kind: Without, number: int) -> str:
+    s = "s" if number == 1 else ""
+    they, need = ("it", "needs") if number == 1 else ("they", "need")
+    return {
+        Without.PASSES: f"pass{s and 'es'} without the change as well",
+        Without.FAILS: f"fail{s} without the change, pass{s and 'es'} with it",
+        Without.MISSING: f"can't run without the change ({they} {need} what it adds), pass{s and 'es'} with it",
+        Without.UNKNOWN: f"pass{s and 'es'} with the change; without it {'that' if s else 'those'} did not run to "
+        "the end",
+    }[kind]
+
+
+def _names(cases: Sequence[Shown], kind: Without) -> str:
+    """Which ones, where they show nothing."""
+    if kind is not Without.PASSES:
+        return ""
+    names = [case.id for case in cases if case.without is kind]
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ": " + ", ".join(f"`{short(name, LONGEST_NAME)}`" for name in names[:NAMED]) + more
