@@ -1,6 +1,6 @@
 """The text of `mix test --trace`, which runs one module after the other. ExUnit has no report of its own.
 
-Each test is told with its time, failing ones a second time with the reason. Only that second list says that
+Each test is told when it begins and, written over that, with its time at its end, failing ones a second time with the reason. Only that second list says that
 they fail, so its entries are counted, and all numbers must be those of the summary: what a test printed that
 looks like a line of ExUnit makes them differ, which is refused. A test that prints its own line and hides
 another one's can't be told apart.
@@ -44,11 +44,12 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     suite, module = _Suite(), ""
     reason: Text | None = None
     summaries = 0
-    for line in lines(file):
+    for written in lines(file):
+        _, over, line = written.rpartition("\r")
         if match := _MODULE.fullmatch(line):
             module, reason = match["module"], None
             suite.files[module] = match["file"]
-        elif match := _TEST.fullmatch(line):
+        elif over and (match := _TEST.fullmatch(line)):
             suite.tests.append(((module, match["name"]), _number(match["ms"]) / 1_000, match["word"] or ""))
             reason = None
         elif match := _FAILURE.fullmatch(line):

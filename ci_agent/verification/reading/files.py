@@ -39,12 +39,12 @@ def opened(path: Path, room: int = MOST_BYTES) -> BinaryIO:
 
 
 def lines(file: BinaryIO) -> Iterator[str]:
-    """The lines without their ends, long ones cut; of those that a terminal would write over themselves, the last."""
+    """The lines without their ends, long ones cut."""
     while piece := file.readline(LONGEST_LINE):
         line = piece
         while piece and not piece.endswith(b"\n"):  # an endless line is passed by piece by piece
             piece = file.readline(LONGEST_LINE)
-        yield _TERMINAL.sub("", line.decode("utf-8", "replace")).rstrip("\r\n").rpartition("\r")[2]
+        yield _TERMINAL.sub("", line.decode("utf-8", "replace")).rstrip("\r\n")
 
 
 _TERMINAL = re.compile(r"\x1b\[[0-9;]{0,32}[A-Za-z]")  # colours and cursor movements

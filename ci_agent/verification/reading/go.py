@@ -18,6 +18,19 @@ from ci_agent.verification.reading.files import LONGEST_LINE, lines
 _RESULTS = {"pass": Result.PASSED, "fail": Result.FAILED, "skip": Result.SKIPPED}
 
 
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """The fields as `go` names them."""
+
+    Action: str
+    Package: str = ""
+    Test: str = ""
+    Elapsed: float = 0.0  # seconds
+    Output: str = ""
+    ImportPath: str = ""
+    FailedBuild: str = ""
+
+
 @dataclass(slots=True)
 class _Run:
     """A test, or a package, that was begun."""
@@ -51,19 +64,10 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
 
 
 def _packages(path: Path, file: BinaryIO) -> tuple[dict[str, _Package], dict[str, Text]]:
-    from msgspec import DecodeError, Struct
+    from msgspec import DecodeError
     from msgspec.json import Decoder
 
-    class Event(Struct, rename="pascal"):
-        action: str
-        package: str = ""
-        test: str = ""
-        elapsed: float = 0.0
-        output: str = ""
-        import_path: str = ""
-        failed_build: str = ""
-
-    decoder = Decoder(Event)
+    decoder = Decoder(_Event)
     packages: dict[str, _Package] = {}
     builds: dict[str, Text] = {}
     for line in lines(file):
@@ -77,12 +81,12 @@ def _packages(path: Path, file: BinaryIO) -> tuple[dict[str, _Package], dict[str
                     f"the test report {path.name} has a line that can't be read: {error}"
                 ) from error
             continue
-        if event.action == "build-output":
-            builds.setdefault(event.import_path, Text()).add(event.output)
-        elif event.package:
-            package = packages.setdefault(event.package, _Package())
-            package.build = event.failed_build or package.build
-            _tell(package, event.test, event.action, event.elapsed, event.output)
+        if event.Action == "build-output":
+            builds.setdefault(event.ImportPath, Text()).add(event.Output)
+        elif event.Package:
+            package = packages.setdefault(event.Package, _Package())
+            package.build = event.FailedBuild or package.build
+            _tell(package, event.Test, event.Action, event.Elapsed, event.Output)
     return packages, builds
 
 

@@ -6,6 +6,7 @@ the log has to be that JSON alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,31 +25,35 @@ _RESULTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Test:
+    title: str
+    status: str
+    ancestorTitles: tuple[str, ...] = ()  # noqa: N815
+    duration: float | None = None  # milliseconds
+    failureMessages: tuple[str, ...] | None = None  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    assertionResults: tuple[_Test, ...]  # noqa: N815
+    status: str = ""
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    testResults: tuple[_File, ...]  # noqa: N815
+    numTotalTests: int  # noqa: N815
+
+
 def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     """The cases `file::describe::…::title`; a file that failed without a failing test is a case as well.
 
     Raises `ReportError`, also for a result that is none of the runner's words, and where tests are missing.
     """
-    from msgspec import Struct
-
-    class Test(Struct):
-        title: str
-        status: str
-        ancestorTitles: list[str] = []  # noqa: N815, RUF012 - jest's name; msgspec copies it
-        duration: float | None = None  # milliseconds
-        failureMessages: list[str] | None = None  # noqa: N815
-
-    class File(Struct):
-        name: str
-        assertionResults: list[Test]  # noqa: N815
-        status: str = ""
-        message: str | None = None
-
-    class Report(Struct):
-        testResults: list[File]  # noqa: N815
-        numTotalTests: int  # noqa: N815
-
-    report = json(path, file, Report)
+    report = json(path, file, _Report)
     if report.numTotalTests != sum(len(one.assertionResults) for one in report.testResults):
         raise ReportError(f"the test report {path.name} says {report.numTotalTests} tests and holds others")
     for one in report.testResults:

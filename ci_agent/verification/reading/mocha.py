@@ -7,6 +7,7 @@ tests print is not in it where it goes to a file.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,33 +16,39 @@ from ci_agent.verification.reading.cases import Cases, ReportError
 from ci_agent.verification.reading.files import json
 
 
+@dataclass(frozen=True, slots=True)
+class _Error:
+    message: str = ""
+    stack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    title: str
+    fullTitle: str  # noqa: N815 - mocha's name
+    file: str | None = None
+    duration: float | None = None  # milliseconds
+    err: _Error | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stats:
+    passes: int
+    pending: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    stats: _Stats
+    passes: tuple[_Test, ...]
+    pending: tuple[_Test, ...]
+    failures: tuple[_Test, ...]
+
+
 def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     """The cases `file::suites::title`, failing hooks included. Raises `ReportError`."""
-    from msgspec import Struct
-
-    class Error(Struct):
-        message: str = ""
-        stack: str = ""
-
-    class Test(Struct):
-        title: str
-        fullTitle: str  # noqa: N815 - mocha's name
-        file: str | None = None
-        duration: float | None = None  # milliseconds
-        err: Error | None = None
-
-    class Stats(Struct):
-        passes: int
-        pending: int
-        failures: int
-
-    class Report(Struct):
-        stats: Stats
-        passes: list[Test]
-        pending: list[Test]
-        failures: list[Test]
-
-    report = json(path, file, Report)
+    report = json(path, file, _Report)
     for result, tests, count in (
         (Result.PASSED, report.passes, report.stats.passes),
         (Result.SKIPPED, report.pending, report.stats.pending),
@@ -50,7 +57,7 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
         if len(tests) != count:
             raise ReportError(f"the test report {path.name} says {count} {result} and holds {len(tests)}")
         for test in tests:
-            error = test.err or Error()
+            error = test.err or _Error()
             group = test.fullTitle.removesuffix(test.title).strip()
             seconds = (test.duration or 0) / 1_000
             cases.add((test.file or "", group, test.title), result, seconds, error.message, error.stack)

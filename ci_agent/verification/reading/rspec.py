@@ -5,6 +5,7 @@ Written at the end by the runner itself, so what examples print is not in it whe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,36 +16,42 @@ from ci_agent.verification.reading.files import json
 _RESULTS = {"passed": Result.PASSED, "failed": Result.FAILED, "pending": Result.SKIPPED}
 
 
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    message: str | None = None
+    backtrace: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    id: str
+    full_description: str
+    status: str
+    run_time: float | None = None  # seconds
+    pending_message: str | None = None
+    exception: _Raised | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    example_count: int
+    errors_outside_of_examples_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    examples: tuple[_Example, ...]
+    summary: _Summary
+    messages: tuple[str, ...] = ()
+
+
 def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     """The cases `file::full description`; what failed outside of examples, e.g. loading a file, is one too.
 
     RSpec's own ids (`./a_spec.rb[1:2]`) are places, which move when an example is added; only their file is
     used, which is the one to be run. Raises `ReportError`.
     """
-    from msgspec import Struct
-
-    class Exception_(Struct):
-        message: str | None = None
-        backtrace: list[str] | None = None
-
-    class Example(Struct):
-        id: str
-        full_description: str
-        status: str
-        run_time: float | None = None  # seconds
-        pending_message: str | None = None
-        exception: Exception_ | None = None
-
-    class Summary(Struct):
-        example_count: int
-        errors_outside_of_examples_count: int = 0
-
-    class Report(Struct):
-        examples: list[Example]
-        summary: Summary
-        messages: list[str] = []  # noqa: RUF012 - msgspec copies it
-
-    report = json(path, file, Report)
+    report = json(path, file, _Report)
     if len(report.examples) != report.summary.example_count:
         raise ReportError(
             f"the test report {path.name} says {report.summary.example_count} examples and holds others"
@@ -52,7 +59,7 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     for example in report.examples:
         if example.status not in _RESULTS:
             raise ReportError(f"the test report {path.name} has the unknown result {example.status[:50]!r}")
-        error = example.exception or Exception_()
+        error = example.exception or _Raised()
         message = (error.message or example.pending_message or "").strip()
         details = "\n".join([message, *(error.backtrace or ())])
         place = example.id.partition("[")[0].removeprefix("./")

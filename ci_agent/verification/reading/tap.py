@@ -29,6 +29,8 @@ _PLAN = re.compile(r"(?P<indent> *)1\.\.(?P<count>\d{1,9})(?:\s*#.*)?\s*")
 _BAIL = re.compile(r" *Bail out!(.*)")
 _DIRECTIVE = re.compile(r"(?:^|\s)#\s{0,9}(?P<word>skip\w*|todo)\b[ :-]*(?P<reason>.*)", re.IGNORECASE)
 _TIME = re.compile(r"(?: # time=(?P<time>[\d.]{1,20})ms| in (?P<bats>\d{1,9})ms)$")  # vitest; bats --timing
+# node writes the name before each result, and counts anew for each file: these results need no number.
+_ANNOUNCED = re.compile(r" *# Subtest: (.*)")
 _OPENS = " {"  # vitest: subtests follow, up to `}`
 _STEP = 4  # blanks by which subtests are indented
 
@@ -52,6 +54,7 @@ class _Level:
     points: list[_Point] = field(default_factory=list)
     plan: int | None = None
     opened: bool = False  # below a point that announced it
+    announced: str | None = None  # the name that the next point has, as it is written
 
     @property
     def complete(self) -> bool:
@@ -115,8 +118,15 @@ class _Reader:
             self._plan(int(match["count"]), indent // _STEP)
         elif stripped == "}" and self._opened(indent // _STEP + 1):
             self._close(self._levels.pop())
+        elif (match := _ANNOUNCED.fullmatch(line)) and indent % _STEP == 0:
+            self._announce(match[1], indent // _STEP)
         elif not _SUMMARY.match(stripped):
             self._diagnosis(line)
+
+    def _announce(self, name: str, depth: int) -> None:
+        level = self._at(depth) if depth <= MOST_LEVELS else None
+        if level is not None:
+            level.announced = name
 
     def _opened(self, depth: int) -> bool:
         return len(self._levels) == depth + 1 and self._levels[depth].opened
@@ -141,9 +151,11 @@ class _Reader:
         if depth == 0 and level.complete and match["number"] == "1":
             level = self._next_stream()
         number = int(match["number"]) if match["number"] else len(level.points) + 1
-        if number > len(level.points) + 1:
+        announced = level.announced is not None and match["rest"].startswith(level.announced)
+        level.announced = None if announced else level.announced
+        if number > len(level.points) + 1 and not announced:
             return self._diagnosis(match[0])  # another number is next: not the runner's
-        if number <= len(level.points):
+        if number <= len(level.points) and not announced:
             raise self._error(f"has two results of number {number}; one of them was printed by a test")
         point, opens = _read_point(match)
         if len(self._levels) > depth + 1:
@@ -211,10 +223,8 @@ def _read_point(match: re.Match[str]) -> tuple[_Point, bool]:
     return _Point(name, result, milliseconds / 1_000, reason.strip()), opens
 
 
-# What node and ava print after the last result, and node before each one.
-_SUMMARY = re.compile(
-    r"# (?:Subtest: |(?:tests|suites|pass|fail|cancelled|skipped|skip|todo|duration_ms) [\d.]+$)"
-)
+# What node and ava print after the last result.
+_SUMMARY = re.compile(r"# (?:tests|suites|pass|fail|cancelled|skipped|skip|todo|duration_ms) [\d.]+$")
 _ERROR = re.compile(
     r"^ *(?:error|message): +(?:(?P<block>[|>][-+]?)\n *)?(?P<quote>['\"]?)(?P<text>\S.*?)(?P=quote)$",
     re.MULTILINE,
