@@ -22,7 +22,7 @@ from pathlib import Path, PurePath
 from ci_agent.errors import ConfigError
 from ci_agent.journal.events import Case, Moment, Result, SetupRan, TestsChosen, TestsRan
 from ci_agent.sandbox import Command, Completed, Sandbox
-from ci_agent.verification import junit as reports
+from ci_agent.verification import reading
 from ci_agent.verification.detect import select
 from ci_agent.verification.text import by_exit_code, plain, relative_to, whole
 from ci_agent.verification.unittest_junit import REPORTS
@@ -175,8 +175,8 @@ class Found:
 
 def _read(paths: list[Path], shown: Callable[[str], str]) -> Found:
     try:
-        return Found(bool(paths), reports.read(paths, shown))
-    except reports.ReportError as error:
+        return Found(bool(paths), reading.read("junit", paths, shown))
+    except reading.ReportError as error:
         return Found(any=False, problem=str(error))
 
 

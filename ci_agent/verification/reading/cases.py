@@ -1,0 +1,141 @@
+"""Cases as every reader makes them: bounded, their ids the same in each run of the same tests. No file is read here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+
+from ci_agent.errors import CiAgentError
+from ci_agent.journal.events import Case, Result
+from ci_agent.verification.excerpt import excerpt, gap
+from ci_agent.verification.text import one_line, plain, short
+
+MOST_CASES = 300_000  # of all reports of a run
+LONGEST_ID = 1_000  # characters
+LONGEST_MESSAGE = 300
+LONGEST_DETAILS = 4_000
+KEPT = 16_000  # characters of each end of a text, out of which the details are made
+WORST_LAST = (Result.PASSED, Result.SKIPPED, Result.FAILED, Result.ERROR)
+
+
+class ReportError(CiAgentError):
+    """A report can't be read to its end; the message says why."""
+
+
+class Cases:
+    """The cases of one report, as its reader finds them. `before`: how many cases earlier reports had."""
+
+    def __init__(self, shown: Callable[[str], str] = str, before: int = 0) -> None:
+        self.found: list[Case] = []
+        self.shown = shown
+        self._room = MOST_CASES - before
+
+    def add(
+        self,
+        parts: Sequence[str],
+        result: Result,
+        seconds: float = 0.0,
+        message: str = "",
+        details: str = "",
+    ) -> None:
+        """One more case. `parts` are the parts of its id, from the outside in; empty ones are left out.
+
+        Without a message the first lines of the details are it; details are kept of bad results only.
+        Raises `ReportError` where there are too many.
+        """
+        if len(self.found) == self._room:
+            raise ReportError(
+                f"the test reports have more than the {MOST_CASES:,} test cases that are read at most; "
+                "split the run, or name a command for a part of it in `verification.test`"
+            )
+        if result is Result.PASSED:
+            message = details = ""
+        # A text of which only this much is shown is not made fit to be shown as a whole.
+        message = self.shown(plain((message or details.lstrip())[:KEPT])).strip()
+        self.found.append(
+            Case(
+                id=self.name(parts),
+                result=result,
+                seconds=seconds if math.isfinite(seconds) and seconds > 0 else 0.0,
+                message=short("\n".join(message.splitlines()[:3]), LONGEST_MESSAGE),
+                details=self.fit(details) if result.bad else "",
+            )
+        )
+
+    def fit(self, details: str) -> str:
+        """Details as they are kept."""
+        return excerpt(self.shown(plain(details)).strip("\n"), LONGEST_DETAILS)
+
+    def name(self, parts: Sequence[str]) -> str:
+        """The id that is made of these parts, without what is another in each run."""
+        told = (one_line(self.shown(part[: 4 * LONGEST_ID])).strip() for part in parts)
+        return short(steady("::".join(part for part in told if part)) or "(no name)", LONGEST_ID)
+
+
+# What names hold that was made up in the run: addresses of objects in memory (Python's ` at 0x…`, others by
+# their length, Java's `Object@1b2c3d`), times of the clock (constants in tests rarely have fractions of
+# seconds), random UUIDs, ports that the system gives away, folders for temporary files by their random part.
+# Each alternative begins with fixed characters and ends before the next can begin: linear time.
+_MADE_UP = re.compile(
+    r"(?P<address>(?<=at )0x[0-9a-fA-F]{4,16}|0x[0-9a-fA-F]{9,16}|(?<=[\w$;])@(?=[a-f]{0,7}[0-9])[0-9a-f]{6,8}\b)"
+    r"|(?P<clock>\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{1,9}(?:Z|[+-]\d\d:?\d\d)?)"
+    r"|(?P<uuid>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b)"
+    r"|(?P<host>\blocalhost:|\b127\.0\.0\.1:|\[::1\]:)(?:3[3-9]\d{3}|[45]\d{4}|6[0-5]\d{3})\b"
+    r"|(?P<folder>/tmp/|/var/folders/)"
+    r"(?:pytest-of-[\w.-]{1,64}/pytest-\d{1,9}|tmp\w{8}\b|tmp\.\w{6,12}\b|\w\w/\w{20,40}/T/[\w.-]{1,64}|[A-Za-z._-]{0,64}\d{6,20}\b)"
+)  # fmt: skip
+
+
+def steady(name: str) -> str:
+    """`name` with `…` for what is another in each run, where that can be recognised."""
+    return _MADE_UP.sub(lambda match: f"{match['host'] or match['folder'] or ''}…", name)
+
+
+class Text:
+    """The head and the tail of a text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._head: list[str] = []
+        self._tail: deque[str] = deque()
+        self._sizes = [0, 0]
+        self._lost_lines: int | None = None  # line ends between head and tail; None: nothing is lost
+
+    def add(self, piece: str) -> None:
+        if self._sizes[0] < KEPT:
+            self._head.append(piece)
+            self._sizes[0] += len(piece)
+            return
+        self._tail.append(piece)
+        self._sizes[1] += len(piece)
+        while self._sizes[1] - len(self._tail[0]) > KEPT:
+            lost = self._tail.popleft()
+            self._sizes[1] -= len(lost)
+            self._lost_lines = (self._lost_lines or 0) + lost.count("\n")
+
+    def get(self) -> str:
+        """The text; where something is lost, whole lines of both ends and a mark between them."""
+        head, tail = "".join(self._head), "".join(self._tail)
+        if self._lost_lines is None:
+            return head + tail
+        head, tail = head.rpartition("\n")[0] or head, tail.partition("\n")[2] or tail
+        return f"{head}\n{gap(self._lost_lines + 1)}\n{tail}"
+
+
+def unique(reports: Iterable[Sequence[Case]]) -> tuple[Case, ...]:
+    """All cases, their ids made unique: see `reading.read`."""
+    by_id: dict[str, list[tuple[int, int, Case]]] = {}
+    for number, cases in enumerate(reports):
+        for case in cases:
+            by_id.setdefault(case.id, []).append((number, WORST_LAST.index(case.result), case))
+    unique: dict[str, Case] = {}
+    for name, same in by_id.items():
+        in_order = [case for _, _, case in sorted(same, key=itemgetter(0, 1))]
+        for number, case in enumerate(in_order, start=1):
+            label = name if number == 1 else f"{name}#{number}"
+            while label in unique or (number > 1 and label in by_id):  # a test may be called `x#2` itself
+                label += "'"
+            unique[label] = Case(label, case.result, case.seconds, case.message, case.details)
+    return tuple(unique.values())
