@@ -1,4 +1,15 @@
-"""`junit.xml`: the session's own checks, then the project's tests after the change.
+"""`junit.xml`: the verification's own checks, the project's tests after the change, those before, the tests of the
+change against the base, and the other checks.
+
+GitLab and the reporters of GitHub show every failure in this file as one of the change, so only what speaks
+against the change is one: what failed on the base is a skipped case of the suite `before`, and a test that fails
+without the change, as it should, is a passed case of the suite `proof`. GitLab takes the first of several cases
+with the same class and name (its documentation of unit test reports), so those suites put words before the class.
+
+A flaky case passes and holds a `flakyFailure`, as Surefire has it ("Rerun Failing Tests" in its documentation).
+mikepenz/action-junit-report counts these (its #1118); GitLab's parser, EnricoMi/publish-unit-test-result-action
+(#539) and dorny/test-reporter (#531) know only `failure`, `error` and `skipped` and see a passed case, so the same
+is said in its output and in a property of the suite.
 
 Written with junit-xml, whose weak places are gone round here: it drops a failure that has neither message
 nor output (the case would count as passed), leaves lone surrogates to crash its own pretty-printer, writes
@@ -10,37 +21,92 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import Case, Result, TestsRan, Verdict
+from ci_agent.journal.events import (
+    Case,
+    CheckCompared,
+    ChecksCompared,
+    ProofRan,
+    Result,
+    Shown,
+    Stability,
+    TestsRan,
+    Without,
+)
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import cut
-from ci_agent.reporting.wording import counts, wrong
+from ci_agent.reporting.wording import GRADES, counts, failures, partly, reasons, wrong
 from ci_agent.task import Ending
 
 if TYPE_CHECKING:
     from junit_xml import TestCase, TestSuite
 
-LOG = 200_000  # characters of a run's log; GitLab reads files up to 30 MB, and `logs/` has all of it
+LIMIT = 29_000_000  # bytes; GitLab reads files up to 30 MB (its documentation of unit test reports)
+LOG = 200_000  # characters of a run's log; `logs/` has all of it
+MANY = 20_000  # cases of a run; beyond, `before` holds only what differs
+FEW = 5_000  # cases of a run in a file that would be too large otherwise
+NAME = 500  # characters of a case's name there
 
 # Everything that XML 1.0 does not allow, section 2.2 "Characters".
 _ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much of the cases is written, and how the file says so."""
+
+    said: str = ""
+    differing: bool = False  # of those before only what differs from after
+    output: bool = True
+    most: int | None = None  # of a run's cases, those that are not passed first
+
+
+_DETAILS = (
+    _Detail(),
+    _Detail("before: only what differs", differing=True),
+    _Detail("before: only what differs; without the output of single cases", differing=True, output=False),
+    _Detail(
+        f"before: only what differs; {FEW:,} cases of each run, without their output",
+        differing=True,
+        output=False,
+        most=FEW,
+    ),
+)
+
+
 def junit_report(events: Sequence[Event], read_log: Callable[[str], str]) -> str:
-    """The report as XML text, declaration included; write it as UTF-8.
+    """The report as XML text, declaration included; write it as UTF-8. In that it has at most `LIMIT` bytes: where
+    there is more to tell, the property `left out` of the suites says what is missing.
 
     `read_log` gives the text of a log by the name it has in the journal.
     """
     summary = Summary.of(events)
-    suites = [_own_suite(summary)]
-    if summary.after is not None and (summary.after.command or summary.after.cases):
-        suites.append(_project_suite(summary, summary.after, read_log))
+    large = summary.before is not None and len(summary.before.cases) > MANY
+    text = ""
+    for detail in _DETAILS[1 if large else 0 :]:
+        text = _written(summary, read_log, detail)
+        if len(text.encode()) <= LIMIT:
+            break
+    return text
+
+
+def _written(summary: Summary, read_log: Callable[[str], str], detail: _Detail) -> str:
+    after, last = summary.after, summary.last
+    suites = [_element(_own_suite(summary))]
+    if after is not None and (after.command or after.cases):
+        suites.append(_after(summary, after, read_log, detail))
+    if summary.before is not None and (summary.before.command or summary.before.cases):
+        suites.append(_before(summary, summary.before, detail))
+    if last.proof is not None and (last.proof.cases or last.proof.files):
+        suites.append(_proof(summary, last.proof))
+    if last.checks is not None and last.checks.checks:
+        suites.append(_checks(summary, last.checks))
     root = ET.Element("testsuites", name="ci-agent")
-    for suite in suites:
-        root.append(_element(suite))
+    root.extend(suites)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     root.set("time", f"{sum(float(suite.get('time', '0')) for suite in root):.3f}")
@@ -61,7 +127,7 @@ def legal(text: str) -> str:
     return _ILLEGAL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-# --- the session's own checks -----------------------------------------------------------------------------
+# --- the verification's own checks ------------------------------------------------------------------------
 
 
 def _own_suite(summary: Summary) -> TestSuite:
@@ -77,17 +143,12 @@ def _own_suite(summary: Summary) -> TestSuite:
             "sandbox": started.sandbox,
             "ci-agent": started.version,
         }
-    return TestSuite(
-        "ci-agent",
-        [
-            _issue_read(summary),
-            _tests(summary, "tests before", summary.before),
-            _agent_finished(summary),
-            _tests(summary, "tests after", summary.after),
-            _nothing_broken(summary),
-        ],
-        properties=_legal_items(properties),
-    )
+    tests = [_tests(summary, "tests before", summary.before), _tests(summary, "tests after", summary.after)]
+    if summary.alone:
+        cases = [*tests, _verdict(summary)]
+    else:
+        cases = [_issue_read(summary), tests[0], _agent_finished(summary), tests[1], _verdict(summary)]
+    return TestSuite("ci-agent", cases, properties=_legal_items(properties))
 
 
 def _issue_read(summary: Summary) -> TestCase:
@@ -99,9 +160,10 @@ def _issue_read(summary: Summary) -> TestCase:
 
 def _tests(summary: Summary, name: str, run: TestsRan | None) -> TestCase:
     """Whether the tests ran to their end. How they ended is for the project's own suite to say."""
-    case = _own_case(name, run.seconds if run else 0.0, counts(run) if run and run.command else "")
+    said = "; ".join([counts(run), *partly(run)]) if run and run.command else ""
+    case = _own_case(name, run.seconds if run else 0.0, said)
     if run is None or not run.command:
-        case.add_skipped_info("no tests were found" if summary.no_tests else "not reached")
+        case.add_skipped_info("there are no tests to run" if summary.no_tests else "not reached")
     elif run.problem and not summary.no_tests:
         case.add_error_info(legal(run.problem), legal(run.tail))
     elif run.problem or not run.cases:
@@ -138,19 +200,18 @@ _OUTSIDE = {
 }
 
 
-def _nothing_broken(summary: Summary) -> TestCase:
-    case = _own_case("nothing newly broken")
-    compared = summary.compared
-    if compared is None or compared.verdict is Verdict.NO_TESTS:
-        case.add_skipped_info("no tests were found" if summary.no_tests else "not reached")
-    elif compared.verdict is Verdict.INCOMPLETE:
-        case.add_error_info(legal(compared.reason) or "the tests did not run to their end")
-    elif compared.newly_broken or compared.verdict is Verdict.BROKEN:
-        names = "\n".join(f"{change.id}: {change.message}" for change in compared.newly_broken)
-        case.add_failure_info(legal(compared.reason) or "something is newly broken", legal(names))
-    elif compared.verdict is Verdict.WEAKENED:
-        names = "\n".join(change.id for change in compared.lost)
-        case.add_failure_info(legal(compared.reason) or "tests that ran before do not run now", legal(names))
+def _verdict(summary: Summary) -> TestCase:
+    judged, compared = summary.judged, summary.compared
+    if judged is None:
+        case = _own_case("verdict")
+        case.add_skipped_info("not reached")
+        return case
+    said = legal(" ".join([f"{GRADES[judged.grade]}.", *reasons(judged)]))
+    case = _own_case("verdict", said="\n".join([said, *judged.remarks]))
+    if not judged.ready:
+        changes = (*compared.newly_broken, *compared.lost, *compared.order_dependent) if compared else ()
+        names = "\n".join(": ".join(filter(None, [change.id, change.message])) for change in changes)
+        case.add_failure_info(said, legal(names), failure_type=str(judged.grade))
     return case
 
 
@@ -163,42 +224,85 @@ def _own_case(name: str, seconds: float = 0.0, said: str = "") -> TestCase:
 # --- the project's tests ----------------------------------------------------------------------------------
 
 
-def _project_suite(summary: Summary, run: TestsRan, read_log: Callable[[str], str]) -> TestSuite:
+def _after(summary: Summary, run: TestsRan, read_log: Callable[[str], str], detail: _Detail) -> ET.Element:
+    retried = summary.last.retried.cases if summary.last.retried else ()
+    flaky = {case.id: failures(case) for case in retried if case.stability is Stability.FLAKY}
+    told = _reduced(run.cases, detail)
+    runner = _runner(summary, run)
+    properties = _properties(summary, run) | {
+        "commit": _result_sha(summary),
+        "flaky": ", ".join(case.id for case in told if case.id in flaky and case.result.bad),
+        "coverage": summary.last.coverage.tool if summary.last.coverage else "",
+        "left out": detail.said,
+    }
+    suite = _suite("after", told, run, runner, properties, flaky)
+    if run.log:
+        suite.stdout = legal(_both_ends(read_log(run.log)))
+    element = _element(suite)
+    for written, case in zip(element.iter("testcase"), told, strict=False):
+        if case.id in flaky and case.result.bad:
+            _mark_flaky(written, case)
+    return element
+
+
+def _mark_flaky(written: ET.Element, case: Case) -> None:
+    message = legal(case.message) or str(case.result)
+    tag = "flakyError" if case.result is Result.ERROR else "flakyFailure"
+    failure = ET.Element(tag, {"type": str(case.result), "message": message})
+    ET.SubElement(failure, "stackTrace").text = legal(case.details)
+    written.insert(0, failure)
+
+
+def _before(summary: Summary, run: TestsRan, detail: _Detail) -> ET.Element:
+    """What failed on the base is nothing to be mended here, so it is skipped and says so."""
+    cases: Iterable[Case] = run.cases
+    if detail.differing:
+        results = {case.id: case.result for case in summary.after.cases} if summary.after else {}
+        cases = (case for case in cases if case.result is not results.get(case.id))
+    told = [
+        replace(case, result=Result.SKIPPED, message=f"fails on the base: {case.message}".rstrip(": "))
+        if case.result.bad
+        else replace(case, details="")
+        for case in _reduced(tuple(cases), detail)
+    ]
+    properties = _properties(summary, run) | {"left out": detail.said}
+    # That it broke off is no error of the change either.
+    whole = replace(run, problem="")
+    suite = _suite("before", told, whole, f"before: {_runner(summary, run)}", properties, prefix="before: ")
+    return _element(suite)
+
+
+def _suite(
+    name: str,
+    cases: Sequence[Case],
+    run: TestsRan,
+    runner: str,
+    properties: Mapping[str, str],
+    flaky: Mapping[str, str] | None = None,
+    prefix: str = "",
+) -> TestSuite:
     from junit_xml import TestSuite
 
-    runner = (summary.chosen.runner if summary.chosen else "") or run.command
-    properties = {
-        "command": run.command,
-        "exit code": "" if run.exit_code is None else str(run.exit_code),
-        "tree": run.tree,
-        "commit": summary.committed.sha if summary.committed else "",
-        "base": summary.workspace.base_sha if summary.workspace else "",
-        "log": run.log,
-    }
-    return TestSuite(
-        legal(runner),
-        list(_project_cases(run, legal(runner))),
-        properties=_legal_items(properties),
-        stdout=legal(_both_ends(read_log(run.log))) if run.log else None,
-    )
-
-
-def _project_cases(run: TestsRan, runner: str) -> Iterator[TestCase]:
-    for case in run.cases:
-        yield _project_case(case, runner)
+    written = [_project_case(case, legal(runner), (flaky or {}).get(case.id, ""), prefix) for case in cases]
     if run.problem:  # or a run that broke off after its passing cases would look like a good one
         unfinished = Case("the run as a whole", Result.ERROR, message=run.problem, details=run.tail)
-        yield _project_case(unfinished, runner)
+        written.append(_project_case(unfinished, legal(runner), "", prefix))
+    return TestSuite(name, written, properties=_legal_items(properties))
 
 
-def _project_case(case: Case, runner: str) -> TestCase:
+def _project_case(case: Case, runner: str, flaky: str, prefix: str) -> TestCase:
     from junit_xml import TestCase
 
     place, _, name = legal(case.id).rpartition("::")
     written = TestCase(
-        name or place or "(no name)", classname=place or runner, elapsed_sec=max(0.0, case.seconds)
+        name or place or "(no name)",
+        classname=prefix + place if place else runner,
+        elapsed_sec=max(0.0, case.seconds),
     )
     message, details = legal(case.message) or f"{case.result}, without a word", legal(case.details)
+    if flaky and case.result.bad:
+        written.stdout = f"flaky: {flaky}\n{message}"
+        return written
     match case.result:
         case Result.FAILED:
             written.add_failure_info(message, details)
@@ -211,11 +315,99 @@ def _project_case(case: Case, runner: str) -> TestCase:
     return written
 
 
+def _reduced(cases: Sequence[Case], detail: _Detail) -> Sequence[Case]:
+    if detail.most is not None:
+        cases = sorted(cases, key=lambda case: not case.result.bad)[: detail.most]
+        cases = [replace(case, id=cut(case.id, NAME), message=cut(case.message, NAME)) for case in cases]
+    return cases if detail.output else [replace(case, details="") for case in cases]
+
+
+def _runner(summary: Summary, run: TestsRan) -> str:
+    names = dict.fromkeys(chosen.runner for chosen in summary.commands_of_tests if chosen.runner)
+    return ", ".join(names) or run.command
+
+
+def _properties(summary: Summary, run: TestsRan) -> dict[str, str]:
+    return {
+        "runner": _runner(summary, run),
+        "command": run.command,
+        "exit code": "" if run.exit_code is None else str(run.exit_code),
+        "tree": run.tree,
+        "base": summary.workspace.base_sha if summary.workspace else "",
+        "log": run.log,
+        "not all tests": run.some,
+        "problem": run.problem,
+        "taken over": "from an earlier session on the same commit" if run.reused else "",
+    }
+
+
+def _result_sha(summary: Summary) -> str:
+    if summary.alone and summary.workspace:
+        return summary.workspace.head_sha
+    return summary.committed.sha if summary.committed else ""
+
+
 def _both_ends(log: str) -> str:
     if len(log) <= LOG:
         return log
     return f"{cut(log, LOG // 2)}\n[{len(log) - LOG:,} characters left out]\n{log[-LOG // 2 :]}"
 
 
-def _legal_items(properties: dict[str, str]) -> dict[str, str]:
+def _legal_items(properties: Mapping[str, str]) -> dict[str, str]:
     return {name: legal(value) for name, value in properties.items() if value}
+
+
+# --- the proof and the other checks -----------------------------------------------------------------------
+
+
+def _proof(summary: Summary, proof: ProofRan) -> ET.Element:
+    """A test that fails without the change is what was wanted. One that passes shows nothing, but breaks nothing."""
+    from junit_xml import TestSuite
+
+    run = summary.last.proof_run
+    properties = (_properties(summary, run) if run else {}) | {
+        "files": ", ".join(proof.files),
+        "problem": proof.problem,
+    }
+    return _element(TestSuite("proof", list(map(_shown, proof.cases)), properties=_legal_items(properties)))
+
+
+def _shown(shown: Shown) -> TestCase:
+    from junit_xml import TestCase
+
+    place, _, name = legal(shown.id).rpartition("::")
+    case = TestCase(name or "(no name)", classname=f"without the change: {place}")
+    message = legal(shown.message)
+    match shown.without:
+        case Without.FAILS:
+            case.stdout = f"fails without the change: {message}"
+        case Without.MISSING:
+            case.stdout = f"can't be run without the change: {message}"
+        case Without.PASSES:
+            case.add_skipped_info(
+                "passes without the change as well, so it does not show what the change does"
+            )
+        case Without.UNKNOWN:
+            case.add_skipped_info(message or "not known")
+    return case
+
+
+def _checks(summary: Summary, told: ChecksCompared) -> ET.Element:
+    from junit_xml import TestSuite
+
+    properties = {"base": summary.workspace.base_sha if summary.workspace else ""}
+    properties["commit"] = _result_sha(summary)
+    return _element(TestSuite("checks", list(map(_check, told.checks)), properties=_legal_items(properties)))
+
+
+def _check(check: CheckCompared) -> TestCase:
+    from junit_xml import TestCase
+
+    codes = f"exit code before: {check.before}, after: {check.after}"
+    found = [f"{new.path}:{new.line}: {new.message} {new.rule}".rstrip() for new in check.new]
+    case = TestCase(legal(check.command) or "(no name)", classname="checks")
+    if check.worse:
+        case.add_failure_info(legal(check.said) or "worse", legal("\n".join([codes, *found])))
+    else:
+        case.stdout = legal("\n".join([check.said, codes, *found]))
+    return case
