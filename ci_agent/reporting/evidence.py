@@ -44,9 +44,10 @@ def evidence(events: Sequence[Event], *, version: str = "") -> str:
     summary = Summary.of(events)
     parts = [
         Section("the verdict", verdict(summary)),
-        *measured(summary),
-        Section("the checks", checks(summary.last)),
+        named(summary),
+        *counted(summary),
         Section("the lines that were run", coverage(summary.last)),
+        Section("the checks", checks(summary.last)),
         Section("how to check", by_hand(summary)),
         Section("the commands", folded_commands(list(commands(summary)), "")),
     ]
@@ -66,14 +67,16 @@ def verdict(summary: Summary) -> str:
     return "\n\n".join([head, "\n".join(remarks)]) if remarks else head
 
 
-def measured(summary: Summary) -> list[Section]:
-    """The tests: what nobody should have to unfold, the table of totals, and the other lists."""
+def named(summary: Summary) -> Section:
+    """The tests that nobody should have to unfold."""
     last = summary.last
+    lists = [tables.newly_broken(last), tables.lost(last), tables.order_dependent(last), tables.flaky(last)]
+    return Section("the tests that need a look", "\n\n".join(each for each in lists if each))
+
+
+def counted(summary: Summary) -> list[Section]:
+    """The table of totals, and the other lists of tests."""
     return [
-        Section("the newly broken tests", tables.newly_broken(last)),
-        Section("the tests that no longer run", tables.lost(last)),
-        Section("the order-dependent tests", tables.order_dependent(last)),
-        Section("the flaky tests", tables.flaky(last)),
         Section("the table of tests", tables.totals(summary)),
         *(Section("a list of tests", block) for block in tables.folded(summary)),
     ]

@@ -12,9 +12,10 @@ from ci_agent.reporting.evidence import (
     by_hand,
     checks,
     commands,
+    counted,
     coverage,
     folded_commands,
-    measured,
+    named,
     verdict,
 )
 from ci_agent.reporting.sections import Section, fit
@@ -56,11 +57,12 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
     sentence in Markdown that says how to ask for something else on this platform.
     """
     summary = Summary.of(events)
-    first = [Section("the header", _header(summary)), Section("the verdict", _verdict(summary))]
+    header, said = Section("the header", _header(summary)), Section("the verdict", _verdict(summary))
+    first = [header, said, named(summary)] if summary.solved else [said, named(summary), header]
     return fit(
         [
-            *(first if summary.solved else reversed(first)),
-            *measured(summary),
+            *first,
+            *counted(summary),
             Section("the changed files", _changes(summary)),
             Section("the checks", checks(summary.last)),
             Section("the model's words", _why(summary)),

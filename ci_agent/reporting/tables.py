@@ -175,24 +175,25 @@ def _edited(summary: Summary, ids: Sequence[str]) -> Sequence[Change]:
 def _block(groups: Mapping[str, Sequence[Change]], shown: Mapping[str, Shown]) -> str:
     title = ", ".join(f"{len(changes):,} {name}" for name, changes in groups.items())
     all_changes = [change for changes in groups.values() for change in changes]
-    columns = {
-        "message": [change.message for change in all_changes],
-        "without the change": [change.id for change in all_changes if change.id in shown],
-    }
-    used = [name for name, values in columns.items() if any(values)]
+    used = []
+    if any(change.message for change in all_changes if not (shown and _was_fixed(change))):
+        used.append("message")
+    if any(change.id in shown for change in all_changes):
+        used.append("without the change")
     rows = ["| " + " | ".join(["test", "before", "after", *used]) + " |", "|" + "---|" * (3 + len(used))]
     for changes in groups.values():
-        rows += [_row(change, shown.get(change.id), used) for change in changes[:FOLDED]]
+        rows += [_row(change, shown, used) for change in changes[:FOLDED]]
         if len(changes) > FOLDED:
             rows.append(f"| {_more(len(changes) - FOLDED)} | | |" + " |" * len(used))
     return "\n".join([f"<details><summary>{title}</summary>", "", *rows, "", "</details>"])
 
 
-def _row(change: Change, shown: Shown | None, used: Sequence[str]) -> str:
-    more = {
-        "message": cell(change.message, 120) if change.message else "",
-        "without the change": without(shown) if shown else "",
-    }
+def _row(change: Change, shown: Mapping[str, Shown], used: Sequence[str]) -> str:
+    message = cell(change.message, 120) if change.message else ""
+    lacking = _without(shown[change.id]) if change.id in shown else ""
+    if _was_fixed(change) and "without the change" in used and not lacking:
+        message, lacking = "", f"fails: {message}" if message else "fails"  # the base is just that
+    more = {"message": message, "without the change": lacking}
     cells = [
         cell(change.id),
         change.before or NOTHING,
@@ -202,8 +203,11 @@ def _row(change: Change, shown: Shown | None, used: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def without(shown: Shown) -> str:
-    """What a test does without the change, in the cell of a table."""
+def _was_fixed(change: Change) -> bool:
+    return change.before is not None and change.before.bad and change.after is Result.PASSED
+
+
+def _without(shown: Shown) -> str:
     said = _WITHOUT[shown.without]
     return f"{said}: {cell(shown.message, 120)}" if shown.message else said
 

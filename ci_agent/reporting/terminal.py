@@ -13,7 +13,6 @@ from ci_agent.journal.events import (
     AgentStopped,
     CasesRetried,
     CheckRan,
-    CommandStarted,
     Committed,
     CoverageMeasured,
     HandedOver,
@@ -121,13 +120,12 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
         case WorkspaceReady():
             how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
-        case CommandStarted(purpose="set-up"):
-            return f"set-up: {fact.command}"  # what the tests run is said once, when they are chosen
         case SetupChosen():
             return f"set-up: {fact.command or 'none'} ({fact.why})"
         case SetupRan():
             how = "timed out" if fact.timed_out else f"exit code {fact.exit_code}"
-            return f"set-up: {how} in {duration(fact.seconds)}"
+            place = "" if fact.place == "work" else f" ({fact.place})"
+            return f"set-up{place}: {how} in {duration(fact.seconds)}"
         case TestsChosen():
             folder = f" in {fact.folder}" if fact.folder else ""
             return f"tests{folder}: {fact.command or 'none'} ({fact.why})"

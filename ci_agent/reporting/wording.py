@@ -187,7 +187,7 @@ def result(verification: Round) -> str:
     if compared and not judged.ready and compared.lost:
         return f"{len(compared.lost):,} no longer run"
     why = judged.reasons[0] if judged.grade in {Grade.BROKEN, Grade.NOT_VERIFIED} and judged.reasons else ""
-    return grade(judged) + (f" ({one_line(why, 120).rstrip('.')})" if why else "")
+    return grade(judged) + (f": {_within(one_line(why, 120))}" if why else "")
 
 
 def short_verdict(summary: Summary) -> str:

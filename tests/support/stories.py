@@ -374,64 +374,75 @@ def added_only() -> list[Event]:
 
 FLAKY = "tests/test_cache.py::test_expiry"
 ORDERED = "tests/test_cache.py::test_clear"
+LINT = "ruff check ."
+UNUSED = Finding("slugs/core.py", 14, "`re` imported but unused", "F401")
 
 
 def remarks() -> list[Event]:
-    """Handed in with something of everything to know: flaky and order-dependent tests, a test that shows nothing,
-    lines that are not run, a check with a new finding, no test for a part of it."""
+    """Handed in with much to know: a flaky test, a new one that shows nothing, lines that are not run."""
     ok, bad = Result.PASSED, Result.FAILED
     passing = Shown("tests/test_core.py::test_trailing", True, Without.PASSES)
     missing = Shown("tests/test_core.py::test_tabs", True, Without.MISSING, "cannot import name 'words'")
     edited = Shown("tests/test_core.py::test_1", False, Without.FAILS, "assert 1 == 2")
-    finding = Finding("slugs/core.py", 14, "`re` imported but unused", "F401")
-    lint = "ruff check ."
-    title = "Split slugs at runs of white space"
     told = [
-        replace(fact, no_test="The *names* of files can't be tested here.")
+        replace(fact, no_test="The *names* of files can't be tested.")
         if isinstance(fact, Submitted)
         else fact
         for fact in handed_in()
     ]
-    after = ran(Moment.AFTER, {FLAKY: "assert 3 == 4", ORDERED: "KeyError: 'a'"}, passed=214, extra=ADDED)
-    compared = replace(
-        verified(),
-        flaky=(Change(FLAKY, ok, bad, "assert 3 == 4"),),
-        order_dependent=(Change(ORDERED, ok, bad, "KeyError: 'a'"),),
-    )
+    after = ran(Moment.AFTER, {FLAKY: "assert 3 == 4"}, passed=214, extra=ADDED)
+    lines = FileCoverage("slugs/core.py", (4, 10, 12, 14, 16, 20), (10, 14, 16))
+    said = "1 test fixed, none newly broken."
     return story(
         *told,
-        CheckRan(Moment.BEFORE, lint, 0, 0.2, "", (), "check-before.log", "All checks passed!"),
+        CheckRan(Moment.BEFORE, LINT, 0, 0.2, "", (), "check-before.log", "All checks passed!"),
         SetupRan("pip install -e .", 0, 6.1, False, "setup-result.log", "", place="result"),
         CommandStarted("tests after", after.command),
         replace(after, some="those of the changed files, because there is little time left"),
-        CasesRetried(
-            1,
-            (
-                Retried(FLAKY, (ok, bad, ok), (ok, ok, bad), None, Stability.FLAKY),
-                Retried(ORDERED, (ok, ok, ok), (ok, ok, ok), bad, Stability.ORDER),
-            ),
-        ),
-        compared,
+        CasesRetried(1, (Retried(FLAKY, (ok, bad, ok), (ok, ok, bad), None, Stability.FLAKY),)),
+        replace(verified(), flaky=(Change(FLAKY, ok, bad, "assert 3 == 4"),)),
         ran(Moment.PROOF, {missing.id: missing.message}, passed=1),
         ProofRan(1, ("tests/test_core.py",), (missing, passing, edited)),
-        CoverageMeasured(
-            1,
-            "coverage.py 7.6",
-            (
-                FileCoverage("slugs/core.py", (4, 10, 12, 14, 16, 20), (10, 14, 16)),
-                FileCoverage("b.py", (1,), ()),
-            ),
-        ),
-        CheckRan(Moment.AFTER, lint, 1, 0.2, "", (finding,), "check-after.log", "Found 1 error."),
-        ChecksCompared(1, (CheckCompared(lint, 0, 1, (finding,), 0, True, "1 new finding."),)),
-        judged(
-            Grade.REMARKS,
-            "1 test fixed, none newly broken.",
-            remarks=("1 test is flaky.", "1 of 2 new tests passes without the change as well."),
-        ),
-        AgentStopped(Ending.SUBMITTED, "1 test fixed, none newly broken."),
-        *delivered(draft=False, title=title),
-        *ended(Status.COMPLETED, Ending.SUBMITTED, "1 test fixed, none newly broken.", 0),
+        CoverageMeasured(1, "coverage.py 7.6", (lines, FileCoverage("b.py", (1,), ()))),
+        CheckRan(Moment.AFTER, LINT, 0, 0.2, "", (), "check-after.log", "All checks passed!"),
+        ChecksCompared(1, (CheckCompared(LINT, 0, 0, (), 0, False, "Passes before and after."),)),
+        judged(Grade.REMARKS, said, remarks=("1 test is flaky.", "1 of 2 new tests shows nothing.")),
+        AgentStopped(Ending.SUBMITTED, said),
+        *delivered(draft=False),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, said, 0),
+    )
+
+
+def worse() -> list[Event]:
+    """The same with a test that depends on the order, and a check that finds something new."""
+    ok, bad = Result.PASSED, Result.FAILED
+    retried = Retried(ORDERED, (ok, ok, ok), (ok, ok, ok), bad, Stability.ORDER)
+    reasons = ("1 test fails together with the others since this change.", "1 check got worse.")
+    told: list[Fact] = []
+    for fact in facts(remarks())[:-6]:
+        if isinstance(fact, CasesRetried):
+            told.append(replace(fact, cases=(*fact.cases, retried)))
+        elif isinstance(fact, TestsCompared):
+            told.append(replace(fact, order_dependent=(Change(ORDERED, ok, bad, "KeyError: 'a'"),)))
+        elif isinstance(fact, CheckRan) and fact.moment is Moment.AFTER:
+            told.append(replace(fact, exit_code=1, findings=(UNUSED,), tail="Found 1 error."))
+        elif isinstance(fact, ChecksCompared):
+            check = CheckCompared(LINT, 0, 1, (UNUSED,), 0, True, "1 new finding.")
+            told.append(replace(fact, checks=(check,)))
+        elif isinstance(fact, Judged):
+            told.append(judged(Grade.NOT_VERIFIED, *reasons))
+        elif isinstance(fact, TestsRan) and fact.moment is Moment.AFTER:
+            case = Case(
+                ORDERED, Result.FAILED, message="KeyError: 'a'", details="tests/test_cache.py:7: in f"
+            )
+            told.append(replace(fact, cases=(*fact.cases, case)))
+        elif not isinstance(fact, AgentStopped):
+            told.append(fact)
+    return story(
+        *told,
+        AgentStopped(Ending.UNVERIFIED, reasons[0]),
+        *delivered(draft=True),
+        *ended(Status.FAILED, Ending.UNVERIFIED, reasons[0], 1),
     )
 
 
@@ -619,6 +630,7 @@ ALL = {
     "second_try": second_try,
     "added_only": added_only,
     "remarks": remarks,
+    "worse": worse,
     "unchanged": unchanged,
     "needs_human": needs_human,
     "no_tests": no_tests,
