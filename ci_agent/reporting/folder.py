@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ci_agent.errors import CiAgentError, JournalError, UsageError
 from ci_agent.journal import Event, read
-from ci_agent.journal.events import SetupRan, TestsRan
+from ci_agent.journal.events import CheckRan, SetupRan, TestsRan
 from ci_agent.reporting.junit import junit_report
 
 _JUNIT, _JOURNAL, _TEXT, _DIFF, _LOGS = "junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"
+_EVIDENCE = "evidence.md"
 _IGNORE = ".gitignore"
 
 
@@ -39,12 +40,14 @@ def write_folder(
     journal: Path,
     logs: Path,
     diff: bytes | None,
-    merge_request: str | None,
+    merge_request: str | None = None,
+    evidence: str | None = None,
 ) -> None:
     """Write the report of a session to `folder`, made if need be, in place of an earlier report.
 
-    `journal` and `logs` are the session's journal and its folder of logs. `diff` and `merge_request` are the
-    change as a patch and the merge request's text; None where there is none. Files that people put beside
+    `journal` and `logs` are the session's journal and its folder of logs. `diff` is the
+    change as a patch, `merge_request` its text, `evidence` the report of a verification without a session; None
+    where there is none. Files that people put beside
     the earlier report are left alone. In a folder of its own the report is hidden from git by a `.gitignore`.
     Raises `CiAgentError` when the folder can't be written, or is none to be written to: see `check_folder`.
     """
@@ -63,6 +66,8 @@ def write_folder(
             _write(folder / _DIFF, diff)
         if merge_request is not None:
             _write(folder / _TEXT, merge_request.encode("utf-8", "replace"))
+        if evidence is not None:
+            _write(folder / _EVIDENCE, evidence.encode("utf-8", "replace"))
     except OSError as error:
         raise _unusable(folder, error) from error
 
@@ -94,13 +99,13 @@ def _remove_earlier(folder: Path) -> None:
     for name in names:
         if not (folder / _LOGS).is_symlink():
             (folder / _LOGS / name).unlink(missing_ok=True)
-    for name in (_JUNIT, _JOURNAL, _TEXT, _DIFF):
+    for name in (_JUNIT, _JOURNAL, _TEXT, _DIFF, _EVIDENCE):
         (folder / name).unlink(missing_ok=True)
 
 
 def _log_names(events: Iterable[Event]) -> list[str]:
-    """The logs of setup and tests that `events` name, as plain names inside the folder of logs."""
-    names = [event.fact.log for event in events if isinstance(event.fact, SetupRan | TestsRan)]
+    """The logs of setup, tests and checks that `events` name, as plain names inside the folder of logs."""
+    names = [event.fact.log for event in events if isinstance(event.fact, SetupRan | TestsRan | CheckRan)]
     return [name for name in dict.fromkeys(names) if name and Path(name).name == name]
 
 

@@ -11,23 +11,27 @@ from typing import TextIO
 from ci_agent.journal import Event, Fact, encode
 from ci_agent.journal.events import (
     AgentStopped,
-    CommandStarted,
+    CasesRetried,
+    CheckRan,
     Committed,
+    CoverageMeasured,
     HandedOver,
     IssueRead,
+    Judged,
     MergeRequestWritten,
     ModelRetried,
     ObserverFailed,
     PlanUpdated,
+    ProofRan,
     Pushed,
     QuestionAsked,
     SessionEnded,
     SessionStarted,
+    SetupChosen,
     SetupRan,
     StatusChanged,
     Submitted,
     TestsChosen,
-    TestsCompared,
     TestsRan,
     ToolAnswered,
     ToolCalled,
@@ -37,20 +41,23 @@ from ci_agent.journal.events import (
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
-    accepted,
+    GRADES,
     call,
     commit,
     comparison,
     count,
     counts,
     duration,
+    failures,
     headline,
+    partly,
     purpose,
+    reasons,
     sentence,
+    short_verdict,
     spent,
     tokens,
     unpriced,
-    verified,
 )
 from ci_agent.task import Status
 
@@ -113,17 +120,27 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
         case WorkspaceReady():
             how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
-        case CommandStarted(purpose="set-up"):
-            return f"set-up: {fact.command}"  # what the tests run is said once, when they are chosen
+        case SetupChosen():
+            return f"set-up: {fact.command or 'none'} ({fact.why})"
         case SetupRan():
             how = "timed out" if fact.timed_out else f"exit code {fact.exit_code}"
-            return f"set-up: {how} in {duration(fact.seconds)}"
+            place = "" if fact.place == "work" else f" ({fact.place})"
+            return f"set-up{place}: {how} in {duration(fact.seconds)}"
         case TestsChosen():
-            return f"tests: {fact.command} ({fact.why})" if fact.command else f"tests: none ({fact.why})"
+            folder = f" in {fact.folder}" if fact.folder else ""
+            return f"tests{folder}: {fact.command or 'none'} ({fact.why})"
         case TestsRan():
-            return f"{purpose(f'tests {fact.moment}')}: {counts(fact)} in {duration(fact.seconds)}"
-        case TestsCompared():
-            return f"round {fact.round}: {'' if accepted(fact) else 'not accepted: '}{fact.reason}"
+            said = f"{purpose(f'tests {fact.moment}')}: {counts(fact)} in {duration(fact.seconds)}"
+            return "; ".join([said, *partly(fact)])
+        case CasesRetried():
+            return "; ".join(f"{case.id} is {case.stability}, {failures(case)}" for case in fact.cases)
+        case ProofRan() | CoverageMeasured():
+            return f"{_MEASURED[type(fact)]}: {fact.problem}" if fact.problem else ""
+        case CheckRan():
+            how = fact.problem or f"exit code {fact.exit_code}"
+            return f"check {fact.moment}: {fact.command}: {how} in {duration(fact.seconds)}"
+        case Judged():
+            return f"round {fact.round}: {' '.join([f'{GRADES[fact.grade]}.', *reasons(fact)])}"
         case ModelRetried():
             return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
         case ToolCalled(name="update_plan" | "submit" | "ask_user"):
@@ -162,6 +179,9 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
     return ""
 
 
+_MEASURED = {ProofRan: "the new tests against the base", CoverageMeasured: "coverage"}
+
+
 def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     """The last words of a run, in plain text: how it ended, the tests, and where everything is.
 
@@ -175,7 +195,7 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         rows["tests"] = f"before: {counts(summary.before)}"
         rows[""] = f"after:  {counts(summary.after)}"
     elif summary.no_tests:
-        rows["tests"] = "none were found"
+        rows["tests"] = "none"
     if summary.handed_over:
         stays = ", as an earlier run left it" if summary.unchanged else ""
         rows["branch"] = f"{summary.handed_over.branch} ({commit(summary.handed_over.sha)}{stays})"
@@ -189,9 +209,44 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         price = f"{spent(summary)}: no price known for {summary.started.model}"
         used = [duration(summary.seconds), price if unpriced(summary) else spent(summary), tokens(summary)]
         rows["used"] = ", ".join(part for part in used if part)
-    width = max(map(len, rows), default=0)
-    lines = [f"  {name:<{width}}  {one_line(value, 500)}" for name, value in rows.items() if value]
-    return "\n".join([one_line(_outcome(summary), 1000), *lines]) + "\n"
+    return "\n".join([one_line(_outcome(summary), 1000), *_columns(list(rows.items()))]) + "\n"
+
+
+def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
+    """The last words of a verification without a session, in plain text: the verdict with its reasons, what there
+    is to know beside, and the figures. `places` as for `closing`."""
+    summary = Summary.of(events)
+    judged, last = summary.judged, summary.last
+    if judged is None:
+        head = ["Not finished: the change was not judged to the end."]
+    else:
+        head = [" ".join([f"{GRADES[judged.grade]}.", *reasons(judged)])]
+        head += [f"- {one_line(remark, 300)}" for remark in judged.remarks[:_REMARKS]]
+    rows = [("tests", f"before: {'; '.join([counts(summary.before), *partly(summary.before)])}")]
+    rows += [("", f"after:  {'; '.join([counts(summary.after), *partly(summary.after)])}")]
+    compared = last.compared
+    named = {
+        "newly broken": compared.newly_broken if compared else (),
+        "no longer run": compared.lost if compared else (),
+        "order-dependent": compared.order_dependent if compared else (),
+        "flaky": compared.flaky if compared else (),
+    }
+    for title, changes in named.items():
+        rows += [(title if number == 0 else "", change.id) for number, change in enumerate(changes[:_NAMED])]
+        rows += [("", f"and {len(changes) - _NAMED:,} more")] if len(changes) > _NAMED else []
+    for check in last.checks.checks[:_NAMED] if last.checks else ():
+        rows.append(("check", f"{one_line(check.command, 80)}: {check.said}"))
+    rows += list(places.items())
+    return "\n".join([one_line(head[0], 1000), *head[1:], *_columns(rows)]) + "\n"
+
+
+_NAMED = 10  # of a list
+_REMARKS = 8
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"  {name:<{width}}  {one_line(value, 500)}" for name, value in rows if value]
 
 
 def _outcome(summary: Summary) -> str:
@@ -200,7 +255,5 @@ def _outcome(summary: Summary) -> str:
     if summary.status is Status.COMPLETED and summary.unchanged:
         return "Nothing changed in this run."
     if summary.status is Status.COMPLETED and summary.solved:
-        if summary.no_tests:
-            return "Done, not verified: no tests were found."
-        return f"Done{', verified' if verified(summary) else ''}: {comparison(summary)}."
+        return f"Done, {short_verdict(summary)}{': ' + comparison(summary) if comparison(summary) else ''}."
     return f"{headline(summary)} {sentence(summary)}"

@@ -10,13 +10,31 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from ci_agent.journal.events import Moment, Result, TestsCompared, TestsRan, ToolCalled, Verdict
-from ci_agent.reporting.summary import Summary, arguments
+from ci_agent.journal.events import (
+    Grade,
+    Judged,
+    Moment,
+    Result,
+    Retried,
+    TestsCompared,
+    TestsRan,
+    ToolCalled,
+    Verdict,
+)
+from ci_agent.reporting.summary import Round, Summary, arguments
 from ci_agent.reporting.text import mention, one_line, prose
 from ci_agent.task import Ending, Limits, Status
 
 MINUS = "\u2212"
 NOTHING = "\u2013"  # the dash that stands where there is no value
+
+REASONS = 6  # of a verdict, the weightiest first; the journal has all of them
+GRADES = {
+    Grade.VERIFIED: "Verified",
+    Grade.REMARKS: "Verified, with remarks",
+    Grade.NOT_VERIFIED: "Not verified",
+    Grade.BROKEN: "Broken",
+}  # as a report begins
 
 _MINUTE, _HOUR = 60, 3600
 _CENT = 0.01
@@ -140,6 +158,8 @@ def others(compared: TestsCompared, noun: str = "") -> list[str]:
         "added": compared.added,
         "removed": compared.removed,
         "newly skipped": compared.newly_skipped,
+        "flaky": compared.flaky,
+        "order-dependent": compared.order_dependent,
         "still failing": compared.still_failing,
     }
     known = [(len(changes), name) for name, changes in lists.items() if changes]
@@ -147,35 +167,66 @@ def others(compared: TestsCompared, noun: str = "") -> list[str]:
     return [f"{count(known[0][0], noun)} {known[0][1]}", *said[1:]] if noun and known else said
 
 
-def result(compared: TestsCompared) -> str:
+def grade(judged: Judged) -> str:
+    """The verdict within a sentence: `verified`, `verified, with remarks`, `not verified`, `broken`."""
+    return GRADES[judged.grade].lower()
+
+
+def reasons(judged: Judged) -> list[str]:
+    """Why the verdict is what it is, in at most `REASONS` sentences."""
+    return [_sentence(reason) for reason in judged.reasons[:REASONS]]
+
+
+def result(verification: Round) -> str:
     """What one verification came to, in a few words."""
-    match compared.verdict:
-        case Verdict.BROKEN:
-            return f"{len(compared.newly_broken):,} newly broken"
-        case Verdict.WEAKENED:
-            return f"{len(compared.lost):,} no longer run"
-        case Verdict.INCOMPLETE:
-            return "the tests prove nothing"
-        case Verdict.NO_TESTS:
-            return "no tests were found"
-    return "verified" if compared.fixed else "nothing newly broken"
+    judged, compared = verification.judged, verification.compared
+    if judged is None:
+        return "not finished"
+    if compared and judged.grade is Grade.BROKEN and compared.newly_broken:
+        return f"{len(compared.newly_broken):,} newly broken"
+    if compared and not judged.ready and compared.lost:
+        return f"{len(compared.lost):,} no longer run"
+    why = judged.reasons[0] if judged.grade in {Grade.BROKEN, Grade.NOT_VERIFIED} and judged.reasons else ""
+    return grade(judged) + (f": {_within(one_line(why, 120))}" if why else "")
 
 
-def verified(summary: Summary) -> bool:
-    """Whether the tests themselves speak for the work: some failed before and pass now, and nothing broke."""
-    compared, before = summary.compared, summary.before
-    known = before is None or not before.problem
-    return compared is not None and compared.verdict is Verdict.VERIFIED and bool(compared.fixed) and known
+def short_verdict(summary: Summary) -> str:
+    """The verdict in a line of figures; with its first reason, where there is no comparison to stand beside it."""
+    judged = summary.judged
+    if judged is None:
+        return ""
+    if judged.grade is Grade.NOT_VERIFIED and judged.reasons:
+        return f"{grade(judged)}: {_within(judged.reasons[0])}"
+    return grade(judged)
 
 
-def accepted(compared: TestsCompared) -> bool:
-    """Whether a hand-in with this comparison is taken."""
-    return compared.verdict in {Verdict.VERIFIED, Verdict.NO_TESTS}
+def failures(retried: Retried) -> str:
+    """How a case went that was run again: `failed 2 of 4 runs`."""
+    failed, runs = retried.failures
+    return f"failed {failed:,} of {count(runs, 'run')}"
+
+
+def partly(run: TestsRan | None) -> list[str]:
+    """What one has to know of a run whose figures are not what they seem: clauses."""
+    if run is None:
+        return []
+    said = [f"not all tests were run: {run.some.rstrip('.')}"] if run.some else []
+    if run.reused:
+        said.append("taken over from an earlier session on the same commit")
+    return said
 
 
 def purpose(said: str) -> str:
     """What the harness runs a command for, in words for people: `tests before`, `tests run for the model`."""
-    return "tests run for the model" if said == f"tests {Moment.ASKED}" else said
+    return _PURPOSES.get(said, said)
+
+
+_PURPOSES = {
+    f"tests {Moment.ASKED}": "tests run for the model",
+    f"tests {Moment.AGAIN}": "tests again, alone",
+    f"tests {Moment.PROOF}": "the new tests against the base",
+    f"tests {Moment.COVERAGE}": "coverage",
+}
 
 
 def _whole_command(compared: TestsCompared, after: TestsRan) -> str:
@@ -191,32 +242,30 @@ def wrong(summary: Summary) -> list[str]:
     """What keeps the work from being done, worst first, in sentences. Empty when it is solved."""
     if summary.solved:
         return []
-    sentences = _stopped(summary)
-    compared = summary.compared
-    if compared is not None and compared.verdict is Verdict.BROKEN:
-        broken = len(compared.newly_broken)
-        if summary.after is None or summary.after.by_case:
-            sentences.append(f"{count(broken, 'test')} newly broken by this change.")
-        else:
-            sentences.append(_sentence(_whole_command(compared, summary.after)))
-    elif compared is not None and compared.verdict is Verdict.WEAKENED:
-        does = "does" if len(compared.lost) == 1 else "do"
-        sentences.append(f"{count(len(compared.lost), 'test')} that ran before {does} not run now.")
-    elif compared is not None and compared.verdict is Verdict.INCOMPLETE:
-        sentences.append(_sentence(compared.reason))
-    elif compared is None and summary.committed and not summary.no_tests:
-        sentences.append("The tests were not run on this change.")
-    if summary.pushed and not summary.pushed.tested:
-        sentences.append("The tests ran on this work alone, not on the branch as it is now.")
+    judged = summary.judged
+    sentences = [*around(summary), *(reasons(judged) if judged and not judged.ready else [])]
     if not sentences and summary.ending is not None:
         sentences.append("It was handed in, but what the harness could check does not hold.")
+    return sentences
+
+
+def around(summary: Summary) -> list[str]:
+    """What is wrong beside the verdict, in sentences: why the work ended early, and what was not tested."""
+    sentences = _stopped(summary)
+    if summary.judged is None and summary.committed:
+        began = summary.after is not None or summary.verifying
+        said = "was not judged to the end" if began else "was not tested"
+        sentences.append(f"This change {said}.")
+    if not summary.together:
+        sentences.append("The tests ran on this work alone, not on the branch as it is now.")
     return sentences
 
 
 def headline(summary: Summary) -> str:
     """How an unsolved session stands, in a few words."""
     if summary.undelivered:
-        return "Done, but not delivered." if summary.no_tests else "Solved, but not delivered."
+        done = summary.judged is not None and summary.judged.grade is Grade.NOT_VERIFIED
+        return "Done, but not delivered." if done else "Solved, but not delivered."
     if summary.ending is Ending.NO_CHANGE:
         return "Nothing changed."
     limits = {Ending.LIMIT_STEPS, Ending.LIMIT_COST, Ending.LIMIT_TOKENS, Ending.LIMIT_WALL}
@@ -249,6 +298,12 @@ def _limits(limits: Limits) -> dict[str, str]:
         "tokens": f"{limits.input_tokens:,} in, {limits.output_tokens:,} out",
         "minutes": duration(limits.minutes * _MINUTE),
     }
+
+
+def _within(sentence: str) -> str:
+    """A sentence as it reads behind a colon."""
+    line = one_line(sentence).rstrip(".")
+    return line[:1].lower() + line[1:] if line[1:2].islower() or line[1:2] == " " else line
 
 
 def _sentence(text: str) -> str:

@@ -27,7 +27,8 @@ from ci_agent.journal.events import (
     Verdict,
     Warned,
 )
-from ci_agent.reporting.merge_request import LIMIT, text, title
+from ci_agent.reporting.merge_request import text, title
+from ci_agent.reporting.sections import LIMIT
 from tests.reporting.test_text import SKIPS, TEXTS
 from tests.support.stories import (
     added_only,

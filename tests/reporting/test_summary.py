@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci_agent.journal.events import ModelRetried, Moment, SessionStarted, TestsRan, ToolCalled, Verdict
+from ci_agent.journal.events import (
+    Judged,
+    ModelRetried,
+    Moment,
+    SessionStarted,
+    TestsRan,
+    ToolCalled,
+    Verdict,
+)
 from ci_agent.reporting.summary import Summary, argument
 from ci_agent.reporting.wording import duration, money, paid, spent, tokens
 from ci_agent.task import Ending, Status
@@ -57,7 +65,7 @@ def test_only_a_hand_in_that_nothing_speaks_against_is_solved(name: str, solved:
 
 
 def test_a_hand_in_whose_tests_never_ran_is_not_solved() -> None:
-    told = [fact for fact in facts(success()) if not (isinstance(fact, TestsRan) or hasattr(fact, "verdict"))]
+    told = [fact for fact in facts(success()) if not isinstance(fact, TestsRan | Judged)]
     assert not Summary.of(story(*told)).solved
 
 
@@ -87,7 +95,7 @@ def test_the_current_tool_is_the_one_that_has_not_answered() -> None:
 
 def test_a_round_counts_as_a_hand_in_only_if_the_model_handed_in() -> None:
     def rounds(name: str) -> list[tuple[int, bool]]:
-        return [(each.compared.round, each.handed_in) for each in Summary.of(ALL[name]()).rounds]
+        return [(each.number, each.handed_in) for each in Summary.of(ALL[name]()).rounds]
 
     assert rounds("second_try") == [(1, True), (2, True)]
     assert rounds("needs_human") == [(1, True), (2, True), (3, True)]
