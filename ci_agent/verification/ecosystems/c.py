@@ -52,7 +52,7 @@ def _ctest_cases(command: str, ids: Sequence[str]) -> str:
 
 
 def _once(case: str) -> str:
-    half = (len(id) - 2) // 2
+    half = (len(case) - 2) // 2
     return case[:half] if case == f"{case[:half]}::{case[:half]}" else case
 
 
@@ -79,8 +79,8 @@ def _meson(project: Project) -> str:
 
 
 def _meson_cases(command: str, ids: Sequence[str]) -> str:
-    """Ids are `project::test`, or `test`; what is in front does not come from the tests."""
-    return appended(command, list(dict.fromkeys(case.rpartition("::")[2] for case in ids)))
+    """Ids are `project:suite::project:suite / test`; tests are asked for by the last part."""
+    return appended(command, list(dict.fromkeys(case.partition(" / ")[2] or case for case in ids)))
 
 
 RUNNERS = (

@@ -35,10 +35,8 @@ def _covers(project: Project, folder: str) -> bool:
 
 def _cases(command: str, ids: Sequence[str]) -> str:
     """Ids are `Module::test name`. The filter is the name, so that a test called so elsewhere runs too."""
-    names = dict.fromkeys(
-        re.sub(r"^(test|doctest|property) ", "", case.partition("::")[2] or case) for case in ids
-    )
-    return appended(command, [word for name in names for word in ("--only", f"test:test {name}")])
+    names = dict.fromkeys(case.partition("::")[2] or case for case in ids)
+    return appended(command, [word for name in names for word in ("--only", f"test:{name}")])
 
 
 def _with_trace(command: str, _folder: Path) -> str:

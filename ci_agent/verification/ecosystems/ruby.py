@@ -75,8 +75,10 @@ def _minitest_command(project: Project) -> str:
         return "bin/rails test"
     if project.first(r"[Rr]akefile(\.rb)?", r"TestTask|\btask\b.*\btest\b"):
         return _bundled(project, "rake test")
-    every = shlex.quote("Dir['test/**/{test_*,*_test}.rb'].sort.each { |file| require \"./#{file}\" }")
-    return _bundled(project, f"ruby -Ilib -Itest -e {every}")
+    return _bundled(project, f"ruby -Ilib -Itest -e '{_EVERY}'")
+
+
+_EVERY = 'Dir["test/**/{test_*,*_test}.rb"].sort.each { |file| require "./#{file}" }'
 
 
 def _minitest_cases(command: str, ids: Sequence[str]) -> str:
@@ -88,11 +90,15 @@ def _minitest_cases(command: str, ids: Sequence[str]) -> str:
 
 def _minitest_with(command: str, option: str) -> str:
     """rake hands TESTOPTS on, and splits it as a shell would; the others take options themselves."""
-    before, last = last_call(command)
+    _, last = last_call(command)
     if re.search(r"\brake\b", last):
-        return f"{command} {shlex.quote(f'TESTOPTS={shlex.quote(option)}')}"
-    separator = "" if "rails" in last else "-- " if "-- " not in last else ""
-    return f"{before}{last} {separator}{shlex.quote(option)}"
+        quoted = shlex.quote(option).replace("'", "'\"'\"'")
+        return f"{command} '{_OPTIONS}{quoted}'"
+    separator = "" if "rails" in last or " -- " in last else "-- "
+    return f"{command} {separator}{shlex.quote(option)}"
+
+
+_OPTIONS = "TESTOPTS="
 
 
 def _minitest_files(command: str, paths: Sequence[str]) -> str:
@@ -112,8 +118,9 @@ def _minitest_select(command: str, words: Sequence[str]) -> str:
 
 
 def _verbose(command: str, _folder: Path) -> str:
-    if re.search(r"\bTESTOPTS=", command):
-        return re.sub(r"\bTESTOPTS=", "TESTOPTS=--verbose\\\\ ", command, count=1)
+    """Before the options that narrow it, where there are some: rake takes them in one word only."""
+    if f" '{_OPTIONS}" in command:
+        return command.replace(f" '{_OPTIONS}", f" '{_OPTIONS}--verbose ", 1)
     return _minitest_with(command, "--verbose")
 
 
