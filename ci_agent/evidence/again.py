@@ -15,7 +15,12 @@ Run = Callable[[bool, Sequence[str], int], TestsRan | None]
 
 
 def again(
-    run: Run, suspects: Sequence[Change], *, times: int, left: Callable[[], float], round: int
+    run: Run,
+    suspects: Sequence[Change],
+    *,
+    times: int,
+    left: Callable[[], float],
+    round: int,  # noqa: A002 - the event's own word
 ) -> CasesRetried:
     """Run `suspects` again, `times` at most on each side, as long as half of what is `left` now (seconds) lasts.
 

@@ -24,7 +24,7 @@ from ci_agent.journal import Journal
 from ci_agent.journal.events import WorkspaceReady
 from ci_agent.reporting.evidence import evidence
 from ci_agent.reporting.folder import check_folder, write_folder
-from ci_agent.reporting.terminal import verified
+from ci_agent.reporting.terminal import concluding
 from ci_agent.workspace import Control, Source, discard
 
 READY, NOT_READY = 0, 1  # exit codes
@@ -66,7 +66,7 @@ def verify(request: Request) -> int:
                 merge_request=evidence(journal.events, version=__version__),
             )
             if not request.as_json:
-                click.echo(verified(journal.events, places={"report": str(report)}), nl=False)
+                click.echo(concluding(journal.events, places={"report": str(report)}), nl=False)
     return READY if round_.judged.ready else NOT_READY
 
 

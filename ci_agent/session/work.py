@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ci_agent import verification
 from ci_agent.agent import Agent, Allowance, Brief, Earlier, Quote, Stop, opening
 from ci_agent.evidence import Round
-from ci_agent.journal.events import Submitted, Without
+from ci_agent.journal.events import Submitted
 from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.wording import count
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof, not_in_the_commit
 from ci_agent.session.voice import Voice
+from ci_agent.session.wanted import missing_test
 from ci_agent.task import Ending, Status
 from ci_agent.tools import World, all_tools
 
@@ -25,17 +25,6 @@ _RESERVE_MOST = 0.25  # of the session's time
 
 _NAMED = 5  # files in a warning
 
-# Words by which people tell of a defect, in the titles and texts of issues.
-_BUG = re.compile(
-    r"\b(bugs?|fix(es|ed)?|errors?|crash(es|ed)?|fail(s|ed|ure|ing)?|wrong(ly)?|incorrect(ly)?|broken?|breaks|"
-    r"regression|exceptions?|traceback|panics?|segfault|unexpected(ly)?|should(n't| not| be)?|instead of|does ?n[o']t)\b",
-    re.IGNORECASE,
-)
-_TEST_WANTED = (
-    "The tests hold, nothing is newly broken. But {}. Add a test that fails without your change and passes with it, "
-    "and submit again. If none can be written, submit again and say why in `no_test`; people will read it. This is "
-    "asked once."
-)
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
     "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."
@@ -54,18 +43,13 @@ def solve(
     voice.status(Status.CODING)
     workspace.open_for_agent(head)
     agent = _agent(parts, proof, _brief(parts, proof, head, comments))
-    empty_handed = asked = False
+    empty_handed = False
+    asked = 0  # hand-ins that held, and were given back for a test; they do not count
     while True:
         stop = agent.work()
         tree = workspace.tree()
-        submitted = _last(parts)
         if stop.ending is not Ending.SUBMITTED:
-            # Whoever reads the draft still wants to know what the tests say.
-            if stop.ending is not Ending.NEEDS_INPUT and tree != workspace.control.tree_of(
-                parts.task.base_sha
-            ):
-                voice.status(Status.TESTING)
-                proof.verify(tree, None)
+            _look_once_more(parts, voice, proof, stop, tree)
             return stop, tree
         if tree == workspace.control.tree_of(head) and not empty_handed:
             empty_handed = True
@@ -75,52 +59,47 @@ def solve(
         if tree == workspace.control.tree_of(parts.task.base_sha):
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
         voice.status(Status.TESTING)
-        round = proof.verify(tree, submitted)  # noqa: A001 - what it is called everywhere
-        if round.judged.ready and not asked and _wants_test(parts, proof, round):
-            asked = True
-            voice.status(Status.CODING)
-            agent.answer(_TEST_WANTED.format(_shows_nothing(round)))
-            continue
-        if round.judged.ready:
-            if proof.left_out:
-                names = ", ".join(proof.left_out[:_NAMED]) + (" …" if len(proof.left_out) > _NAMED else "")
-                voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
-            return Stop(Ending.SUBMITTED, round.judged.reasons[0]), tree
-        if proof.rounds - asked >= parts.limits.verifications:
-            return Stop(Ending.UNVERIFIED, round.judged.reasons[0]), tree
-        left = count(parts.limits.verifications + asked - proof.rounds, "hand-in")
-        said = not_in_the_commit(proof.left_out, "the tests ran without them")
-        facts = said + verification.facts(round.compared, round.after, round.measured.checks)
+        examined = proof.verify(tree, _handed_in(parts))
+        judged = examined.judged
+        wanted = missing_test(parts.task, examined) if judged.ready and not asked else ""
+        if judged.ready and not wanted:
+            _warn_of_left_out(voice, proof)
+            return Stop(Ending.SUBMITTED, judged.reasons[0]), tree
+        left = parts.limits.verifications + asked - proof.rounds
+        if not judged.ready and left <= 0:
+            return Stop(Ending.UNVERIFIED, judged.reasons[0]), tree
+        asked += bool(wanted)
         voice.status(Status.CODING)
-        agent.answer(
-            f"Not accepted, nothing was committed. {facts}\n\nMend it and call `submit` again; {left} left."
-        )
+        agent.answer(wanted or _not_accepted(proof, examined, left))
 
 
-def _last(parts: Parts) -> Submitted | None:
-    """What the model said when it handed in last."""
-    return next(
-        (event.fact for event in reversed(parts.journal.events) if isinstance(event.fact, Submitted)), None
+def _look_once_more(parts: Parts, voice: Voice, proof: Proof, stop: Stop, tree: str) -> None:
+    """Whoever reads the draft of work that was not handed in still wants to know what the tests say."""
+    changed = tree != parts.workspace.control.tree_of(parts.task.base_sha)
+    if changed and stop.ending is not Ending.NEEDS_INPUT:
+        voice.status(Status.TESTING)
+        proof.verify(tree, None)
+
+
+def _warn_of_left_out(voice: Voice, proof: Proof) -> None:
+    if proof.left_out:
+        names = ", ".join(proof.left_out[:_NAMED]) + (" …" if len(proof.left_out) > _NAMED else "")
+        voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
+
+
+def _not_accepted(proof: Proof, examined: Round, left: int) -> str:
+    said = not_in_the_commit(proof.left_out, "the tests ran without them")
+    facts = verification.facts(examined.compared, examined.after, examined.measured.checks)
+    return (
+        f"Not accepted, nothing was committed. {said}{facts}\n\n"
+        f"Mend it and call `submit` again; {count(left, 'hand-in')} left."
     )
 
 
-def _wants_test(parts: Parts, proof: Proof, round: Round) -> bool:  # noqa: A002 - what it is called everywhere
-    """Whether the change is of the kind that a test should go with, and has none that shows it."""
-    submitted, shown = round.measured.submitted, round.measured.proof
-    if not proof.has_tests or (submitted and submitted.no_test) or round.compared.fixed:
-        return False
-    if shown is None or shown.problem or any(case.without is not Without.PASSES for case in shown.cases):
-        return False
-    return bool(_BUG.search(f"{parts.task.title}\n{parts.task.text}\n{parts.task.hint}"))
-
-
-def _shows_nothing(round: Round) -> str:  # noqa: A002 - as above
-    shown = round.measured.proof
-    if shown is None or not shown.cases:
-        return "it adds no test"
-    names = ", ".join(case.id for case in shown.cases[:_NAMED])
-    return (
-        f"the tests that it adds pass without the change as well ({names}), so that they show nothing of it"
+def _handed_in(parts: Parts) -> Submitted | None:
+    """What the model said when it handed in."""
+    return next(
+        (event.fact for event in reversed(parts.journal.events) if isinstance(event.fact, Submitted)), None
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
 
 from ci_agent.journal.events import Case, Result, Shown, TestsRan, Without
 from ci_agent.verification.text import by_exit_code, one_line, short, whole
@@ -54,6 +55,15 @@ def shown(
         verdict, message = _absent(case.id, without, others) if now is None else _present(now, files)
         found.append(Shown(case.id, was is None, verdict, message))
     return tuple(found)
+
+
+def belongs(name: str, file: str) -> bool:
+    """Whether the case of this id is in this test file, as far as the id tells: pytest's begin with the file,
+    unittest's and Java's with its module or class, node's may name it."""
+    if name.startswith((f"{file}::", f"{file}:")) or name == file:
+        return True
+    stem = PurePosixPath(file).name.partition(".")[0]
+    return len(stem) > 1 and stem in re.split(r"[^\w$-]+", name.partition("[")[0])
 
 
 def _edited(was: Case, now: Case | None, ours: bool) -> bool:
