@@ -82,7 +82,6 @@ def judge(evidence: Evidence) -> Judged:
     remarks = tuple(_remarks(evidence) if points else [*_remarks(evidence), *_shows_nothing(evidence)])
     grades = [point.grade for point in points] or [Grade.REMARKS if remarks else Grade.VERIFIED]
     grade = max(grades, key=_WORST_LAST.index)
-    points.sort(key=lambda point: point.grade is not Grade.BROKEN)
     reasons = tuple(point.text for point in points) or _measured(evidence, remarks)
     return Judged(evidence.round, grade, not any(point.against for point in points), reasons, remarks)
 
@@ -197,7 +196,7 @@ def _of_runs(evidence: Evidence) -> Iterator[str]:
         yield f"Not all tests were run: {some}."
     if before is None:
         yield "What failed before the change is not known: the tests were not run there."
-    elif before.problem:
+    elif before.problem and not (compared and compared.verdict is Verdict.INCOMPLETE):
         yield f"What failed before the change is not known: {before.problem}."
     if compared and compared.still_failing and not (before and before.problem):
         fail = "fails" if len(compared.still_failing) == 1 else "fail"

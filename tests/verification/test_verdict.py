@@ -176,6 +176,37 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 test fixed, none newly broken.",),
         ("Not all tests were run: there was no time for all.",),
     ),
+    "proved, and one shows nothing": (
+        replace(ADDED, proof=proof(Without.FAILS, Without.PASSES)),
+        REMARKS,
+        True,
+        ("No test newly broken, 1 added.",),
+        (
+            (
+                "Of 2 new tests: 1 passes without the change as well: `new1`; "
+                "1 fails without the change, passes with it."
+            ),
+        ),
+    ),
+    "proved, and one did not run": (
+        replace(ADDED, proof=proof(Without.FAILS, Without.UNKNOWN)),
+        REMARKS,
+        True,
+        ("No test newly broken, 1 added.",),
+        (
+            (
+                "Of 2 new tests: 1 fails without the change, passes with it; "
+                "1 passes with the change, and was not run to the end without it."
+            ),
+        ),
+    ),
+    "some tests": (
+        evidence(ran({"b": FAILED}), ran({"b": PASSED}, some="the policy is `changed`")),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("Not all tests were run: the policy is `changed`.",),
+    ),
     "still failing": (
         evidence(ran({"a": FAILED, "b": FAILED}), ran({"a": FAILED, "b": PASSED})),
         REMARKS,
@@ -278,6 +309,13 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         NOT,
         False,
         ("The tests after the change prove nothing: the tests did not end within 9 s.",),
+        (),
+    ),
+    "base stopped, and one fails": (
+        evidence(STOPPED, ran({"a": PASSED, "b": FAILED})),
+        NOT,
+        False,
+        ("1 test failing, and it is not known whether they did before: the tests did not end within 9 s.",),
         (),
     ),
     "all tests gone": (
