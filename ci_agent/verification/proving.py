@@ -133,8 +133,7 @@ def _by_the_source(case: Case, files: Sequence[str]) -> bool:
     places = _PYTHON_PLACE.findall(case.details[-MOST_LOOKED_AT:])
     if not places:
         return False
-    last = places[-1]
-    return last not in files and last != case.id.partition("::")[0] and not last.endswith("conftest.py")
+    return places[-1] not in files and not places[-1].endswith("conftest.py")
 
 
 # --- a case that was not run ------------------------------------------------------------------------------
@@ -219,13 +218,12 @@ def _alone(kind: Without, number: int) -> str:
 
 def _does(kind: Without, number: int) -> str:
     s = "s" if number == 1 else ""
-    they, need = ("it", "needs") if number == 1 else ("they", "need")
+    they, need, was = ("it", "needs", "was") if number == 1 else ("they", "need", "were")
     return {
         Without.PASSES: f"pass{s and 'es'} without the change as well",
         Without.FAILS: f"fail{s} without the change, pass{s and 'es'} with it",
         Without.MISSING: f"can't run without the change ({they} {need} what it adds), pass{s and 'es'} with it",
-        Without.UNKNOWN: f"pass{s and 'es'} with the change; without it {'that' if s else 'those'} did not run to "
-        "the end",
+        Without.UNKNOWN: f"pass{s and 'es'} with the change, and {was} not run to the end without it",
     }[kind]
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +59,7 @@ warning: unused variable: `x`
     |
 12  |     let x = 3;
     = note: `#[warn(unused_variables)]` on by default
+   --> src/m.rs:14:1
 
 error: aborting due to 2 previous errors
 """
@@ -102,7 +102,7 @@ PRINTED: list[tuple[str, str, list[Row]]] = [
     ("shellcheck", "run.sh:3:6: note: Double quote to prevent globbing and word splitting. [SC2086]\n", [("run.sh", 3, "SC2086", "Double quote to prevent globbing and word splitting.")]),
     ("twice", "a.py:1: error: x\na.py:1: error: x\n", [("a.py", 1, "", "x")]),
     ("a name with blanks", "two words.py:4: bad\nno such file.py:4: bad\n", [("two words.py", 4, "", "bad")]),
-    ("others", "12:30:45: started\nhttp://x.y/a.html:3: no\n127.0.0.1:8080: refused\n10.0.0.1:80: refused\n../out.py:1: x\n/etc/x.py:1: x\na.py:1:\n", []),
+    ("others", "12:30:45: started\nhttp://x.y/a.html:3: no\n127.0.0.1:8080: refused\n10.0.0.1:80: refused\n../out.py:1: x\na/../../out.py:1: x\n/etc/x.py:1: x\na.py:1:\n", []),
 ]  # fmt: skip
 
 
@@ -258,8 +258,7 @@ def at(line: int, message: str = "bad", path: str = "a.py", rule: str = "R1") ->
 
 
 def one(before: CheckRan | None, after: CheckRan | None) -> CheckCompared:
-    sides: Sequence[Sequence[CheckRan]] = ([before] if before else [], [after] if after else [])
-    (compared,) = compare_checks(*sides)
+    (compared,) = compare_checks([before] if before else [], [after] if after else [])
     return compared
 
 

@@ -58,7 +58,12 @@ def test_coverage_py(tmp_path: Path) -> None:
     """As `coverage json` of 7.17 writes it, format 3."""
     tree(tmp_path, {"pkg/a.py": "x\n", "other.py": "x\n"})
     files = {
-        "a.py": {"executed_lines": [1, 2, 6], "summary": {"x": 80.0}, "missing_lines": [4], "functions": {}},
+        "a.py": {
+            "executed_lines": [1, 2, 6, 0, -1],
+            "summary": {"x": 80.0},
+            "missing_lines": [4],
+            "functions": {},
+        },
         str(tmp_path / "other.py"): {"executed_lines": [], "missing_lines": [1], "excluded_lines": [2]},
     }
     path = report(tmp_path, json.dumps({"meta": {"format": 3}, "files": files, "totals": {}}))
@@ -105,19 +110,20 @@ def test_go_names_files_by_their_module(tmp_path: Path, folder: str) -> None:
 
 
 def test_go_workspaces_have_several_modules_also_one_in_another(tmp_path: Path) -> None:
-    work = 'go 1.22\n\nuse (\n\t./one // first\n\t"./one/sub"\n)\nuse ./../../outside\n'
+    work = 'go 1.22\n\nuse (\n\t./one // first\n\t"./two"\n)\nuse ./../../outside\n'
     root = tree(
         tmp_path / "r",
         {
             "go.work": work,
             "one/go.mod": "module example.com/m\n",
-            "one/sub/go.mod": 'module "example.com/m/sub"\n',
+            "two/go.mod": 'module "example.com/m/sub"\n',
+            "two/a.go": GO,
             "one/sub/a.go": GO,
             "one/b.go": "package m\nfunc B() { x() }\n",
         },
     )
     profile = PROFILE + "example.com/m/b.go:2.10,2.17 1 3\nexample.com/other/b.go:2.10,2.17 1 3\n"
-    assert read("go", [report(tmp_path, profile)], root) == {"one/sub/a.go": GO_LINES, "one/b.go": {2: 3}}
+    assert read("go", [report(tmp_path, profile)], root) == {"two/a.go": GO_LINES, "one/b.go": {2: 3}}
 
 
 @pytest.mark.slow
@@ -206,6 +212,17 @@ def test_a_report_that_is_too_large_or_no_file_is_not_read(tmp_path: Path) -> No
     ):
         with pytest.raises(CoverageError, match=why):
             read("lcov", [tmp_path / name], tmp_path)
+
+
+def test_reports_that_name_too_much_are_refused(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"go.mod": "module m\n", "a.go": "x\n"})
+    blocks = range(1, limits.MOST_LINES + 20_000, 20_000)
+    many = "mode: set\n" + "".join(f"m/a.go:{n}.1,{n + 19_999}.1 1 1\n" for n in blocks)
+    with pytest.raises(CoverageError, match="more than 2,000,000 lines"):
+        read("go", [report(tmp_path, many)], root)
+    many = "".join(f"SF:{n}\nDA:1,1\n" for n in range(limits.MOST_FILES + 1))
+    with pytest.raises(CoverageError, match="more than 50,000 files"):
+        read("lcov", [report(tmp_path, many)], root)
 
 
 def test_a_block_of_go_with_endless_lines_takes_little(tmp_path: Path) -> None:
@@ -308,6 +325,11 @@ def test_added_lines_of_what_git_writes(tmp_path: Path, words: list[str]) -> Non
         "two words": {2},
         'odd "name"\t\u00e4\n.py': {1, 2, 3},
     }
+
+
+def test_an_empty_context_line_without_its_blank_is_one() -> None:
+    """As `diff.suppressBlankEmpty` has it."""
+    assert added_lines(b"+++ b/a\n@@ -1,3 +1,4 @@\n x\n\n+y\n z\n@@ -9,0 +10 @@\n+w\n") == {"a": {3, 10}}
 
 
 def test_a_change_that_nobody_could_read_is_refused() -> None:

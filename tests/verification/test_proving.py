@@ -8,7 +8,7 @@ from ci_agent.verification.proving import proves, sentence, shown
 PASSED, FAILED, ERROR, SKIPPED = Result.PASSED, Result.FAILED, Result.ERROR, Result.SKIPPED
 PASSES, FAILS, MISSING, UNKNOWN = Without.PASSES, Without.FAILS, Without.MISSING, Without.UNKNOWN
 NEW, OLD = "t/test_a.py::test_new", "t/test_a.py::test_old"
-FILES = ("t/test_a.py",)
+FILES = ("t/test_a.py", "t/support.py")
 
 
 def ran(*cases: Case, **fields: object) -> TestsRan:
@@ -56,6 +56,7 @@ ELSEWHERE = "com.x.SlugTest::tabs"
         (FAILED, PASSED, PASSES, PASSES),  # mended by editing the test
         (FAILED, SKIPPED, UNKNOWN, None),
         (FAILED, None, UNKNOWN, None),
+        (FAILED, ERROR, FAILS, None),
         (SKIPPED, PASSED, PASSES, PASSES),
         (SKIPPED, FAILED, FAILS, FAILS),
         (SKIPPED, SKIPPED, None, None),
@@ -101,6 +102,7 @@ SOURCE = "def test_x():\n>       slug(1)\n\nt/test_a.py:3: \n_ _ _\n\nslug.py:9:
         (FAILS, ERROR, "failed on setup with ValueError", "E   ValueError: bad"),
         (MISSING, FAILED, "AttributeError: module 'slug' has no attribute 'x'", "\nt/test_a.py:3: AttributeError"),
         (MISSING, FAILED, "AttributeError: module 'slug' has no attribute 'x'", "t/conftest.py:3: AttributeError"),
+        (MISSING, FAILED, "AttributeError: module 'slug' has no attribute 'x'", "t/support.py:3: AttributeError"),
         (MISSING, FAILED, "TypeError: slug() got an unexpected keyword argument 'x'", ""),
         (MISSING, FAILED, "NameError: name 'x' is not defined", ""),
         (MISSING, FAILED, "ImportError: cannot import name 'x' from 'slug'", ""),
@@ -148,6 +150,15 @@ def test_a_case_that_did_not_run_is_missing_where_what_holds_it_could_not_be_loa
     assert (found.without, found.message) == (expected, message)
 
 
+def test_a_part_of_a_test_that_failed_before_it_came_to_the_part_is_not_missing() -> None:
+    after, without = (
+        ran(case("m::TestA"), case("m::TestA/part")),
+        ran(case("m::TestA", FAILED, "undefined: x")),
+    )
+    found = shown(ran(), after, without, FILES, belongs)
+    assert [one.without for one in found] == [MISSING, UNKNOWN]
+
+
 def test_a_run_that_came_to_nothing_says_why() -> None:
     without = ran(problem="the tests did not end within 9 s")
     (found,) = shown(ran(), ran(case(NEW)), without, FILES, belongs)
@@ -181,7 +192,7 @@ def cases(added: str, edited: str = "") -> list[Shown]:
         (cases("ppppp"), "5 new tests pass without the change as well: `t0`, `t1`, `t2` and 2 more."),
         (cases("mm"), "2 new tests can't run without the change (they need what it adds), pass with it."),
         (cases("m"), "1 new test can't run without the change (it needs what it adds), passes with it."),
-        (cases("u"), "1 new test passes with the change; without it that did not run to the end."),
+        (cases("u"), "1 new test passes with the change, and was not run to the end without it."),
         (
             cases("fpf"),
             (
@@ -194,7 +205,7 @@ def cases(added: str, edited: str = "") -> list[Shown]:
             (
                 "Of 2 new and 1 edited tests: 1 fails without the change, passes with it; "
                 "1 can't run without the change (it needs what it adds), passes with it; "
-                "1 passes with the change; without it that did not run to the end."
+                "1 passes with the change, and was not run to the end without it."
             ),
         ),
     ],

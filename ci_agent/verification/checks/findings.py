@@ -58,7 +58,7 @@ def _read(log: Path) -> str:
         return file.read(MOST_READ).decode("utf-8", "replace")
 
 
-_LIKE_A_FILE = re.compile(r"(?!/|\.\./|\d+\.\d+\.\d+\.)[\w.@+/-]{1,300}\.[A-Za-z]\w{0,9}")
+_LIKE_A_FILE = re.compile(r"(?!/|\.\./)[\w.@+/-]{1,300}\.[A-Za-z]\w{0,9}")
 
 
 def _places(root: Path) -> Callable[[str], str]:

@@ -36,8 +36,8 @@ _DA = re.compile(rb"DA:(\d{1,9}),(-?\d{1,15})")
 
 
 def _lcov(file: BinaryIO) -> Iterator[Ran]:
-    """`SF:` names the file, `DA:line,count` follow (man geninfo, "FILES"). Negative counts, a known fault of
-    gcov, are none."""
+    """`SF:` names the file, `DA:line,count` follow (man geninfo, "FILES"). Counts may be negative, by a
+    known fault of gcov."""
     name = ""
     for line in _lines(file):
         if line.startswith(b"SF:"):
@@ -45,7 +45,7 @@ def _lcov(file: BinaryIO) -> Iterator[Ran]:
         elif line.startswith(b"end_of_record"):
             name = ""
         elif name and (match := _DA.match(line)):
-            yield name, int(match[1]), max(0, int(match[2]))
+            yield name, int(match[1]), int(match[2])
 
 
 # --- coverage.py ------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def read(
     `format` is one of `FORMATS`, `paths` are the reports, `root` the checkout that was measured and `folder`
     the project's place in it: names in reports are relative to that or, where there is no such file, to the
     root. Files that are not in the checkout are left out, and with `only` all others too. Of a line that is
-    told more than once, the largest count holds. lcov made by V8 or LLVM and Go tell ranges, so that blank
+    told more than once, the largest count holds, and none is below 0. lcov made by V8 or LLVM and Go tell ranges, so that blank
     lines, lines with nothing but a `//` comment and those with nothing but closing brackets are taken out.
     Raises `CoverageError` where a report can't be read.
     """

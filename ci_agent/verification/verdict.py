@@ -1,0 +1,258 @@
+"""The verdict on a change: from everything that was measured to *verified*, *verified with remarks*, *not
+verified* or *broken*, and whether it is fit to be reviewed. A pure function; it reads no file and starts nothing.
+
+What was measured becomes sentences, each with the best grade that it still allows. The worst one decides, so
+that one more thing that is wrong never makes a verdict better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ci_agent.journal.events import (
+    CasesRetried,
+    Change,
+    ChecksCompared,
+    CoverageMeasured,
+    Grade,
+    Judged,
+    ProofRan,
+    Result,
+    Submitted,
+    TestsCompared,
+    TestsRan,
+    Verdict,
+    Without,
+)
+from ci_agent.verification.proving import proves, sentence
+from ci_agent.verification.text import counted, one_line, only_exit_code, short
+
+NAMED = 3  # tests in a sentence
+LONGEST_NAME = 120
+LEAST_COVERED = (
+    0.5  # share of the changed lines that can be run; below it, that they were not run is a remark
+)
+FULL, CHANGED, OFF = "full", "changed", "off"  # the values of `verification.policy`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was measured in a round. None: it was not done.
+
+    `compared` has the flaky and the order-dependent cases in lists of their own, not among the newly broken.
+    """
+
+    round: int
+    before: TestsRan | None = None
+    after: TestsRan | None = None
+    compared: TestsCompared | None = None
+    retried: CasesRetried | None = None
+    proof: ProofRan | None = None
+    coverage: CoverageMeasured | None = None
+    checks: ChecksCompared | None = None
+    submitted: Submitted | None = None
+    policy: str = FULL
+    narrowed: str = ""  # why the last run was only of some tests, as a clause; empty when it was whole
+    setup_failed: str = ""  # how set-up failed on the result, as a clause; empty when it did not
+
+
+_WORST_LAST = (Grade.VERIFIED, Grade.REMARKS, Grade.NOT_VERIFIED, Grade.BROKEN)
+
+
+def judge(evidence: Evidence) -> Judged:
+    """The verdict on `evidence`.
+
+    - *broken*: a test is newly broken.
+    - *not verified*: the tests did not run or reached no end after the change, nothing passes in that run, tests
+      are lost (removed or newly skipped), order-dependent ones fail since the change, or a check is worse. These
+      are not ready. A change of which nothing can be said because there are no tests (no run on either side, or
+      none with a case) or because they are switched off is not verified either, but ready: nothing speaks
+      against it.
+    - *verified with remarks*: nothing of that, but nothing shows what the change does (no fixed test, and no
+      test of the change that fails without it), or something weakens what was measured: flaky tests, tests of
+      the change that pass without it, a run of some tests only, a base that is not known, tests that fail as
+      before, results known only by exit code, fewer than half of the changed lines run (`LEAST_COVERED`).
+    - *verified*: all tests ran, nothing is broken, and something shows what the change does.
+
+    The reasons are what keeps it from a better grade, for the two better grades what was measured; the remarks
+    are all else.
+    """
+    points = [*_broken(evidence), *_unproved(evidence), *_worse_checks(evidence)]
+    remarks = tuple(_remarks(evidence) if points else [*_remarks(evidence), *_shows_nothing(evidence)])
+    grades = [point.grade for point in points] or [Grade.REMARKS if remarks else Grade.VERIFIED]
+    grade = max(grades, key=_WORST_LAST.index)
+    reasons = tuple(point.text for point in points) or _measured(evidence, remarks)
+    return Judged(evidence.round, grade, not any(point.against for point in points), reasons, remarks)
+
+
+# --- what keeps a change from being verified --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """`against`: it speaks against the change, which is then not ready to be reviewed."""
+
+    grade: Grade
+    text: str
+    against: bool = True
+
+
+def _broken(evidence: Evidence) -> Iterator[_Point]:
+    if not (evidence.compared and evidence.compared.newly_broken):
+        return
+    broken = evidence.compared.newly_broken
+    noun = "test" if evidence.after is None or evidence.after.by_case else "command"
+    text = f"{counted(len(broken), noun)} newly broken: {_names(broken)}."
+    if evidence.retried and evidence.retried.left:
+        text += f" {evidence.retried.left:,} of them {_was(evidence.retried.left)} not run again."
+    yield _Point(Grade.BROKEN, text)
+
+
+def _unproved(evidence: Evidence) -> Iterator[_Point]:
+    if evidence.policy == OFF:
+        text = "The tests were not run: they are switched off (`verification.policy: off`)."
+        yield _Point(Grade.NOT_VERIFIED, text, against=False)
+        return
+    compared = evidence.compared
+    if text := _no_result(evidence):
+        yield _Point(Grade.NOT_VERIFIED, text)
+    elif compared is None or compared.verdict is Verdict.NO_TESTS:
+        text = compared.reason if compared else "There is no test to run."
+        yield _Point(Grade.NOT_VERIFIED, text, against=False)
+    if compared and compared.lost:
+        does = "does" if len(compared.lost) == 1 else "do"
+        text = f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {_names(compared.lost)}."
+        yield _Point(Grade.NOT_VERIFIED, text)
+    if compared and compared.order_dependent:
+        fail = "fails" if len(compared.order_dependent) == 1 else "fail"
+        many = counted(len(compared.order_dependent), "order-dependent test")
+        yield _Point(
+            Grade.NOT_VERIFIED, f"{many} {fail} since the change: {_names(compared.order_dependent)}."
+        )
+
+
+def _no_result(evidence: Evidence) -> str:
+    """Why the run after the change proves nothing, though there should be one; empty where it proves something."""
+    before, after, compared = evidence.before, evidence.after, evidence.compared
+    passes = after is not None and any(case.result is Result.PASSED for case in after.cases)
+    if evidence.setup_failed and not (passes and after and not after.problem):
+        return f"The tests can't run after the change, because set-up fails: {evidence.setup_failed}."
+    if after is None:
+        return "The tests were not run after the change." if before else ""
+    if after.problem:
+        return f"The tests after the change prove nothing: {after.problem}."
+    if compared is None:
+        return "The tests after the change were not compared with those before it."
+    if compared.verdict is Verdict.INCOMPLETE:
+        return compared.reason
+    if not passes and compared.verdict is not Verdict.NO_TESTS:
+        return "Nothing passes after the change, so nothing is proved."
+    return ""
+
+
+def _worse_checks(evidence: Evidence) -> Iterator[_Point]:
+    for check in evidence.checks.checks if evidence.checks else ():
+        if check.worse:
+            yield _Point(Grade.NOT_VERIFIED, check.said)
+
+
+# --- what to know beside ----------------------------------------------------------------------------------
+
+
+def _remarks(evidence: Evidence) -> Iterator[str]:
+    yield from _of_proof(evidence.proof)
+    if evidence.compared and evidence.compared.flaky:
+        yield _flaky(evidence.compared.flaky, evidence.retried)
+    yield from _of_runs(evidence)
+    yield from _of_coverage(evidence.coverage)
+
+
+def _of_proof(proof: ProofRan | None) -> Iterator[str]:
+    if proof and proof.problem:
+        yield f"What the tests of the change do without it is not known: {proof.problem}."
+    elif proof and proof.cases:
+        kinds = {case.without for case in proof.cases}
+        if not proves(proof.cases) or kinds & {Without.PASSES, Without.UNKNOWN}:
+            yield sentence(proof.cases)
+
+
+def _flaky(flaky: Sequence[Change], retried: CasesRetried | None) -> str:
+    again = {case.id: case.failures for case in retried.cases} if retried else {}
+    told = []
+    for change in flaky[:NAMED]:
+        often = f" (failed {again[change.id][0]} of {again[change.id][1]} runs)" if change.id in again else ""
+        told.append(f"{_name(change)}{often}")
+    return f"{counted(len(flaky), 'flaky test')}: {_enumerated(told, len(flaky))}."
+
+
+def _of_runs(evidence: Evidence) -> Iterator[str]:
+    before, after, compared = evidence.before, evidence.after, evidence.compared
+    if after is None or after.problem or not after.cases:
+        return
+    if evidence.setup_failed:
+        yield f"Set-up fails after the change: {evidence.setup_failed}."
+    if some := evidence.narrowed or after.some:
+        yield f"Not all tests were run: {some}."
+    if before is None:
+        yield "What failed before the change is not known: the tests were not run there."
+    elif before.problem and not (compared and compared.verdict is Verdict.INCOMPLETE):
+        yield f"What failed before the change is not known: {before.problem}."
+    if compared and compared.still_failing and not (before and before.problem):
+        fail = "fails" if len(compared.still_failing) == 1 else "fail"
+        yield f"{counted(len(compared.still_failing), 'test')} {fail} as before the change."
+    if not after.by_case:
+        yield only_exit_code(after.command)
+
+
+def _of_coverage(coverage: CoverageMeasured | None) -> Iterator[str]:
+    files = coverage.files if coverage and coverage.tool and not coverage.problem else ()
+    executable = sum(len(file.executable) for file in files)
+    ran = executable - sum(len(file.missed) for file in files)
+    if ran < LEAST_COVERED * executable:
+        yield f"The tests run only {ran:,} of {counted(executable, 'changed line')} that can be run."
+
+
+def _shows_nothing(evidence: Evidence) -> Iterator[str]:
+    """That nothing shows what the change does. A test that fails before and passes now shows it, unless the
+    same test passes without the change: then it is the test that changed."""
+    cases = evidence.proof.cases if evidence.proof else ()
+    weakened = {case.id for case in cases if case.without is Without.PASSES}
+    fixed = evidence.compared.fixed if evidence.compared else ()
+    if proves(cases) or any(change.id not in weakened for change in fixed):
+        return
+    if any(case.without is Without.MISSING for case in cases):
+        return  # they show a little, and how little is a remark of its own
+    text = "Nothing shows what the change does: no test fails without it and passes with it."
+    if not cases and evidence.submitted and evidence.submitted.no_test:
+        text += " The model gave a reason for adding none."
+    yield text
+
+
+# --- what speaks for it -----------------------------------------------------------------------------------
+
+
+def _measured(evidence: Evidence, remarks: Sequence[str]) -> tuple[str, ...]:
+    """What was measured, without what the remarks say already."""
+    compared = evidence.compared
+    reason = compared.reason if compared and compared.verdict is Verdict.VERIFIED else ""
+    for remark in remarks:
+        reason = reason.replace(remark, "").strip()
+    shows = sentence(evidence.proof.cases) if evidence.proof else ""
+    return tuple(filter(None, [reason or "No test newly broken.", shows if shows not in remarks else ""]))
+
+
+def _names(changes: Sequence[Change]) -> str:
+    return _enumerated([_name(change) for change in changes[:NAMED]], len(changes))
+
+
+def _name(change: Change) -> str:
+    return f"`{short(one_line(change.id), LONGEST_NAME)}`"
+
+
+def _enumerated(told: Sequence[str], number: int) -> str:
+    return ", ".join(told) + (f" and {number - len(told):,} more" if number > len(told) else "")
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
