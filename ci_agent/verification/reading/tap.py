@@ -192,7 +192,7 @@ class _Reader:
         level = self._at(depth)
         if level is None:
             return
-        if depth == 0 and level.complete and level.points:
+        if depth == 0 and level.complete:
             level = self._next_stream()
         if level.plan is not None and level.plan != count:
             raise self._error("has two plans")
