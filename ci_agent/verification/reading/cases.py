@@ -46,15 +46,12 @@ class Cases:
         Without a message the first lines of the details are it; details are kept of bad results only.
         Raises `ReportError` where there are too many.
         """
-        if len(self.found) == self._room:
-            raise ReportError(
-                f"the test reports have more than the {MOST_CASES:,} test cases that are read at most; "
-                "split the run, or name a command for a part of it in `verification.test`"
-            )
+        self.make_room(len(self.found) + 1)
         if result is Result.PASSED:
             message = details = ""
         # A text of which only this much is shown is not made fit to be shown as a whole.
-        message = self.shown(plain((message or details.lstrip())[:KEPT])).strip()
+        message = message or (details.lstrip() if result.bad else "")
+        message = self.shown(plain(message[:KEPT])).strip()
         self.found.append(
             Case(
                 id=self.name(parts),
@@ -65,14 +62,27 @@ class Cases:
             )
         )
 
+    def make_room(self, cases: int) -> None:
+        """For readers that have to hold so many before they can add them. Raises `ReportError`."""
+        if cases > self._room:
+            raise ReportError(
+                f"the test reports have more than the {MOST_CASES:,} test cases that are read at most; "
+                "split the run, or name a command for a part of it in `verification.test`"
+            )
+
     def fit(self, details: str) -> str:
         """Details as they are kept."""
         return excerpt(self.shown(plain(details)).strip("\n"), LONGEST_DETAILS)
 
     def name(self, parts: Sequence[str]) -> str:
         """The id that is made of these parts, without what is another in each run."""
-        told = (one_line(self.shown(part[: 4 * LONGEST_ID])).strip() for part in parts)
-        return short(steady("::".join(part for part in told if part)) or "(no name)", LONGEST_ID)
+        told: list[str] = []
+        room = 4 * LONGEST_ID  # strangers choose how long names are, and how many are around each other
+        for part in parts:
+            if room > 0 and (cut := part[:room].strip(" \t\r\n")):
+                told.append(cut)
+                room -= len(cut)
+        return short(steady(one_line(self.shown("::".join(told)))) or "(no name)", LONGEST_ID)
 
 
 # What names hold that was made up in the run: addresses of objects in memory (Python's ` at 0x…`, others by
@@ -97,27 +107,32 @@ def steady(name: str) -> str:
 class Text:
     """The head and the tail of a text that comes in pieces."""
 
+    __slots__ = ("_head", "_lost_lines", "_sizes", "_tail")
+
     def __init__(self) -> None:
         self._head: list[str] = []
-        self._tail: deque[str] = deque()
-        self._sizes = [0, 0]
+        self._tail: deque[str] | None = None  # most texts are short, and there are many
+        self._sizes = (0, 0)
         self._lost_lines: int | None = None  # line ends between head and tail; None: nothing is lost
 
     def add(self, piece: str) -> None:
         if self._sizes[0] < KEPT:
             self._head.append(piece)
-            self._sizes[0] += len(piece)
+            self._sizes = (self._sizes[0] + len(piece), 0)
             return
+        if self._tail is None:
+            self._tail = deque()
         self._tail.append(piece)
-        self._sizes[1] += len(piece)
-        while self._sizes[1] - len(self._tail[0]) > KEPT:
+        size = self._sizes[1] + len(piece)
+        while size - len(self._tail[0]) > KEPT:
             lost = self._tail.popleft()
-            self._sizes[1] -= len(lost)
+            size -= len(lost)
             self._lost_lines = (self._lost_lines or 0) + lost.count("\n")
+        self._sizes = (self._sizes[0], size)
 
     def get(self) -> str:
         """The text; where something is lost, whole lines of both ends and a mark between them."""
-        head, tail = "".join(self._head), "".join(self._tail)
+        head, tail = "".join(self._head), "".join(self._tail or ())
         if self._lost_lines is None:
             return head + tail
         head, tail = head.rpartition("\n")[0] or head, tail.partition("\n")[2] or tail

@@ -50,6 +50,7 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
             module, reason = match["module"], None
             suite.files[module] = match["file"]
         elif over and (match := _TEST.fullmatch(line)):
+            cases.make_room(len(suite.tests) + 1)
             suite.tests.append(((module, match["name"]), _number(match["ms"]) / 1_000, match["word"] or ""))
             reason = None
         elif match := _FAILURE.fullmatch(line):

@@ -53,7 +53,7 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     So is a test that was begun and did not end. Raises `ReportError` where a package has no end, or where
     there is none.
     """
-    packages, builds = _packages(path, file)
+    packages, builds = _packages(path, file, cases)
     if not packages:
         raise ReportError(f"the test report {path.name} holds no results of `go test -json`")
     unended = [name for name, package in packages.items() if package.run.result is None]
@@ -63,11 +63,12 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
         _add(cases, name, package, builds)
 
 
-def _packages(path: Path, file: BinaryIO) -> tuple[dict[str, _Package], dict[str, Text]]:
+def _packages(path: Path, file: BinaryIO, cases: Cases) -> tuple[dict[str, _Package], dict[str, Text]]:
     from msgspec import DecodeError
     from msgspec.json import Decoder
 
     decoder = Decoder(_Event)
+    count = 0
     packages: dict[str, _Package] = {}
     builds: dict[str, Text] = {}
     for line in lines(file):
@@ -86,6 +87,8 @@ def _packages(path: Path, file: BinaryIO) -> tuple[dict[str, _Package], dict[str
         elif event.Package:
             package = packages.setdefault(event.Package, _Package())
             package.build = event.FailedBuild or package.build
+            count += event.Action == "run"
+            cases.make_room(count)
             _tell(package, event.Test, event.Action, event.Elapsed, event.Output)
     return packages, builds
 

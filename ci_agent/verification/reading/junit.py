@@ -142,11 +142,10 @@ def _parts(attributes: dict[str, str], suites: Sequence[tuple[str, str]]) -> lis
         return [file, *group[len(module) + 1 :].split("."), name]
     if file and not group and name == module:  # a file that pytest could not collect
         return [file]
-    around = [suite for suite, _ in suites]
     file = file or (suites[-1][1] if suites else "")
     file = file if _JAVASCRIPT.search(file) else ""
-    if group in _NODES_CLASSES or "classname" not in attributes:
-        return [file, *around, name]
+    if group in _NODES_CLASSES or not (group or file):
+        return [file, *(suite for suite, _ in suites), name]
     return [file, group if group not in (name, file) else "", name]
 
 

@@ -85,6 +85,7 @@ class _Reader:
             result = (
                 Result.FAILED if match["failed"] else Result.SKIPPED if match["ignored"] else Result.PASSED
             )
+            self._cases.make_room(len(binary.results) + 1)
             binary.results.append((name, result, _number(match["seconds"]), match["reason"] or ""))
         elif _CRASH.fullmatch(line):
             self._crashed(binary, line)

@@ -19,11 +19,11 @@ from ci_agent.journal.events import Result
 from ci_agent.verification.reading.cases import Cases, ReportError, Text
 from ci_agent.verification.reading.files import lines
 
-_WHOLE = re.compile(r"(?P<name>\S.*#.+) = (?P<seconds>\d{1,9}\.\d\d) s = (?P<letter>[.FES])")
+_END = re.compile(r" = (?P<seconds>\d{1,9}\.\d\d) s = (?P<letter>[.FES])\Z")
+_LONGEST_END = 40  # characters
 _BEGIN = re.compile(r"(?P<name>\S[^#]*#test_.+?) = .*")
 _CLOSE = re.compile(r".*?(?P<seconds>\d{1,9}\.\d\d) s = (?P<letter>[.FES])")
 _REASON = re.compile(r" {1,6}\d{1,6}\) (?P<kind>Failure|Error|Skipped):")
-_NAMED = re.compile(r"(?P<name>\S.*#.+?)(?: \[[^\]]*\])?:")
 _SUMMARY = re.compile(
     r"(\d{1,9}) (?:runs|tests), \d{1,9} assertions, (\d{1,9}) failures, (\d{1,9}) errors, (\d{1,9}) skips"
 )
@@ -51,10 +51,11 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
             telling = True
         elif not telling:
             _result(run, line)
+            cases.make_room(len(run.results))
         elif _REASON.fullmatch(line):
             reason, unnamed = None, True
-        elif unnamed and (match := _NAMED.fullmatch(line)):
-            reason, unnamed = run.reasons.setdefault(match["name"], Text()), False
+        elif unnamed and "#" in line:
+            reason, unnamed = run.reasons.setdefault(_named(line), Text()), False
         elif reason is not None:
             reason.add(f"{line}\n")
     if run.results or run.begun or not summaries:
@@ -63,9 +64,17 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
         )
 
 
+def _named(line: str) -> str:
+    """The test in `Class#test [file:1]:`."""
+    name = line.removesuffix(":")
+    return name.rpartition(" [")[0] if name.endswith("]") else name
+
+
 def _result(run: _Run, line: str) -> None:
-    if not run.begun and (match := _WHOLE.fullmatch(line)):
-        run.results.append((match["name"], _LETTERS[match["letter"]], float(match["seconds"])))
+    match = _END.search(line, max(0, len(line) - _LONGEST_END))
+    if match and not run.begun and "#" in line[: match.start()]:
+        name = line[: match.start()]
+        run.results.append((name, _LETTERS[match["letter"]], float(match["seconds"])))
         run.last = line
     elif match := _CLOSE.fullmatch(line):
         begun = _BEGIN.fullmatch(line) if not run.begun else None
@@ -91,6 +100,6 @@ def _add(path: Path, run: _Run, said: list[int], cases: Cases) -> None:
             f"the results in {path.name} are not the {said[0]} that its summary tells of; a test may have printed into them"
         )
     for name, result, seconds in run.results:
-        reason = run.reasons.get(name)
+        told = run.reasons[name].get() if name in run.reasons else ""
         group, _, test = name.rpartition("#")
-        cases.add((group, test), result, seconds, "", reason.get() if reason else "")
+        cases.add((group, test), result, seconds, told, told)

@@ -9,6 +9,7 @@ text only with `--status-level skip`.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,13 @@ _SUMMARY = re.compile(
     r" *Summary \[ *[\d.]{1,12}s\] (?:(?P<begun>\d{1,9})/)?(?P<count>\d{1,9}) tests? run: .*"
 )
 _PASSED = ("PASS", "LEAK", "FLAKY")
-_OUTPUT = re.compile(r" *(?:---|───+|──+) ?(?:TRY \d+ )?STD(?:OUT|ERR)|  ?std(?:out|err) ───.*")
+
+
+@dataclass(slots=True)
+class _Test:
+    result: Result
+    seconds: float
+    output: Text = field(default_factory=Text)
 
 
 def read(path: Path, file: BinaryIO, cases: Cases) -> None:
@@ -34,43 +41,37 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     Of one that was tried again the last result counts. Raises `ReportError` where the results are not as many
     as the summary says, or where there is none.
     """
-    results: dict[tuple[str, str], tuple[Result, float, Text]] = {}
-    skipped: set[tuple[str, str]] = set()
-    output: Text | None = None
-    started, over, count = False, False, -1
-    for line in lines(file):
-        if not started or over:
-            started = started or bool(_STARTING.fullmatch(line))
-            continue
-        if match := _SUMMARY.fullmatch(line):
-            count, over = int(match["begun"] or match["count"]), True
-        elif match := _LINE.fullmatch(line):
-            name, word = (match["binary"], match["name"]), match["word"]
-            output = None
-            if word == "SKIP":
-                skipped.add(name)
-            else:
-                text = results[name][2] if name in results else Text()
-                result = (
-                    Result.PASSED if word.split()[0] in _PASSED or word.endswith(" PASS") else Result.FAILED
-                )
-                results[name] = (result, _seconds(match["seconds"]), text)
-                output = text if result.bad else None
-        elif output is not None:
-            output.add(f"{line}\n")
-    if count < 0:
-        raise ReportError(
-            f"the test report {path.name} is cut off or is not of `cargo nextest run`: it has no summary"
-        )
-    if count != len(results):
-        raise ReportError(
-            f"{path.name} says {count} tests ran and holds {len(results)}; a test may have printed into it"
-        )
-    for name, (result, seconds, text) in results.items():
-        details = text.get()
-        cases.add(name, result, seconds, _message(details), details)
-    for name in skipped - results.keys():
-        cases.add(name, Result.SKIPPED)
+    tests: dict[tuple[str, str], _Test] = {}
+    last: _Test | None = None
+    summary: re.Match[str] | None = None
+    logged = lines(file)
+    if not any(_STARTING.fullmatch(line) for line in logged):
+        raise ReportError(f"the test report {path.name} is not of `cargo nextest run`")
+    for line in logged:
+        if summary := _SUMMARY.fullmatch(line):
+            break
+        if match := _LINE.fullmatch(line):
+            last = _result(tests.get((match["binary"], match["name"])), match)
+            tests[match["binary"], match["name"]] = last
+            cases.make_room(len(tests))
+        elif last and last.result.bad:
+            last.output.add(f"{line}\n")
+    if not summary:
+        raise ReportError(f"the test report {path.name} is cut off: it has no summary")
+    ran = sum(test.result is not Result.SKIPPED for test in tests.values())
+    if ran != int(summary["begun"] or summary["count"]):
+        raise ReportError(f"{path.name} holds {ran} results, not those of `{summary[0].strip()[:200]}`")
+    for name, test in tests.items():
+        details = test.output.get()
+        cases.add(name, test.result, test.seconds, _message(details), details)
+
+
+def _result(earlier: _Test | None, match: re.Match[str]) -> _Test:
+    word = match["word"]
+    result = Result.PASSED if word.split()[0] in _PASSED or word.endswith(" PASS") else Result.FAILED
+    if word == "SKIP":
+        result = Result.SKIPPED
+    return _Test(result, _seconds(match["seconds"]), earlier.output if earlier else Text())
 
 
 _PANIC = re.compile(r"^ *thread '.{0,500}' (?:\(\d{1,9}\) )?panicked at .*$\n?", re.MULTILINE)

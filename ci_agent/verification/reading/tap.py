@@ -67,7 +67,7 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
     TODO is what people expect to fail or have not written: skipped. Raises `ReportError` where a stream has no
     plan, or more or fewer results than it planned, or was given up (`Bail out!`).
     """
-    reader = _Reader(path)
+    reader = _Reader(path, cases)
     for line in lines(file):
         reader.line(line)
     for point in reader.end():
@@ -91,8 +91,10 @@ def _add(cases: Cases, above: tuple[str, ...], point: _Point) -> None:
 class _Reader:
     """The lines in their order: levels of points that are not yet part of one above them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cases: Cases) -> None:
         self._path = path
+        self._cases = cases
+        self._count = 0
         self._done: list[_Point] = []  # of streams that are complete
         self._levels = [_Level()]
         self._last: _Point | None = None  # that diagnoses belong to
@@ -101,27 +103,32 @@ class _Reader:
     def line(self, line: str) -> None:
         stripped = line.lstrip(" ")
         indent = len(line) - len(stripped)
-        if self._block >= 0:
+        if self._block >= 0 and (indent >= self._block or not stripped):
             self._diagnosis(line)
             if stripped == "..." and indent == self._block:
                 self._block = -1
-            elif stripped and indent < self._block:
-                self._block = -1
-                self.line(line)
-        elif stripped == "---" and indent and self._last:
+            return
+        self._block = -1
+        if stripped == "---" and indent and self._last:
             self._block = indent
         elif match := _BAIL.fullmatch(line):
             raise self._error(f"was given up: {match[1].strip()[:200] or 'Bail out!'}")
-        elif indent % _STEP == 0 and (match := _POINT.fullmatch(line)):
-            self._point(match, indent // _STEP)
-        elif indent % _STEP == 0 and (match := _PLAN.fullmatch(line)):
-            self._plan(int(match["count"]), indent // _STEP)
-        elif stripped == "}" and self._opened(indent // _STEP + 1):
-            self._close(self._levels.pop())
-        elif (match := _ANNOUNCED.fullmatch(line)) and indent % _STEP == 0:
-            self._announce(match[1], indent // _STEP)
-        elif not _SUMMARY.match(stripped):
+        elif indent % _STEP or not self._structure(line, stripped, indent // _STEP):
             self._diagnosis(line)
+
+    def _structure(self, line: str, stripped: str, depth: int) -> bool:
+        """Whether the line was one that says what there is to be read."""
+        if match := _POINT.fullmatch(line):
+            self._point(match, depth)
+        elif match := _PLAN.fullmatch(line):
+            self._plan(int(match["count"]), depth)
+        elif match := _ANNOUNCED.fullmatch(line):
+            self._announce(match[1], depth)
+        elif stripped == "}" and self._opened(depth + 1):
+            self._close(self._levels.pop())
+        else:
+            return bool(_SUMMARY.match(stripped))
+        return True
 
     def _announce(self, name: str, depth: int) -> None:
         level = self._at(depth) if depth <= MOST_LEVELS else None
@@ -143,6 +150,8 @@ class _Reader:
             self._last.diagnosis.add(f"{line}\n")
 
     def _point(self, match: re.Match[str], depth: int) -> None:
+        self._count += 1
+        self._cases.make_room(self._count)
         if depth > MOST_LEVELS:
             raise self._error(f"has subtests more than {MOST_LEVELS} deep")
         level = self._at(depth)
@@ -183,7 +192,7 @@ class _Reader:
         level = self._at(depth)
         if level is None:
             return
-        if depth == 0 and level.complete and level.points:
+        if depth == 0 and level.complete:
             level = self._next_stream()
         if level.plan is not None and level.plan != count:
             raise self._error("has two plans")
@@ -234,7 +243,8 @@ _DURATION = re.compile(r"^ *duration_ms: ([\d.]{1,20})$", re.MULTILINE)
 
 def _message(diagnosis: str) -> str:
     """What the YAML says went wrong, else the first lines of what follows the result."""
-    told = next((match["text"] for match in _ERROR.finditer(diagnosis) if match["text"] not in "''\"\""), "")
+    found = (match["text"] for match in _ERROR.finditer(diagnosis))
+    told = next((text for text in found if text not in ("''", '""')), "")
     return told or re.sub(r"^[# ]+", "", diagnosis, flags=re.MULTILINE).strip()
 
 

@@ -29,13 +29,13 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
 
     Raises `ReportError`.
     """
-    target = xml(path, file, _Target)
+    target = xml(path, file, lambda: _Target(cases))
     if not target.complete:
         raise ReportError(f"the test report {path.name} is no TRX: it has no summary of the results")
     for one in target.found:
         group = target.classes.get(one.test, "")
         name = one.name.removeprefix(f"{group}.") if group else one.name
-        cases.add((group, name), one.result, one.seconds, one.texts["Message"].get().strip(), one.details())
+        cases.add((group, name), one.result, one.seconds, one.text("Message"), one.details())
     for number, text in enumerate(target.crashes):
         cases.add((f"test run{number or ''}",), Result.ERROR, 0.0, "", text)
 
@@ -48,18 +48,22 @@ class _One:
     name: str
     result: Result
     seconds: float
-    texts: dict[str, Text] = field(default_factory=lambda: {name: Text() for name in sorted(_TEXTS)})
+    texts: dict[str, Text] = field(default_factory=dict)
     inner: bool = False  # it holds results that are not bad, or are bad themselves
 
+    def text(self, name: str) -> str:
+        return self.texts[name].get().strip("\n") if name in self.texts else ""
+
     def details(self) -> str:
-        parts = (self.texts[name].get().strip("\n") for name in ("Message", "StackTrace", "StdOut", "StdErr"))
+        parts = (self.text(name) for name in ("Message", "StackTrace", "StdOut", "StdErr"))
         return "\n".join(filter(None, parts))
 
 
 class _Target:
     """What the parser tells of the elements."""
 
-    def __init__(self) -> None:
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
         self.found: list[_One] = []
         self.classes: dict[str, str] = {}  # by the id of the test
         self.crashes: list[str] = []
@@ -74,6 +78,7 @@ class _Target:
         if name in _RESULTS:
             if len(self._open) == MOST_INNER:
                 raise ReportError(f"the test report has results in results, more than {MOST_INNER} deep")
+            self._cases.make_room(len(self.found) + 1)
             self._open.append(_one(attributes))
         elif name == "UnitTest":
             self._definition = attributes.get("id", "")
@@ -89,7 +94,7 @@ class _Target:
 
     def data(self, text: str) -> None:
         if self._inside and self._open:
-            self._open[-1].texts[self._inside].add(text)
+            self._open[-1].texts.setdefault(self._inside, Text()).add(text)
         elif self._inside and self._crash:
             self._crash.add(text)
 
