@@ -84,7 +84,7 @@ def test_a_success_reads_from_verdict_to_fine_print() -> None:
         "### What changed\n- `slugs/core.py` (+1 \u22121)\n- `tests/test_core.py` (+9)\n\n",
         "Changed lines run by the tests: 1 of 1.\n",
         "### Why\n> *In the model's words:* `slug()` split",
-        f"### Check it yourself\n```sh\n{FETCH}\npip install -e .\npython -m pytest   # 214 passed, 3 skipped\n"
+        f"### Check it yourself\n```sh\n{FETCH}\npip install -e .\npython -m pytest   # 214 passed, 3 skipped\n",
         "ci-agent verify --base 3f2c1aa --head feat/ai-task-12\n```\n",
         "<details><summary>Commands that were run</summary>\n\n",
         "- set-up: `pip install -e .`: exit code 0, 8.2 s (it is set in .ci-agent.yml)\n",
