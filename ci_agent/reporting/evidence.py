@@ -22,6 +22,7 @@ from ci_agent.reporting.wording import (
     counts,
     duration,
     failures,
+    lines_run,
     partly,
     reasons,
     result,
@@ -88,14 +89,11 @@ def counted(summary: Summary) -> list[Section]:
 def coverage(verification: Round) -> str:
     """Which of the changed lines the tests run, in a line. Empty where that was not measured, or no changed line
     can be run."""
-    told = verification.coverage
-    if told is None or not told.tool:
-        return ""
-    executable = sum(len(file.executable) for file in told.files)
-    if not executable:
+    told, ran = verification.coverage, lines_run(verification)
+    if told is None or ran is None:
         return ""
     missed = [file for file in told.files if file.missed]
-    said = f"Changed lines run by the tests: {executable - sum(len(f.missed) for f in missed):,} of {executable:,}"
+    said = "Changed lines run by the tests: {:,} of {:,}".format(*ran)
     if not missed:
         return f"{said}."
     named = [f"{code(file.path)} {_lines(file)}" for file in missed[:FILES]]

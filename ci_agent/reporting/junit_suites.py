@@ -104,7 +104,7 @@ def before(summary: Summary, run: TestsRan, detail: Detail) -> ET.Element:
         results = {case.id: case.result for case in summary.after.cases} if summary.after else {}
         cases = (case for case in cases if case.result is not results.get(case.id))
     told = [
-        replace(case, result=Result.SKIPPED, message=": ".join(["fails on the base", case.message]))
+        replace(case, result=Result.SKIPPED, message=f"fails on the base: {case.message or case.result}")
         if case.result.bad
         else replace(case, details="")
         for case in _reduced(tuple(cases), detail)

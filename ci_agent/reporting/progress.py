@@ -131,7 +131,9 @@ def _reading(summary: Summary) -> str:
 def _tests_before(summary: Summary) -> str:
     if summary.before:
         return f"Tests before: {prose(counts(summary.before))}"
-    return "Tests before" if summary.setup else "Tests before, once the project is set up"
+    nothing_to_do = summary.setup_chosen is not None and not summary.setup_chosen.command
+    ready = summary.setup or summary.chosen or nothing_to_do
+    return "Tests before" if ready else "Tests before, once the project is set up"
 
 
 def _change(summary: Summary) -> list[str]:

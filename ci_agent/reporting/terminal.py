@@ -38,7 +38,7 @@ from ci_agent.journal.events import (
     Warned,
     WorkspaceReady,
 )
-from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
     GRADES,
@@ -50,6 +50,7 @@ from ci_agent.reporting.wording import (
     duration,
     failures,
     headline,
+    lines_run,
     partly,
     purpose,
     reasons,
@@ -224,20 +225,32 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         head += [f"- {one_line(remark, 300)}" for remark in judged.remarks[:_REMARKS]]
     rows = [("tests", f"before: {'; '.join([counts(summary.before), *partly(summary.before)])}")]
     rows += [("", f"after:  {'; '.join([counts(summary.after), *partly(summary.after)])}")]
-    compared = last.compared
-    named = {
-        "newly broken": compared.newly_broken if compared else (),
-        "no longer run": compared.lost if compared else (),
-        "order-dependent": compared.order_dependent if compared else (),
-        "flaky": compared.flaky if compared else (),
-    }
-    for title, changes in named.items():
-        rows += [(title if number == 0 else "", change.id) for number, change in enumerate(changes[:_NAMED])]
-        rows += [("", f"and {len(changes) - _NAMED:,} more")] if len(changes) > _NAMED else []
+    rows += _tests_by_name(last)
+    if ran := lines_run(last):
+        rows.append(("lines", "{:,} of {:,} changed lines run by the tests".format(*ran)))
     for check in last.checks.checks[:_NAMED] if last.checks else ():
         rows.append(("check", f"{one_line(check.command, 80)}: {check.said}"))
     rows += list(places.items())
     return "\n".join([one_line(head[0], 1000), *head[1:], *_columns(rows)]) + "\n"
+
+
+def _tests_by_name(verification: Round) -> list[tuple[str, str]]:
+    compared, retried = verification.compared, verification.retried
+    if compared is None:
+        return []
+    again = {case.id: f": {failures(case)}" for case in retried.cases} if retried else {}
+    named = {
+        "newly broken": [change.id for change in compared.newly_broken],
+        "no longer run": [change.id for change in compared.lost],
+        "order-dependent": [change.id for change in compared.order_dependent],
+        "flaky": [change.id + again.get(change.id, "") for change in compared.flaky],
+    }
+    rows: list[tuple[str, str]] = []
+    for title, lines in named.items():
+        more = [f"and {len(lines) - _NAMED:,} more"] if len(lines) > _NAMED else []
+        titles = [title] + [""] * _NAMED
+        rows += zip(titles, lines[:_NAMED] + more, strict=False)
+    return rows
 
 
 _NAMED = 10  # of a list

@@ -206,6 +206,16 @@ def failures(retried: Retried) -> str:
     return f"failed {failed:,} of {count(runs, 'run')}"
 
 
+def lines_run(verification: Round) -> tuple[int, int] | None:
+    """How many of the changed lines that can be run the tests run, and how many there are. None where that was not
+    measured, or no changed line can be run."""
+    told = verification.coverage
+    executable = sum(len(file.executable) for file in told.files) if told and told.tool else 0
+    if told is None or not executable:
+        return None
+    return executable - sum(len(file.missed) for file in told.files), executable
+
+
 def partly(run: TestsRan | None) -> list[str]:
     """What one has to know of a run whose figures are not what they seem: clauses."""
     if run is None:

@@ -10,7 +10,9 @@ import pytest
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.journal import Event, Journal, read
 from ci_agent.reporting.folder import check_folder, write_folder
-from tests.support.stories import ALL, facts, no_tests, success
+from tests.support.stories import ALL, alone, facts, no_tests, remarks, success
+
+LOGS = ("setup.log", "tests-before.log", "tests-after.log", "tests-proof.log")
 
 
 def write(
@@ -25,7 +27,7 @@ def write(
     journal.close()
     logs = home / "logs"
     logs.mkdir()
-    for name in ("setup.log", "tests-before.log", "tests-after.log"):
+    for name in LOGS:
         (logs / name).write_bytes(b"raw \xff\x00 " + name.encode())
     (logs / "command-1.txt").write_text("of the agent")
     write_folder(
@@ -44,7 +46,7 @@ def names(folder: Path) -> set[str]:
 
 ALL_FILES = {
     ".gitignore", "junit.xml", "session.jsonl", "merge-request.md", "diff.patch",
-    "logs/setup.log", "logs/tests-before.log", "logs/tests-after.log",
+    *(f"logs/{name}" for name in LOGS),
 }  # fmt: skip
 
 
@@ -202,3 +204,24 @@ def test_a_file_where_the_folder_should_be_is_an_error_with_a_next_step(tmp_path
 def test_every_story_can_be_written(tmp_path: Path, name: str) -> None:
     write(tmp_path, tmp_path / "report", ALL[name]())
     assert (tmp_path / "report" / "junit.xml").exists()
+
+
+def test_a_verification_without_a_session_leaves_its_evidence_and_the_logs_of_checks(tmp_path: Path) -> None:
+    events, folder, logs = alone(remarks()), tmp_path / "report", tmp_path / "logs"
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(events):
+        journal.append(fact)
+    journal.close()
+    logs.mkdir()
+    for name in ("check-before.log", "check-after.log"):
+        (logs / name).write_text(name)
+    for _ in range(2):  # the second time in place of the first
+        write_folder(
+            folder, events, journal=tmp_path / "session.jsonl", logs=logs, diff=None, evidence="# it\n"
+        )
+    assert (folder / "evidence.md").read_text() == "# it\n"
+    assert names(folder) == {
+        ".gitignore", "junit.xml", "session.jsonl", "evidence.md", "logs/check-before.log", "logs/check-after.log"
+    }  # fmt: skip
+    write(tmp_path, folder)
+    assert names(folder) == ALL_FILES

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ci_agent.journal.events import (
+    Grade,
     Judged,
     ModelRetried,
     Moment,
     SessionStarted,
+    TestsChosen,
+    TestsCompared,
     TestsRan,
     ToolCalled,
     Verdict,
@@ -20,6 +24,7 @@ from ci_agent.reporting.wording import duration, money, paid, spent, tokens
 from ci_agent.task import Ending, Status
 from tests.support.stories import (
     ALL,
+    alone,
     answered,
     called,
     facts,
@@ -160,3 +165,66 @@ def test_elapsed_time_is_that_between_the_events() -> None:
     events = story(started(), replied(1), replied(2), seconds=30)
     assert Summary.of(events).seconds == timedelta(minutes=1).total_seconds()
     assert isinstance(events[0].fact, SessionStarted)
+
+
+def test_the_verdict_of_the_last_round_decides() -> None:
+    told = facts(success())
+    assert Summary.of(story(*told)).solved
+    for grade in Grade:
+        for ready in (True, False):
+            other = [replace(f, grade=grade, ready=ready) if isinstance(f, Judged) else f for f in told]
+            assert Summary.of(story(*other)).solved is ready
+
+
+def test_while_a_round_goes_on_the_verdict_of_the_one_before_is_not_taken_for_its_own() -> None:
+    told = facts(ALL["second_try"]())
+    last = max(n for n, fact in enumerate(told) if isinstance(fact, Judged))
+    compared = max(n for n, fact in enumerate(told) if isinstance(fact, TestsCompared))
+    for length in range(compared - 1, last):  # from the tests after on
+        summary = Summary.of(story(*told[: length + 1]))
+        assert summary.judged is None
+        assert summary.rounds[0].judged is not None
+        assert summary.verifying
+
+
+def test_each_round_has_its_own_evidence() -> None:
+    first, second = Summary.of(ALL["second_try"]()).rounds
+    assert (first.proof, first.coverage, first.retried) == (None, None, None)
+    assert second.proof is not None
+    assert second.proof_run is not None
+    assert second.proof_run.moment is Moment.PROOF
+    assert second.coverage is not None
+    assert first.after is not second.after
+    worse = Summary.of(ALL["worse"]()).last
+    assert worse.retried is not None
+    assert worse.checks is not None
+    assert [check.moment for check in worse.checks_ran] == [Moment.AFTER]
+    assert len(Summary.of(ALL["worse"]()).checks_before) == 1
+
+
+def test_runs_again_and_for_coverage_are_not_taken_for_the_run_after() -> None:
+    told = [*facts(success())]
+    at = next(number for number, fact in enumerate(told) if isinstance(fact, Judged))
+    told[at:at] = [ran(moment, passed=1) for moment in Moment if moment not in (Moment.BEFORE, Moment.AFTER)]
+    after = Summary.of(story(*told)).after
+    assert after is not None
+    assert after.moment is Moment.AFTER
+
+
+def test_a_project_that_is_chosen_again_takes_the_place_of_itself() -> None:
+    root, web, root_again = (
+        TestsChosen("", "", "x"),
+        TestsChosen("b", "", "x", "web"),
+        TestsChosen("c", "", "x"),
+    )
+    summary = Summary.of(story(started(), root, web, root_again))
+    assert summary.chosen == [web, root_again]
+    assert not summary.no_tests
+    assert Summary.of(story(root)).no_tests
+    assert Summary.of(story(web, started())).chosen == []
+
+
+def test_only_a_verification_without_a_session_is_alone() -> None:
+    assert Summary.of(alone(success())).alone
+    assert not Summary.of(success()).alone
+    assert not Summary.of([]).alone
