@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.sandbox import Command
 from ci_agent.verification.project import Project
 from ci_agent.verification.runner import Runner
-from tests.verification.ecosystem_projects import BATS, CARGO, CTEST, GO, MAVEN, laid_out
+from tests.verification.ecosystem_projects import MAVEN, laid_out
 from tests.verification.projects import sandbox
 
 LANGUAGES = ("go", "rust", "java", "ruby", "php", "c", "dotnet", "elixir", "shell")
@@ -230,8 +229,6 @@ def test_whether_the_roots_command_runs_a_project_below(
     ],
 )
 def test_where_tests_live(name: str, tests: Sequence[str], others: Sequence[str]) -> None:
-    import re
-
     assert [path for path in [*tests, *others] if re.fullmatch(RUNNERS[name].tests, path)] == list(tests)
 
 
@@ -372,7 +369,7 @@ NARROWED = [
 @given(
     which=st.sampled_from(NARROWED),
     words=st.lists(
-        st.text(st.sampled_from("a/.:#-'\"$`;&|()<>\n \\{}[]*"), min_size=1).filter(
+        st.text(st.sampled_from("Q/.:#-'\"$`;&|()<>\n \\{}[]*"), min_size=1).filter(
             lambda word: not word.isspace()
         ),
         min_size=1,
@@ -389,8 +386,7 @@ def test_whatever_names_hold_a_shell_takes_it_for_words(
     for line in (narrowed, reported):
         unquoted = "".join(_outside_of_quotes(line))
         assert not set("`\\") & set(unquoted)
-        for part in ("$(a", "; a", "& a", "| a", "> a"):
-            assert part not in unquoted
+        assert not re.search(r"[$;&|<>(]\s*Q", unquoted)
 
 
 def _outside_of_quotes(line: str) -> list[str]:
