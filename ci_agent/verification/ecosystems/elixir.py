@@ -33,10 +33,16 @@ def _covers(project: Project, folder: str) -> bool:
     return "apps_path" in project.text("mix.exs") and bool(re.fullmatch(r"apps/[^/]+", folder))
 
 
+_ID = re.compile(r"(?:(?P<file>[^:]+\.exs?)::)?(?:[A-Z][\w.]*::)?(?P<name>.+)", re.DOTALL)
+
+
 def _cases(command: str, ids: Sequence[str]) -> str:
-    """Ids are `Module::test name`. The filter is the name, so that a test called so elsewhere runs too."""
-    names = dict.fromkeys(case.partition("::")[2] or case for case in ids)
-    return appended(command, [word for name in names for word in ("--only", f"test:{name}")])
+    """Ids are `file::Module::test name`. The filter is the name, so that a test of that name in another of the
+    files runs too."""
+    parts = [match for match in map(_ID.fullmatch, ids) if match]
+    files = dict.fromkeys(match["file"] for match in parts if match["file"])
+    names = dict.fromkeys(match["name"] for match in parts)
+    return appended(command, [*files, *(word for name in names for word in ("--only", f"test:{name}"))])
 
 
 def _with_trace(command: str, _folder: Path) -> str:

@@ -82,8 +82,8 @@ _EVERY = 'Dir["test/**/{test_*,*_test}.rb"].sort.each { |file| require "./#{file
 
 
 def _minitest_cases(command: str, ids: Sequence[str]) -> str:
-    """Ids are `Class#test_name`; `--name` takes an expression over them."""
-    names = dict.fromkeys(re.sub(r"::(?=test_)", "#", case) for case in ids)
+    """Ids are `Class::test_name`; `--name` takes an expression over `Class#test_name`."""
+    names = dict.fromkeys(re.sub(r"::(?=test_)", "#", case, count=1) for case in ids)
     option = f"--name=/^({'|'.join(escaped(name).replace('/', chr(92) + '/') for name in names)})$/"
     return _minitest_with(command, option)
 

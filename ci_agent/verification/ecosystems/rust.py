@@ -73,16 +73,31 @@ def _select(command: str, words: Sequence[str]) -> str:
     return appended(command, words) if words[0].startswith("-") else _filters(command, words)
 
 
+# Ids are `crate::path::to::test`, `crate::tests/file.rs::test`, and `crate (doc)::src/lib.rs - name` of doc tests.
+_ID = re.compile(r"(?P<crate>[^:]+)::(?:[^:]+\.rs::)?(?P<name>.+)", re.DOTALL)
+
+
 def _cases(command: str, ids: Sequence[str]) -> str:
-    """Ids are `binary::path::to::test`. Each test program is asked for the names of all of them."""
-    names = dict.fromkeys(test or name for name, _, test in (case.partition("::") for case in ids))
-    return _filters(command, ["--exact", *names])
+    """Each test program is asked for the names of all of them.
+
+    The name of a doc test ends in a line, which ids leave out, so that with one of them it is parts of names.
+    """
+    parts = [_ID.fullmatch(case) for case in ids]
+    names = dict.fromkeys(match["name"] if match else case for case, match in zip(ids, parts, strict=True))
+    doc = any(match and match["crate"].endswith(" (doc)") for match in parts)
+    return _filters(command, [*([] if doc else ["--exact"]), *names])
 
 
 def _nextest_cases(command: str, ids: Sequence[str]) -> str:
-    """A filter of names, https://nexte.st/docs/filtersets/reference/; one that it can't write is left whole."""
-    names = list(dict.fromkeys(test or name for name, _, test in (case.partition("::") for case in ids)))
-    if not all(re.fullmatch(r"[\w:]+", name) for name in names):
+    """A filter of names, https://nexte.st/docs/filtersets/reference/; one that it can't write is left whole.
+
+    Ids are `crate::test`, or `crate::program::test`, which looks the same, so that both readings are asked for.
+    """
+    names: dict[str, None] = {}
+    for case in ids:
+        _, _, rest = case.partition("::")
+        names |= dict.fromkeys(filter(None, ("" if "/" in rest else rest, rest.partition("::")[2])))
+    if not names or not all(re.fullmatch(r"[\w:]+", name) for name in names):
         return command
     return appended(command, ["-E", " | ".join(f"test(={name})" for name in names)])
 

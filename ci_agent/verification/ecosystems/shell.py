@@ -55,7 +55,13 @@ def _select(command: str, words: Sequence[str]) -> str:
 
 
 def _with_report(command: str, folder: Path) -> str:
-    return into(command, _BATS, f"--report-formatter junit --output {shlex.quote(str(folder))}")
+    """Bats does not wait for the program that writes its report (bats-core issue 690), so we do, ten seconds at most."""
+    report = shlex.quote(str(folder / "report.xml"))
+    run = into(command, _BATS, f"--report-formatter junit --output {shlex.quote(str(folder))}")
+    return (
+        f"{run}\ncode=$?; left=100; while [ -e {report} ] && [ $left -gt 0 ] && ! grep -q '</testsuites>' {report}; "
+        "do sleep 0.1; left=$((left - 1)); done; exit $code"
+    )
 
 
 RUNNERS = (
