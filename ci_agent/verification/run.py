@@ -1,45 +1,47 @@
 """Runs the project's setup and tests through a sandbox and says how they ended.
 
 The only place that knows where results by test case come from: pytest is told through `PYTEST_ADDOPTS` and
-a plugin of ours, whatever starts it; unittest runs in a script of ours; other runners write the reports that
-`verification.junit` names. It judges no change; that is `compare`'s.
+a plugin of ours, whatever starts it; unittest runs in a script of ours; other runners as their entry says; and
+any command may write the reports that `verification.junit` names. It judges no change; that is `compare`'s.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from ci_agent.errors import ConfigError
 from ci_agent.journal.events import Case, Moment, Result, SetupRan, TestsChosen, TestsRan
 from ci_agent.sandbox import Command, Completed, Sandbox
 from ci_agent.verification import reading
-from ci_agent.verification.detect import select
-from ci_agent.verification.text import by_exit_code, plain, relative_to, whole
+from ci_agent.verification.detect import To, narrowed, select
+from ci_agent.verification.ecosystems import named
+from ci_agent.verification.logs import free, tail, telling
+from ci_agent.verification.project import Project
+from ci_agent.verification.pytest_reports import LINES, SEED
+from ci_agent.verification.runner import Report
+from ci_agent.verification.text import by_exit_code, relative_to, whole
 from ci_agent.verification.unittest_junit import REPORTS
 
-TAIL_LINES = 40
-TAIL_CHARACTERS = 4_000
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # exit codes of shells for a command that can't be run
 NO_TESTS_COLLECTED = 5  # the exit code of pytest, and of unittest from Python 3.12, when there is no test
+_FROM_PYTHON = ("pytest", "unittest")  # runners that our own plugin and script report for
 
 
 def run_setup(command: str, root: Path, sandbox: Sandbox, logs: Path, timeout: float) -> SetupRan:
     """Run `command` in `root`, at most `timeout` seconds, its output in a new file in `logs`."""
-    log = _free(logs, "setup")
+    log = free(logs, "setup")
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
-    tail = relative_to(root)(_tail(log))
+    end = relative_to(root)(tail(log))
     environment = ".venv" if (root / ".venv" / "bin" / "python").exists() else ""
-    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, tail, environment)
+    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, end, environment)
 
 
 def run_tests(
@@ -52,34 +54,53 @@ def run_tests(
     logs: Path,
     timeout: float,
     selector: str = "",
+    cases: Sequence[str] = (),
+    files: Sequence[str] = (),
+    related: Sequence[str] = (),
     junit: str = "",
+    seed: int = 1,
+    some: str = "",
 ) -> TestsRan:
-    """Run the chosen tests in `root`, at most `timeout` seconds, and give their results.
+    """Run the chosen tests in their folder of `root`, at most `timeout` seconds, and give their results.
 
     The raw output goes to a new file in `logs`, numbered from 1 where it is not the run before. In what is
-    taken out of it and of the reports, paths below `root` are relative. `selector` narrows the run where the runner can (see
-    `detect.select`; the command of the result shows whether it did). `junit` is a pattern relative to `root`
-    for the reports that the command itself writes; what lay there before is not read. A run of no command
-    has no cases. Raises `ConfigError` when `junit` is not such a pattern.
+    taken out of it and of the reports, paths below `root` are relative, and so are ids that begin with a file; others
+    of a project in a folder begin with `folder: `.
+
+    The run is narrowed, where the runner can (see `detect.can_narrow`; the command of the result shows whether it
+    was), to one of these, the first that is given: `selector`, words of the runner's own; `cases`, ids as
+    results have them; test `files`; the tests `related` to changed files. Paths are relative to `root`.
+    `some`: why not all tests are run, for the result.
+
+    `junit` is a pattern relative to the project's folder for the reports that the command itself writes; what lay
+    there before is not read. Tests in random order get the same order for the same `seed`. A run of no
+    command has no cases. Raises `ConfigError` when `junit` is not such a pattern.
     """
     if not chosen.command:
         return TestsRan(moment, "", tree, None, 0.0, False, "", False, (), "", "")
-    command = select(chosen, selector)
-    log = _free(logs, f"tests-{moment}", numbered=moment is not Moment.BEFORE)
-    shown = relative_to(root)
-    stale = dict(_matching(root, junit))
+    place = root / chosen.folder
+    command = _narrowed(chosen, Project(place, sandbox), selector, cases, files, related)
+    log = free(logs, f"tests-{moment}", numbered=moment is not Moment.BEFORE)
+    shown = relative_to(root if not chosen.folder else place)
     with tempfile.TemporaryDirectory(prefix="ci-agent-tests-") as name:
         folder = Path(name)
-        script = f"{_with_plugin(folder)}; {_with_report(chosen.runner, command, folder)}"
-        words = sandbox.shell(script)
-        done = sandbox.run(Command(words, root, timeout, log, _environment(folder, chosen.runner, command)))
+        report = _report(chosen, Project(place, sandbox), command)
+        mine = folder / "report"
+        mine.mkdir()
+        stale = dict(_matching(place, junit)) | dict(_matching(place, report.files))
+        script = report.command(command, mine)
+        environment = {**_seeds(chosen, seed), **report.environment(mine)}
+        done = _execute(chosen, script, folder, place, sandbox, timeout, log, environment)
         own = sorted(folder.glob("*.xml"))
-        written = [path for path, stamp in _matching(root, junit) if stale.get(path) != stamp]
-        found = _read([*own, *written], shown)
-    tail = shown(_tail(log) if found.any or done.exit_code == 0 else _telling(log))
-    problem = _ended_badly(done, timeout) or _not_run(done, tail, found, bool(own)) or found.problem
+        written = [path for path, stamp in _matching(place, junit) if stale.get(path) != stamp]
+        theirs = [path for path, stamp in _matching(place, report.files) if stale.get(path) != stamp]
+        made = [path for path, _ in _matching(mine, "**/*")] if report.format else []
+        printed = [log] if report.printed else []
+        found = _read(report.format, [*made, *theirs, *printed], [*own, *written], shown)
+    end = shown(tail(log) if found.any or done.exit_code == 0 else telling(log))
+    problem = _ended_badly(done, timeout) or _not_run(done, end, found, bool(own)) or found.problem
     problem = (
-        problem or _unreported(chosen.runner, command, done, found) or _refused(chosen.runner, done, tail)
+        problem or _unreported(chosen.runner, command, done, found) or _refused(chosen.runner, done, end)
     )
     return TestsRan(
         moment=moment,
@@ -90,10 +111,132 @@ def run_tests(
         timed_out=done.timed_out,
         problem=problem,
         by_case=found.any,
-        cases=_cases(command, done.exit_code, problem, found, tail),
+        cases=_placed(chosen.folder, _cases(command, done.exit_code, problem, found, end)),
         log=log.name,
-        tail=tail,
+        tail=end,
+        some=some,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a run with measured coverage left. `problem`: why there is nothing to be read, as a clause."""
+
+    tool: str
+    format: str
+    files: tuple[Path, ...]
+    problem: str = ""
+
+
+def run_coverage(
+    chosen: TestsChosen,
+    *,
+    root: Path,
+    sandbox: Sandbox,
+    logs: Path,
+    into: Path,
+    timeout: float,
+    files: Sequence[str] = (),
+    related: Sequence[str] = (),
+    seed: int = 1,
+) -> Lines:
+    """Run the chosen tests, or some (as for `run_tests`), with the coverage tool that the project has.
+
+    What the tool writes goes into the folder `into`, made here; `format` is one of `coverage.FORMATS`. Nothing
+    is installed: without a tool nothing is run, and `problem` says so.
+    """
+    place = root / chosen.folder
+    project = Project(place, sandbox)
+    command = _narrowed(chosen, project, "", (), files, related)
+    runner = named(chosen.runner)
+    entries = runner.coverage if runner else ()
+    tool, report = next(
+        ((tool, report) for tool, report in entries if report.here(project, command)), ("", _NONE)
+    )
+    if not tool:
+        what = (
+            f"no tool for {chosen.runner} is there" if chosen.runner else "the test command is none we know"
+        )
+        return Lines("", "", (), what)
+    into.mkdir(parents=True)
+    stale = dict(_matching(place, report.files))
+    log = free(logs, f"tests-{Moment.COVERAGE}", numbered=True)
+    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-") as name:
+        environment = {LINES: str(into), **_seeds(chosen, seed), **report.environment(into)}
+        script = report.command(command, into)
+        done = _execute(chosen, script, Path(name), place, sandbox, timeout, log, environment)
+    theirs = [path for path, stamp in _matching(place, report.files) if stale.get(path) != stamp]
+    made = [path for path, _ in _matching(into, "**/*") if _readable(report.format, path)]
+    said = _first_line(into / "problem.txt")
+    problem = said or _ended_badly(done, timeout) or ("" if made or theirs else f"{tool} left no report")
+    return Lines(tool, report.format, () if problem else (*made, *theirs), problem)
+
+
+# --- what is run ------------------------------------------------------------------------------------------
+
+_NONE = Report(format="")
+
+
+def _narrowed(
+    chosen: TestsChosen,
+    project: Project,
+    selector: str,
+    cases: Sequence[str],
+    files: Sequence[str],
+    related: Sequence[str],
+) -> str:
+    if selector:
+        return select(chosen, selector)
+    inside = f"{chosen.folder}/" if chosen.folder else ""
+    if cases:
+        plain_ids = [case.removeprefix(f"{chosen.folder}: ") if inside else case for case in cases]
+        return narrowed(chosen, "cases", [case.removeprefix(inside) for case in plain_ids])
+    to: To = "files" if files else "related"
+    paths = [path.removeprefix(inside) for path in files or related if path.startswith(inside)]
+    runner = named(chosen.runner)
+    if to == "related" and runner and not runner.related and runner.related_files:
+        to, paths = "files", list(runner.related_files(project, paths))
+    return narrowed(chosen, to, paths)
+
+
+def _report(chosen: TestsChosen, project: Project, command: str) -> Report:
+    runner = named(chosen.runner)
+    reports = runner.reports if runner else ()
+    return next((report for report in reports if report.here(project, command)), _NONE)
+
+
+def _seeds(chosen: TestsChosen, seed: int) -> dict[str, str]:
+    """For commands that are not known, Python's: they may well start it."""
+    runner = named(chosen.runner)
+    return dict.fromkeys(runner.seeds if runner else ("PYTHONHASHSEED", SEED), str(seed))
+
+
+def _execute(
+    chosen: TestsChosen,
+    command: str,
+    folder: Path,
+    place: Path,
+    sandbox: Sandbox,
+    timeout: float,
+    log: Path,
+    environment: Mapping[str, str],
+) -> Completed:
+    script = f"{_with_plugin(folder)}; {_with_report(chosen.runner, command, folder)}"
+    variables = {**_environment(folder, chosen.runner, command), **environment}
+    return sandbox.run(Command(sandbox.shell(script), place, timeout, log, variables))
+
+
+def _readable(format: str, path: Path) -> bool:  # noqa: A002 - the noun
+    """coverage.py and c8 leave their data beside the report."""
+    return path.suffix == {"coverage.py": ".json", "lcov": ".info"}.get(format, path.suffix)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline(300).strip()
+    except OSError:
+        return ""
 
 
 # --- where results come from ------------------------------------------------------------------------------
@@ -129,6 +272,7 @@ def _with_plugin(folder: Path) -> str:
     about = python / "ci_agent_reports-0.dist-info"
     about.mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("pytest_reports.py"), python / "ci_agent_reports.py")
+    shutil.copy(Path(__file__).with_name("python_lines.py"), python / "ci_agent_lines.py")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ci-agent-reports\nVersion: 0\n")
     (about / "entry_points.txt").write_text("[pytest11]\nci_agent_reports = ci_agent_reports\n")
     return f'export PYTHONPATH={shlex.quote(str(python))}"${{PYTHONPATH:+:$PYTHONPATH}}"'
@@ -173,11 +317,30 @@ class Found:
     problem: str = ""
 
 
-def _read(paths: list[Path], shown: Callable[[str], str]) -> Found:
+def _read(format: str, made: list[Path], junit: list[Path], shown: Callable[[str], str]) -> Found:  # noqa: A002 - the noun
+    """JUnit has the last word where there is some: it was asked for, or pytest wrote it."""
+    if format == "junit":
+        made, junit = [], [*made, *junit]
     try:
-        return Found(bool(paths), reading.read("junit", paths, shown))
+        if junit or not made:
+            return Found(bool(junit), reading.read("junit", junit, shown))
+        cases = reading.read(format, made, shown)
+        return Found(bool(cases), cases)
     except reading.ReportError as error:
         return Found(any=False, problem=str(error))
+
+
+# Files of source, as ids begin with them.
+_FILE = re.compile(r"[\w@+.-]+(?:/[\w@+.-]+)*\.(?:py|[cm]?[jt]sx?|rb|php|exs|bats|go|rs)(?=$|::)")
+
+
+def _placed(folder: str, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    if not folder:
+        return cases
+    return tuple(
+        replace(case, id=f"{folder}/{case.id}" if _FILE.match(case.id) else f"{folder}: {case.id}")
+        for case in cases
+    )
 
 
 def _cases(command: str, exit_code: int | None, problem: str, found: Found, tail: str) -> tuple[Case, ...]:
@@ -243,61 +406,6 @@ def _refused(runner: str, done: Completed, tail: str) -> str:
 
 def _unreported(runner: str, command: str, done: Completed, found: Found) -> str:
     """pytest and unittest report at their end; where they did not, they never got there."""
-    if found.any or runner not in ("pytest", "unittest") or "--junit" in command:
+    if found.any or runner not in _FROM_PYTHON or "--junit" in command:
         return ""
     return f"{runner} ended with exit code {done.exit_code} before it came to its results"
-
-
-# --- logs -------------------------------------------------------------------------------------------------
-
-
-def _free(logs: Path, stem: str, *, numbered: bool = False) -> Path:
-    """The first of `stem.log`, `stem-2.log`, … that is not there yet; `numbered`: of `stem-1.log`, `stem-2.log`, …"""
-    logs.mkdir(parents=True, exist_ok=True)
-    names = (f"{stem}.log" if n == 1 and not numbered else f"{stem}-{n}.log" for n in count(1))
-    return next(path for path in map(logs.joinpath, names) if not path.exists())
-
-
-# How runners mark what failed, where nothing but their output is known: TAP, mocha, jest, go, cargo, compilers.
-_FAILURE = re.compile(
-    rb"^\s*(not ok\b|FAIL\b|--- FAIL|\xe2\x9c\x96|\xe2\x9c\x97|\xe2\x97\x8f|.*\b(\w*Error|panicked|error(\[\w+\])?):)"
-)
-_AFTER = 8  # lines that go with a mark
-_SCANNED = 20_000_000  # bytes of a log
-_LINE = 65_536  # bytes of a line that are looked at in one piece
-_LAST = 8  # lines of the end
-
-
-def _telling(log: Path) -> str:
-    """The lines that say what failed and a few after each, then the end; the end alone where none does."""
-    marked: list[bytes] = []
-    wanted = 0
-    with log.open("rb") as file:
-        while file.tell() < _SCANNED and len(marked) < TAIL_LINES - _LAST:
-            line = file.readline(_LINE)  # of an endless one piece by piece
-            if not line:
-                break
-            wanted = _AFTER + 1 if _FAILURE.match(line) else wanted - 1
-            if wanted > 0:
-                marked.append(line.rstrip()[:500])
-            elif wanted == 0:
-                marked.append(b"[...]")
-    end = _tail(log)
-    if not marked:
-        return end
-    text = plain(b"\n".join(marked).decode("utf-8", "replace"))
-    last = "\n".join(end.splitlines()[-_LAST:])
-    room = TAIL_CHARACTERS - len(last) - 20
-    return f"{text[:room]}\n[... and its end:]\n{last}" if room > 0 else end
-
-
-def _tail(log: Path) -> str:
-    """The last lines that fit; of one that is longer than all the room, its end."""
-    with log.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - 4 * TAIL_CHARACTERS))
-        text = plain(file.read().decode("utf-8", "replace")).strip("\n")
-    text = "\n".join(text.splitlines()[-TAIL_LINES:])
-    if len(text) <= TAIL_CHARACTERS:
-        return text
-    return text[-TAIL_CHARACTERS:].partition("\n")[2] or text[-TAIL_CHARACTERS:]

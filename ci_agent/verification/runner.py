@@ -66,5 +66,11 @@ class Runner:
     files: Narrow | None = None  # to test files, by paths relative to the project
     cases: Narrow | None = None  # to test cases, by ids as results have them
     related: Narrow | None = None  # to the tests reached from changed files, by paths relative to the project
+    related_files: Callable[[Project, Sequence[str]], Sequence[str]] | None = None
+    """The test files to run for changed files, where the tool itself has no `related`."""
+    seeds: tuple[str, ...] = ()  # variables by which the tool is told the seed of its random numbers
+    manifest: str = ""
+    """A pattern (full match) of names of files that make a folder a project of its own; empty: the file that
+    `sign` gives does, where it lies in the folder itself."""
     covers: Callable[[Project, str], bool] = field(default=lambda _project, _folder: False)
     """Whether this command of this project runs the tests of a project in a folder below as well."""

@@ -8,7 +8,8 @@ import pytest
 
 from ci_agent.journal.events import TestsChosen
 from ci_agent.verification import choose, takes_selector
-from ci_agent.verification.detect import MOST_FILES, select
+from ci_agent.verification.detect import select
+from ci_agent.verification.project import MOST_FILES
 from tests.verification.projects import project, sandbox
 
 PYTHON = ".venv/bin/python"
@@ -77,21 +78,22 @@ def test_unittest_starts_above_the_outermost_package_of_its_tests(
 
 
 @pytest.mark.parametrize(
-    ("files", "command"),
+    ("files", "command", "runner"),
     [
-        ({"package.json": NPM}, "npm test"),
-        ({"go.mod": "module x\n"}, "go test ./..."),
-        ({"Cargo.toml": "[package]\n"}, "cargo test"),
-        ({"Makefile": "all:\n\ttrue\ntest: all\n\ttrue\n"}, "make test"),
-        ({"Makefile": ".PHONY: check\ncheck:\n\ttrue\n"}, "make check"),
-        ({"GNUmakefile": "check:\n\ttrue\nunit test::\n\ttrue\n"}, "make test"),
+        ({"package.json": NPM}, "npm test", "node:test"),
+        ({"package.json": json.dumps({"scripts": {"test": "./all.sh"}})}, "npm test", "npm test"),
+        ({"go.mod": "module x\n"}, "go test ./...", "go test"),
+        ({"Cargo.toml": "[package]\n"}, "cargo test", "cargo test"),
+        ({"Makefile": "all:\n\ttrue\ntest: all\n\ttrue\n"}, "make test", "make test"),
+        ({"Makefile": ".PHONY: check\ncheck:\n\ttrue\n"}, "make check", "make check"),
+        ({"GNUmakefile": "check:\n\ttrue\nunit test::\n\ttrue\n"}, "make test", "make test"),
     ],
 )
 def test_other_runners_are_known_by_their_manifest(
-    tmp_path: Path, files: dict[str, str], command: str
+    tmp_path: Path, files: dict[str, str], command: str, runner: str
 ) -> None:
     found = chosen(tmp_path, files)
-    assert (found.command, found.runner) == (command, command.removesuffix(" ./..."))
+    assert (found.command, found.runner) == (command, runner)
 
 
 @pytest.mark.parametrize(

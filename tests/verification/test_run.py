@@ -398,8 +398,17 @@ def test_npm_test_is_run_and_narrowed(tmp_path: Path) -> None:
         "b.test.js": test.replace("WHAT", "2"),
     }
     root = project(tmp_path, files)
+    assert sorted(results(run(tmp_path, root)).values()) == ["failed", "passed"]
+    narrowed = run(tmp_path, root, selector="a.test.js")
+    assert (narrowed.command, list(results(narrowed).values())) == ("npm test -- a.test.js", ["passed"])
+
+
+def test_a_script_that_hides_what_it_starts_is_known_by_its_exit_code(tmp_path: Path) -> None:
+    root = project(
+        tmp_path, {"package.json": json.dumps({"scripts": {"test": "sh all.sh"}}), "all.sh": "exit 3"}
+    )
     assert results(run(tmp_path, root)) == {"npm test": "failed"}
-    assert results(run(tmp_path, root, selector="a.test.js")) == {"npm test -- a.test.js": "passed"}
+    assert results(run(tmp_path, root, selector="a")) == {"npm test -- a": "failed"}
 
 
 @pytest.mark.slow
