@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 
 from ci_agent import verification
 from ci_agent.evidence.bench import Bench
@@ -18,6 +19,7 @@ from ci_agent.journal.events import (
     TestsRan,
 )
 from ci_agent.verification import checks, coverage, proving
+from ci_agent.workspace import discard
 
 QUICK = 120.0  # seconds: tests that take longer are not run once more for their coverage, unless asked for
 _INLINE = "the tests live in the files of the source, so that the one can't be had without the other"
@@ -72,37 +74,51 @@ def cover(
         )
     if bench.clock.left() < after.seconds * 2:
         return CoverageMeasured(round, "", (), "there was no time left for another run of the tests")
-    place = bench.result
     tools: list[str] = []
     problems: list[str] = []
     lines: dict[str, dict[int, int]] = {}
-    for suite in suites:
-        bench.ground.journal.append(CommandStarted("coverage", suite.command))
-        place.put(place.tree)
-        with bench.clock.running():
-            ran = verification.run_coverage(
-                suite,
-                root=place.root,
-                sandbox=place.sandbox,
-                logs=bench.ground.logs,
-                timeout=bench.clock.each(),
-            )
-        tools += [ran.tool] if ran.tool else []
-        problems += [ran.problem] if ran.problem else []
-        for path, counts in ran.lines.items():
-            lines.setdefault(path, {}).update(counts)
     added = coverage.added_lines(bench.ground.control.changed_lines(tree))
     source = {
         path: numbers
         for path, numbers in added.items()
         if not any(verification.is_test_file(suite, path) for suite in suites)
     }
+    for number, suite in enumerate(suites):
+        into = bench.ground.folder / "coverage" / f"{round}-{number}"
+        tool, found, problem = _measured(bench, suite, into, source)
+        tools += [tool] if tool and not problem else []
+        problems += [problem] if problem else []
+        for path, counts in found.items():
+            lines.setdefault(path, {}).update(counts)
+    discard(bench.ground.folder / "coverage")
+    problem = problems[0] if problems and not tools else ""
     return CoverageMeasured(
-        round,
-        ", ".join(tools),
-        coverage.of_change(lines, source),
-        problems[0] if problems and not tools else "",
+        round, ", ".join(dict.fromkeys(tools)), coverage.of_change(lines, source), problem
     )
+
+
+def _measured(
+    bench: Bench, suite: TestsChosen, into: Path, only: Container[str]
+) -> tuple[str, Mapping[str, Mapping[int, int]], str]:
+    """The tool, the lines of the files in `only` and how often they ran, and why nothing is known."""
+    place = bench.result
+    bench.ground.journal.append(CommandStarted("coverage", suite.command))
+    place.put(place.tree)
+    with bench.clock.running():
+        ran = verification.run_coverage(
+            suite,
+            root=place.root,
+            sandbox=place.sandbox,
+            logs=bench.ground.logs,
+            into=into,
+            timeout=bench.clock.each(),
+        )
+    if ran.problem or not ran.tool:
+        return ran.tool, {}, ran.problem
+    try:
+        return ran.tool, coverage.read(ran.format, ran.files, place.root, suite.folder, only), ""
+    except coverage.CoverageError as error:
+        return ran.tool, {}, str(error)
 
 
 class Checks:

@@ -1,8 +1,9 @@
 """The project's own tests, run by the harness before and after, compared case by case.
 
-What a model says about tests has no way in here. `choose`, `choose_more` and
-`choose_setup` find the commands, `run_setup` and `run_tests` run
-it through a sandbox, `compare` says what changed, `facts` and `ran_facts` put it into words for the model.
+What a model says about tests has no way in here. `choose`, `choose_more` and `choose_setup` find the commands,
+`run_setup`, `run_tests` and `run_coverage` run them through a sandbox, `compare` says what changed, `facts` and
+`ran_facts` put it into words for the model. `proving`, `stability`, `coverage`, `checks` and `verdict` are used by
+their names.
 """
 
 from ci_agent.verification.compare import compare
@@ -12,7 +13,6 @@ from ci_agent.verification.detect import (
     choose_more,
     choose_setup,
     is_test_file,
-    takes_selector,
     tests_inline,
 )
 from ci_agent.verification.facts import facts, ran_facts
@@ -30,6 +30,5 @@ __all__ = [
     "run_coverage",
     "run_setup",
     "run_tests",
-    "takes_selector",
     "tests_inline",
 ]

@@ -133,11 +133,6 @@ def can_narrow(chosen: TestsChosen, to: To) -> bool:
     )
 
 
-def takes_selector(chosen: TestsChosen) -> bool:
-    """Whether `select` can narrow this command."""
-    return can_narrow(chosen, "selector")
-
-
 def is_test_file(chosen: TestsChosen, path: str) -> bool:
     """Whether tests live at `path`, relative to the root of the repository. Of a runner that is not known,
     it is so where tests of any runner live."""

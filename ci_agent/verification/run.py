@@ -35,13 +35,16 @@ NO_TESTS_COLLECTED = 5  # the exit code of pytest, and of unittest from Python 3
 _FROM_PYTHON = ("pytest", "unittest")  # runners that our own plugin and script report for
 
 
-def run_setup(command: str, root: Path, sandbox: Sandbox, logs: Path, timeout: float) -> SetupRan:
-    """Run `command` in `root`, at most `timeout` seconds, its output in a new file in `logs`."""
+def run_setup(
+    command: str, root: Path, sandbox: Sandbox, logs: Path, timeout: float, place: str = "work"
+) -> SetupRan:
+    """Run `command` in `root`, at most `timeout` seconds, its output in a new file in `logs`. `place` is what the
+    checkout is for."""
     log = free(logs, "setup")
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
     end = relative_to(root)(tail(log))
     environment = ".venv" if (root / ".venv" / "bin" / "python").exists() else ""
-    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, end, environment)
+    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, end, environment, place)
 
 
 def run_tests(

@@ -69,9 +69,10 @@ class Scene:
 
 
 def scene(tmp_path: Path, files: Mapping[str, str], **verification: object) -> Scene:
-    """A scene on a repository of `files`, with these settings of `verification` (and `checks`)."""
+    """A scene on a repository of `files`, tested by unittest, with these settings of `verification` (and `checks`)."""
     repository = make_repository(tmp_path / "shop", files)
     checks = verification.pop("checks", ())
     settings = Config()
+    verification = {"test": "python -m unittest", "coverage": "off"} | verification
     configured = replace(settings.verification, **verification)  # type: ignore[arg-type]
     return Scene(tmp_path, repository, replace(settings, verification=configured, checks=checks))  # type: ignore[arg-type]

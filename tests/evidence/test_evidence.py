@@ -148,7 +148,7 @@ def test_what_is_in_no_commit_is_not_there_when_the_tests_run(tmp_path: Path) ->
     """The result is a checkout of its own, with set-up of its own."""
     tests = "import unittest, pathlib\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(pathlib.Path('made').read_text(), pathlib.Path('wanted').read_text())\n"
     files = {"wanted": "1", "test_made.py": tests, ".gitignore": "made\n"}
-    here = scene(tmp_path, files, setup="test ! -e made && cp wanted made", test="python -m unittest")
+    here = scene(tmp_path, files, setup="test ! -e made && cp wanted made")
     found = here.examine({"wanted": "2"}, {"wanted": "3"})
     assert found.compared.newly_broken == ()
     places = [ran.place for ran in here.of(SetupRan) if isinstance(ran, SetupRan)]
@@ -157,7 +157,7 @@ def test_what_is_in_no_commit_is_not_there_when_the_tests_run(tmp_path: Path) ->
 
 
 def test_what_set_up_makes_of_tracked_files_is_not_what_is_tested(tmp_path: Path) -> None:
-    here = scene(tmp_path, PROJECT, setup="echo broken > slugs.py", test="python -m unittest")
+    here = scene(tmp_path, PROJECT, setup="echo broken > slugs.py")
     assert here.examine(FIX).compared.newly_broken == ()
 
 
@@ -177,7 +177,7 @@ def test_a_base_that_was_measured_is_not_measured_again(tmp_path: Path) -> None:
 
 
 def test_without_tests_nothing_is_claimed(tmp_path: Path) -> None:
-    found = scene(tmp_path, {"a": "1"}).examine({"a": "2"})
+    found = scene(tmp_path, {"a": "1"}, test=None).examine({"a": "2"})
     assert found.judged.grade is Grade.NOT_VERIFIED
     assert found.judged.ready
     off = scene(tmp_path / "off", PROJECT, policy="off")
@@ -186,7 +186,7 @@ def test_without_tests_nothing_is_claimed(tmp_path: Path) -> None:
 
 
 def test_the_first_tests_of_a_repository_come_with_the_change(tmp_path: Path) -> None:
-    here = scene(tmp_path, {"slugs.py": PROJECT["slugs.py"]})
+    here = scene(tmp_path, {"slugs.py": PROJECT["slugs.py"]}, test=None)
     found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
     assert found.after.by_case
     assert found.judged.ready
@@ -195,7 +195,7 @@ def test_the_first_tests_of_a_repository_come_with_the_change(tmp_path: Path) ->
 
 
 def test_only_new_findings_of_checks_count(tmp_path: Path) -> None:
-    lint = "for f in *.py; do grep -Hn TODO $f; done | sed 's/$/ found/'; ! grep -q TODO *.py"
+    lint = "grep -n TODO *.py /dev/null | sed 's/# TODO/ TODO found:/'; ! grep -q TODO *.py"
     files = PROJECT | {"old.py": "# TODO one\n"}
     here = scene(tmp_path, files, checks=(lint, "true"))
     same = here.examine(FIX)
@@ -211,7 +211,7 @@ def test_only_new_findings_of_checks_count(tmp_path: Path) -> None:
 
 
 def test_a_set_up_that_fails_on_the_result_is_told(tmp_path: Path) -> None:
-    here = scene(tmp_path, PROJECT, setup="! grep -q broken slugs.py", test="python -m unittest")
+    here = scene(tmp_path, PROJECT, setup="! grep -q broken slugs.py")
     found = here.examine({"slugs.py": PROJECT["slugs.py"] + "# broken\n"})
     assert "failed with exit code 1" in found.measured.setup_failed
     assert not found.judged.ready
@@ -251,7 +251,7 @@ def test_the_policy_changed_runs_what_the_change_reaches_and_then_all(tmp_path: 
 
 def test_projects_below_are_tested_when_the_change_reaches_them(tmp_path: Path) -> None:
     below = {"web/package.json": '{"scripts": {"test": "node --test"}}', "web/a.test.js": _NODE.format(1)}
-    here = scene(tmp_path, PROJECT | below)
+    here = scene(tmp_path, PROJECT | below, test=None)
     found = here.examine({"web/a.test.js": _NODE.format(2)})
     folders = [chosen.folder for chosen in here.of(TestsChosen) if isinstance(chosen, TestsChosen)]
     assert folders == ["", "web"]
@@ -268,10 +268,10 @@ _NODE = 'const t = require("node:test"); const a = require("assert"); t("one", (
 def test_a_set_up_nobody_asked_for_may_fail(tmp_path: Path) -> None:
     """It is told, and the tests are run all the same."""
     files = {
-        "package.json": '{"scripts": {"test": "node --test"}, "dependencies": {"nowhere": "file:./nowhere"}}',
+        "package.json": '{"scripts": {"test": "node --test"}, "dependencies": {"nowhere": "file:./nowhere.tgz"}}',
         "a.test.js": _NODE.format(1),
     }
-    here = scene(tmp_path, files)
+    here = scene(tmp_path, files, test=None)
     found = here.examine({"b.test.js": _NODE.format(1).replace("one", "two")})
     assert any("Nobody asked for it" in fact.text for fact in here.of(Warned) if isinstance(fact, Warned))
     assert found.compared.added

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ci_agent.journal.events import TestsChosen
-from ci_agent.verification import choose, takes_selector
+from ci_agent.verification import can_narrow, choose
 from ci_agent.verification.detect import select
 from ci_agent.verification.project import MOST_FILES
 from tests.verification.projects import project, sandbox
@@ -184,4 +184,4 @@ def test_a_selector_narrows_the_command_word_by_word_where_its_runner_can(
     assert found.runner == runner
     assert select(found, selector) == expected
     if selector.strip():
-        assert takes_selector(found) is (expected != command)
+        assert can_narrow(found, "selector") is (expected != command)

@@ -172,8 +172,7 @@ def test_an_environment_of_the_project_is_used_whether_it_is_active_or_named(tmp
     root = project(tmp_path, {"test_a.py": "import pytest\ndef test_a(): pass\n"})
     wrapper = root / ".venv" / "bin" / "python"
     wrapper.write_text(wrapper.read_text().replace("exec", "echo by the environment\nexec", 1))
-    active = sandbox(tmp_path)
-    active.activate(root / ".venv")
+    active = sandbox(tmp_path).within(root / ".venv")
     assert choose(root, "", active).command == choose(root, "", sandbox(tmp_path)).command
     for chosen in (choose(root, "", active), choose(root, "python -m pytest", active)):
         ran = run_tests(

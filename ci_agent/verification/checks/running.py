@@ -7,7 +7,8 @@ from pathlib import Path
 from ci_agent.journal.events import CheckRan, Moment
 from ci_agent.sandbox import Command, Completed, Sandbox
 from ci_agent.verification.checks.findings import findings
-from ci_agent.verification.run import NOT_EXECUTABLE, NOT_FOUND, _free, _tail
+from ci_agent.verification.logs import free, tail
+from ci_agent.verification.run import NOT_EXECUTABLE, NOT_FOUND
 from ci_agent.verification.text import relative_to
 
 
@@ -16,7 +17,7 @@ def run_check(
 ) -> CheckRan:
     """Run `command` in `root`, at most `timeout` seconds, its output in a new file `check-{moment}-{n}.log` in
     `logs`. `problem` is why its exit code says nothing of the code: it could not be started or was stopped."""
-    log = _free(logs, f"check-{moment}", numbered=True)
+    log = free(logs, f"check-{moment}", numbered=True)
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
     return CheckRan(
         moment=moment,
@@ -26,7 +27,7 @@ def run_check(
         problem=_problem(done, timeout),
         findings=findings(log, root),
         log=log.name,
-        tail=relative_to(root)(_tail(log)),
+        tail=relative_to(root)(tail(log)),
     )
 
 

@@ -7,7 +7,20 @@ its `RUNNERS` and name it here.
 
 from __future__ import annotations
 
-from ci_agent.verification.ecosystems import go, javascript, make, python, rust
+from ci_agent.verification.ecosystems import (
+    c,
+    dotnet,
+    elixir,
+    go,
+    java,
+    javascript,
+    make,
+    php,
+    python,
+    ruby,
+    rust,
+    shell,
+)
 from ci_agent.verification.runner import Runner
 
 RUNNERS: tuple[Runner, ...] = (
@@ -15,6 +28,13 @@ RUNNERS: tuple[Runner, ...] = (
     *javascript.RUNNERS,
     *go.RUNNERS,
     *rust.RUNNERS,
+    *java.RUNNERS,
+    *ruby.RUNNERS,
+    *php.RUNNERS,
+    *dotnet.RUNNERS,
+    *elixir.RUNNERS,
+    *c.RUNNERS,
+    *shell.RUNNERS,
     *make.RUNNERS,
 )
 
