@@ -79,10 +79,10 @@ def test_words_of_strangers_in_notes_and_checks_are_inert() -> None:
     evil = "<b> @all [x](http://y)"
     check = CheckCompared("lint", 0, 1, (), 0, True, evil)
     events = told_with(told_with(alone(worse()), TestsRan, some=evil), ChecksCompared, checks=(check,))
-    body = evidence(events)
-    assert body.count("&lt;b&gt; `@all`") >= 2
-    assert "<b>" not in body
-    assert "](http" not in body
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(evidence(events))
+    assert html.count("&lt;b&gt; <code>@all</code>") >= 4  # two notes, two commands, a check
+    assert "<b>" not in html
+    assert "href" not in html
 
 
 def test_a_flood_stays_below_the_limit() -> None:

@@ -204,8 +204,8 @@ def test_each_round_has_its_own_evidence() -> None:
 
 
 def test_what_comes_after_a_verdict_begins_another_round() -> None:
-    told = [ran(Moment.AFTER), verified(), judged(Grade.BROKEN, "x"), ran(Moment.AFTER)]
-    rounds = Summary.of(story(*told)).rounds
+    after = ran(Moment.AFTER)
+    rounds = Summary.of(story(after, verified(), judged(Grade.BROKEN, "x"), after)).rounds
     assert [each.judged is not None for each in rounds] == [True, False]
 
 
