@@ -240,6 +240,7 @@ def test_a_check_is_run_and_read(tmp_path: Path) -> None:
         ("exec sleep 60", 0.2, "it did not end within 0 s and was stopped"),
         ("kill -9 $$", 60, "it was killed by signal 9"),
         ("exit 3", 60, ""),
+        ("exit 255", 60, ""),
     ],
 )
 def test_why_a_check_has_no_result(tmp_path: Path, command: str, timeout: float, why: str) -> None:
