@@ -177,7 +177,7 @@ def test_what_tests_print_in_between_is_no_result(tmp_path: Path) -> None:
     assert results(tmp_path, "minitest", body) == {"A::test_a": Result.FAILED, "A::test_b": Result.PASSED}
 
 
-def go(*events: dict[str, object]) -> str:
+def go(*events: dict[str, str]) -> str:
     return "\n".join(json.dumps({"Package": "p", **event}) for event in events)
 
 
