@@ -135,7 +135,11 @@ def failure(ran: SetupRan | None) -> str:
 def failed(ran: SetupRan | None) -> str:
     """The same in sentences, with the place of what it printed."""
     said = failure(ran)
-    return f"The set-up command {said}. All it printed is in the report's logs/{ran.log}." if ran and said else ""
+    return (
+        f"The set-up command {said}. All it printed is in the report's logs/{ran.log}."
+        if ran and said
+        else ""
+    )
 
 
 def _sandbox(ground: Ground, folder: Path) -> Sandbox:
