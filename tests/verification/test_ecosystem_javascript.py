@@ -9,7 +9,7 @@ from ci_agent.journal.events import TestsChosen
 from ci_agent.verification import can_narrow, choose, choose_setup, is_test_file, run_coverage
 from ci_agent.verification.detect import To, narrowed
 from ci_agent.verification.ecosystems import named
-from tests.verification.projects import project, results, run, sandbox
+from tests.verification.projects import project, run, sandbox
 
 
 def package(script: str, **more: object) -> str:
@@ -74,7 +74,7 @@ def test_frameworks_are_narrowed_in_their_own_words(
     ("runner", "expected"),
     [
         ("jest", "npm test -- --json --outputFile=out/jest.json"),
-        ("vitest", "npm test -- --run --reporter=default --reporter=junit --outputFile.junit=out/vitest.xml"),
+        ("vitest", "npm test -- --reporter=default --reporter=junit --outputFile.junit=out/vitest.xml"),
         ("mocha", "npm test -- --reporter=xunit --reporter-option=output=out/mocha.xml"),
         ("ava", "npm test -- --tap"),
     ],

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from ci_agent.journal.events import TestsChosen
-from ci_agent.verification import choose, choose_setup, is_test_file, run_coverage
+from ci_agent.verification import Lines, choose, choose_setup, is_test_file, run_coverage
 from ci_agent.verification.ecosystems.python import reached
 from ci_agent.verification.project import Project
-from ci_agent.verification.run import Lines
 from tests.verification.projects import project, results, run, sandbox
 
 PYTEST = {"test_a.py": "import pytest\ndef test_a(): pass\n"}

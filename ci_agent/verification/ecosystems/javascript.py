@@ -272,13 +272,14 @@ _JEST = replace(
     ),
     covers=_covers_below,
 )
+# Without a terminal it runs once and ends; `--run` would be refused where the script has it already.
 _VITEST = replace(
     _framework(
         "vitest",
         r"vitest(?: run)?",
         Report(
             format="junit",
-            command=_adds("--run", "--reporter=default", "--reporter=junit", "--outputFile.junit={}/vitest.xml"),
+            command=_adds("--reporter=default", "--reporter=junit", "--outputFile.junit={}/vitest.xml"),
         ),
         files=_with,
         cases=_vitest_cases,
@@ -290,7 +291,7 @@ _VITEST = replace(
             Report(
                 format="lcov",
                 command=_adds(
-                    "--run", "--coverage.enabled", "--coverage.reporter=lcovonly", "--coverage.reportsDirectory={}"
+                    "--coverage.enabled", "--coverage.reporter=lcovonly", "--coverage.reportsDirectory={}"
                 ),
                 here=_in_modules("@vitest/coverage-v8", "@vitest/coverage-istanbul"),
             ),
