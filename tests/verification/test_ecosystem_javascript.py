@@ -9,6 +9,7 @@ from ci_agent.journal.events import TestsChosen
 from ci_agent.verification import can_narrow, choose, choose_setup, is_test_file, run_coverage
 from ci_agent.verification.detect import To, narrowed
 from ci_agent.verification.ecosystems import named
+from ci_agent.verification.project import Project
 from tests.verification.projects import project, run, sandbox
 
 
@@ -83,6 +84,27 @@ def test_frameworks_are_asked_for_a_report_in_our_folder(runner: str, expected: 
     entry = named(runner)
     assert entry
     assert entry.reports[0].command("npm test", Path("out")) == expected
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "jest --json",
+        "vitest --outputFile=x",
+        "mocha -O output=x",
+        "ava --tap",
+        "node --test-reporter=tap --test",
+    ],
+)
+def test_a_script_that_reports_by_itself_is_left_alone(tmp_path: Path, script: str) -> None:
+    seen = Project(project(tmp_path, {"package.json": package(script)}), sandbox(tmp_path))
+    entry = named(choose(seen.root, "", sandbox(tmp_path)).runner)
+    assert entry
+    assert entry.name != "npm test"
+    assert not entry.reports[0].here(seen, "npm test")
+    plain = script.split(" -")[0]
+    (seen.root / "package.json").write_text(package(plain))
+    assert entry.reports[0].here(Project(seen.root, sandbox(tmp_path)), "npm test")
 
 
 @pytest.mark.parametrize(
