@@ -57,7 +57,7 @@ def test_the_framework_behind_a_script_is_known_where_words_reach_it(
         ("jest", "pnpm test", "related", ["a.js"], "pnpm test --passWithNoTests --findRelatedTests a.js"),
         ("vitest", "npm test", "cases", ["a.test.ts::x#2", "a.test.ts::y"], "npm test -- a.test.ts -t '^(x|y)$'"),
         ("vitest", "npm test", "related", ["a.ts"], "npx --no-install vitest related --run --passWithNoTests a.ts"),
-        ("mocha", "npm test -- -x", "cases", ["g h::one"], "npm test -- -x --grep '^(g h one)$'"),
+        ("mocha", "npm test -- -x", "cases", ["t.js::g h::one"], "npm test -- -x --grep '^(g h one)$'"),
         ("ava", "npm test", "selector", ["a.js"], "npm test -- a.js"),
         ("node:test", "npm test", "cases", ["test::one"], "npm test"),
         ("npm test", "npm test", "files", ["a.js"], "npm test"),
@@ -102,7 +102,7 @@ def test_a_script_that_reports_by_itself_is_left_alone(tmp_path: Path, script: s
     assert entry
     assert entry.name != "npm test"
     assert not entry.reports[0].here(seen, "npm test")
-    plain = script.split(" -")[0]
+    plain = script.split(" -", maxsplit=1)[0]
     (seen.root / "package.json").write_text(package(plain))
     assert entry.reports[0].here(Project(seen.root, sandbox(tmp_path)), "npm test")
 

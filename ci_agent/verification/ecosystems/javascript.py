@@ -156,9 +156,8 @@ def _vitest_related(_command: str, paths: Sequence[str]) -> str:
 
 
 def _mocha_cases(command: str, ids: Sequence[str]) -> str:
-    """Ids are those of its xunit reporter: the titles of the suites, then the test's."""
-    names = [re.sub(r"#\d+'*$", "", case).replace("::", " ") for case in ids]
-    return _with(command, ["--grep", f"^({'|'.join(map(escaped, dict.fromkeys(names)))})$"])
+    """By name alone: files on its command line would be added to those that the project names."""
+    return _with(command, ["--grep", _named(ids)[1]])
 
 
 # --- reports ----------------------------------------------------------------------------------------------
