@@ -54,7 +54,7 @@ def test_a_mended_defect_without_a_test_is_given_back_once_for_one(runner: Runne
     assert [(case.added, case.without) for case in second.cases] == [(True, Without.FAILS)]
     [text] = job.merge_requests()
     assert "**Verified.** No test newly broken, 1 added. 1 new test: fails without the change" in text
-    assert "::test_add` | – | passed | fails: `AssertionError: -1 != 3` |" in text
+    assert "::test_add` | \N{EN DASH} | passed | fails: `AssertionError: -1 != 3` |" in text
 
 
 def test_it_may_say_why_there_is_no_test(runner: Runner, tmp_path: Path) -> None:
