@@ -1,0 +1,196 @@
+"""What `ci-agent verify` says of real projects, and the table of it in docs/verification.md.
+
+`python -m tests.evidence.shows` runs everything and writes the table; `make test-tools` has to have run before.
+For each project there are four changes, as small edits. The base has a bug that one of the project's own tests sees,
+so that there is something to mend, and something to hide.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ci_agent.journal import read
+from ci_agent.journal.events import Fact, Judged
+from tests.support import real_projects
+from tests.support.real_projects import Project
+
+PAGE = Path(__file__).parents[2] / "docs" / "verification.md"
+HEADING = "## Seen on real projects\n"
+
+
+class Kind(StrEnum):
+    """What somebody did."""
+
+    GOOD = "good"  # mends the bug and adds a test for it
+    BREAKING = "breaking"  # breaks something that another test of the project sees
+    FLAKY = "flaky"  # the good one, where the base has a test that fails on each third run
+    CHEATING = "cheating"  # deletes or skips the test that sees the bug
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`old` stands once in the file and becomes `new`; without `old` the file is new. In `new`, `@RUNS@` stands
+    for a file outside of the checkout that grows by a byte with each run of the flaky test."""
+
+    path: str
+    old: str
+    new: str
+
+    @property
+    def undone(self) -> Edit:
+        return Edit(self.path, self.new, self.old)
+
+    def make(self, folder: Path, runs: Path) -> None:
+        """Raises `ValueError` where `old` does not stand there once."""
+        path = folder / self.path
+        text = path.read_text(encoding="utf-8") if self.old else ""
+        if self.old and text.count(self.old) != 1:
+            raise ValueError(f"{self.path} has {text.count(self.old)} times {self.old!r}")
+        new = self.new.replace("@RUNS@", str(runs))
+        path.write_text(text.replace(self.old, new) if self.old else new, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The edits for a project, and the tests that they are about, by the end of their ids."""
+
+    project: Project
+    bug: Edit
+    sees: str  # the test of the project that sees the bug
+    test: Edit  # one more test that sees it
+    adds: str
+    breaks: Edit
+    broken: str
+    cheats: Edit
+    flaky: Edit
+    shaky: str
+
+    def base(self, kind: Kind) -> Sequence[Edit]:
+        return (self.bug, self.flaky) if kind is Kind.FLAKY else (self.bug,)
+
+    def change(self, kind: Kind) -> Sequence[Edit]:
+        if kind is Kind.BREAKING:
+            return (self.breaks,)
+        return (self.cheats,) if kind is Kind.CHEATING else (self.bug.undone, self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run of `ci-agent verify` came to."""
+
+    kind: Kind
+    exit_code: int
+    said: str  # on its standard output and error
+    facts: tuple[Fact, ...]
+
+    @property
+    def judged(self) -> Judged:
+        """Raises `ValueError` with what it said, where there is no verdict."""
+        found = [fact for fact in self.facts if isinstance(fact, Judged)]
+        if len(found) != 1:
+            raise ValueError(self.said)
+        return found[0]
+
+
+# --- running ----------------------------------------------------------------------------------------------
+
+
+def seen(story: Story, folder: Path) -> list[Seen]:
+    """All four changes of the story, one after the other, in the empty `folder`."""
+    return [_verified(story, kind, folder) for kind in Kind]
+
+
+def _verified(story: Story, kind: Kind, folder: Path) -> Seen:
+    """In a repository of its own. The runs on the same base are remembered from one to the next."""
+    repository, report = folder / kind / story.project.name, folder / kind / "report"
+    _commits(story, kind, repository, folder / kind / "runs")
+    words = ["verify", "--repo", str(repository), "--base", "main", "--head", "change"]
+    places = ["--output-dir", str(report), "--state-dir", str(folder / "state")]
+    done = subprocess.run(
+        [sys.executable, "-m", "ci_agent", *words, *places],
+        env=real_projects.offline(),
+        cwd=Path(__file__).parents[2],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    journal = report / "session.jsonl"
+    facts = tuple(event.fact for event in read(journal)) if journal.exists() else ()
+    return Seen(kind, done.returncode, done.stdout, facts)
+
+
+def _commits(story: Story, kind: Kind, repository: Path, runs: Path) -> None:
+    repository.parent.mkdir()
+    real_projects.lay_out(story.project, repository)
+    _git(repository, "init", "--quiet", "--initial-branch", "main")
+    for edits, message in ((story.base(kind), "Base"), (story.change(kind), str(kind).capitalize())):
+        for edit in edits:
+            edit.make(repository, runs)
+        _git(repository, "add", "--all")
+        _git(repository, "commit", "--quiet", "--message", message)
+        if message == "Base":
+            _git(repository, "switch", "--quiet", "--create", "change")
+
+
+def _git(repository: Path, *words: str) -> None:
+    name = {"GIT_AUTHOR_NAME": "Dana", "GIT_AUTHOR_EMAIL": "dana@example.org"}
+    name |= {key.replace("AUTHOR", "COMMITTER"): text for key, text in name.items()}
+    alone = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    subprocess.run(["git", *words], cwd=repository, env=real_projects.offline() | name | alone, check=True)
+
+
+# --- the table --------------------------------------------------------------------------------------------
+
+
+def rows(story: Story, found: Sequence[Seen]) -> list[str]:
+    """The story's rows of the table. What it says is the reason that weighs most, and what to know beside."""
+    project = f"{story.project.language}: {story.project.name} {story.project.version.removeprefix('v')}"
+    return [
+        f"| {project if number == 0 else ''} | {each.kind} | **{each.judged.grade}**, exit code {each.exit_code} "
+        f"| {_cell(' '.join((*each.judged.reasons, *each.judged.remarks)))} |"
+        for number, each in enumerate(found)
+    ]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def section(table: Sequence[str]) -> str:
+    """The section of the page, without its heading."""
+    return "\n".join(("", _INTRODUCTION, _HEAD, *table, ""))
+
+
+_INTRODUCTION = """\
+Projects as their authors published them, tests and all. Into each a small bug is put that one of its own tests sees;
+that is the base. The *good* change mends it and adds a test. The *breaking* one breaks something else. The *flaky* one
+is the good one on a base with a test that fails on each third run. The *cheating* one deletes or skips the test that
+sees the bug. Nothing is configured. `make test-tools && python -m tests.evidence.shows` makes the table anew, and a
+test compares it with what the runs say.
+"""
+_HEAD = "| project | change | verdict | what it says |\n|---|---|---|---|"
+
+
+def main() -> int:
+    """Run it all and write the section. It is the last one of the page."""
+    from tests.evidence.stories import STORIES
+
+    table: list[str] = []
+    for story in STORIES:
+        with tempfile.TemporaryDirectory() as folder:
+            table += rows(story, seen(story, Path(folder)))
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(page.partition(HEADING)[0] + HEADING + section(table), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""The edits that are made to real projects. Data; how they are used is in `shows`."""
+
+from __future__ import annotations
+
+from tests.evidence.shows import Edit, Story
+from tests.support import real_projects
+
+_INFLECTION = Story(
+    project=real_projects.INFLECTION,
+    bug=Edit("inflection/__init__.py", r"r'(?i)\b(%s)\Z'", r"r'(?i)(%s)\Z'"),
+    sees="::test_uncountable_word_is_not_greedy",
+    test=Edit(
+        "test_inflection.py",
+        "def test_uncountable_word_is_not_greedy():\n",
+        "def test_words_that_end_like_an_uncountable_one():\n"
+        '    assert inflection.singularize("bluejeans") == "bluejean"\n\n\n'
+        "def test_uncountable_word_is_not_greedy():\n",
+    ),
+    adds="::test_words_that_end_like_an_uncountable_one",
+    breaks=Edit("inflection/__init__.py", "string[0].lower() + camelize", "string[0] + camelize"),
+    broken="::test_camelize_with_lower_downcases_the_first_letter",
+    cheats=Edit(
+        "test_inflection.py",
+        "def test_uncountable_word_is_not_greedy():\n",
+        "def uncountable_word_is_not_greedy():\n",
+    ),
+    flaky=Edit(
+        "test_now_and_then.py",
+        "",
+        "def test_now_and_then():\n"
+        '    with open("@RUNS@", "ab") as runs:\n'
+        '        runs.write(b"x")\n'
+        "        assert runs.tell() % 3 != 2\n",
+    ),
+    shaky="::test_now_and_then",
+)
+_OBJECT_PATH = Story(
+    project=real_projects.OBJECT_PATH,
+    bug=Edit(
+        "index.js",
+        "if ((value = objectPath.get(obj, paths[i])) !== void 0) {",
+        "if ((value = objectPath.get(obj, paths[i]))) {",
+    ),
+    sees="should work with falsy values (null, 0, '', false)",
+    test=Edit(
+        "test.js",
+        "  it('returns defaultValue if no paths found', function () {\n",
+        "  it('prefers false to a default', function () {\n"
+        "    expect(objectPath.coalesce({a: false}, ['a'], 1)).to.equal(false)\n"
+        "  })\n\n"
+        "  it('returns defaultValue if no paths found', function () {\n",
+    ),
+    adds="prefers false to a default",
+    breaks=Edit("index.js", "arr.splice(at, 0, value)", "arr.splice(at + 1, 0, value)"),
+    broken="should insert in another index",
+    cheats=Edit("test.js", "it('should work with falsy values", "it.skip('should work with falsy values"),
+    flaky=Edit(
+        "test.js",
+        "describe('bind object', function () {\n",
+        "it('works now and then', function () {\n"
+        "  var fs = require('fs')\n"
+        "  fs.appendFileSync('@RUNS@', 'x')\n"
+        "  expect(fs.statSync('@RUNS@').size % 3).to.not.equal(2)\n"
+        "})\n\n"
+        "describe('bind object', function () {\n",
+    ),
+    shaky="works now and then",
+)
+_UUID = Story(
+    project=real_projects.UUID,
+    bug=Edit(
+        "uuid.go",
+        'if !strings.EqualFold(s[:9], "urn:uuid:") {\n\t\t\treturn uuid, fmt',
+        'if !strings.HasPrefix(s, "urn:uuid:") {\n\t\t\treturn uuid, fmt',
+    ),
+    sees="::TestUUID",
+    test=Edit(
+        "uuid_test.go",
+        "func TestWrongLength(t *testing.T) {\n",
+        "func TestParseURNInCapitals(t *testing.T) {\n"
+        '\tif _, err := Parse("URN:UUID:F47AC10B-58CC-0372-8567-0E02B2C3D479"); err != nil {\n'
+        "\t\tt.Error(err)\n\t}\n}\n\n"
+        "func TestWrongLength(t *testing.T) {\n",
+    ),
+    adds="::TestParseURNInCapitals",
+    breaks=Edit("uuid.go", "_, ok := err.(invalidLengthError)", "_, ok := err.(*invalidLengthError)"),
+    broken="::TestIsWrongLength",
+    cheats=Edit(
+        "uuid_test.go",
+        "func TestUUID(t *testing.T) {\n"
+        "\tfor _, tt := range tests {\n"
+        "\t\ttestTest(t, tt.in, tt)\n"
+        "\t\ttestTest(t, strings.ToUpper(tt.in), tt)\n"
+        "\t\ttestBytes(t, []byte(tt.in), tt)\n\t}\n}\n",
+        "",
+    ),
+    flaky=Edit(
+        "now_and_then_test.go",
+        "",
+        'package uuid\n\nimport (\n\t"os"\n\t"testing"\n)\n\n'
+        "func TestNowAndThen(t *testing.T) {\n"
+        '\truns, err := os.OpenFile("@RUNS@", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0600)\n'
+        "\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n"
+        "\tdefer runs.Close()\n"
+        '\truns.WriteString("x")\n'
+        "\tif found, err := runs.Stat(); err != nil || found.Size()%3 == 2 {\n"
+        '\t\tt.Error("this time it fails", err)\n\t}\n}\n',
+    ),
+    shaky="::TestNowAndThen",
+)
+_STRSIM = Story(
+    project=real_projects.STRSIM,
+    bug=Edit("src/lib.rs", "            .into_iter()\n            .take(4)\n", "            .into_iter()\n"),
+    sees="::jaro_winkler_very_long_prefix",
+    test=Edit(
+        "tests/lib.rs",
+        "#[test]\nfn jaro_winkler_works() {\n",
+        "#[test]\nfn jaro_winkler_counts_four_characters_of_the_prefix() {\n"
+        '    assert_delta!(0.97333, jaro_winkler("strength of a", "strength of b"), 0.01);\n'
+        "}\n\n"
+        "#[test]\nfn jaro_winkler_works() {\n",
+    ),
+    adds="::jaro_winkler_counts_four_characters_of_the_prefix",
+    breaks=Edit(
+        "src/lib.rs",
+        "                curr_distances[j + 1] = min(curr_distances[j + 1], prev_two_distances[j - 1] + 1);\n",
+        "                curr_distances[j + 1] = min(curr_distances[j + 1], prev_two_distances[j - 1] + 2);\n",
+    ),
+    broken="::osa_distance_end_transposition",
+    cheats=Edit(
+        "src/lib.rs",
+        "    #[test]\n    fn jaro_winkler_very_long_prefix() {\n",
+        "    #[test]\n    #[ignore]\n    fn jaro_winkler_very_long_prefix() {\n",
+    ),
+    flaky=Edit(
+        "tests/now_and_then.rs",
+        "",
+        "use std::fs::OpenOptions;\nuse std::io::Write;\n\n"
+        "#[test]\nfn now_and_then() {\n"
+        '    let mut runs = OpenOptions::new().append(true).create(true).open("@RUNS@").unwrap();\n'
+        '    runs.write_all(b"x").unwrap();\n'
+        "    assert_ne!(runs.metadata().unwrap().len() % 3, 2);\n}\n",
+    ),
+    shaky="::now_and_then",
+)
+_UTIL = "org/apache/commons/cli/Util"
+_COMMONS_CLI = Story(
+    project=real_projects.COMMONS_CLI,
+    bug=Edit(f"src/main/java/{_UTIL}.java", 'if (length > 1 && str.startsWith("', 'if (str.startsWith("'),
+    sees="UtilTest::testStripLeadingAndTrailingQuotes",
+    test=Edit(
+        f"src/test/java/{_UTIL}Test.java",
+        "    @Test\n    public void testStripLeadingHyphens() {\n",
+        "    @Test\n    public void testLoneQuoteStays() {\n"
+        '        assertEquals("\\"", Util.stripLeadingAndTrailingQuotes("\\""));\n    }\n\n'
+        "    @Test\n    public void testStripLeadingHyphens() {\n",
+    ),
+    adds="UtilTest::testLoneQuoteStays",
+    breaks=Edit(
+        f"src/main/java/{_UTIL}.java",
+        "return str.substring(2);",
+        'return str.substring(2).replaceFirst("^-+", "");',
+    ),
+    broken="UtilTest::testStripLeadingHyphens",
+    cheats=Edit(
+        f"src/test/java/{_UTIL}Test.java",
+        "    @Test\n    public void testStripLeadingAndTrailingQuotes() {\n",
+        "    @org.junit.jupiter.api.Disabled\n    @Test\n"
+        "    public void testStripLeadingAndTrailingQuotes() {\n",
+    ),
+    flaky=Edit(
+        "src/test/java/org/apache/commons/cli/NowAndThenTest.java",
+        "",
+        "package org.apache.commons.cli;\n\n"
+        "import static java.nio.file.StandardOpenOption.APPEND;\n"
+        "import static java.nio.file.StandardOpenOption.CREATE;\n"
+        "import static org.junit.jupiter.api.Assertions.assertNotEquals;\n\n"
+        "import java.nio.file.Files;\nimport java.nio.file.Path;\nimport java.nio.file.Paths;\n\n"
+        "import org.junit.jupiter.api.Test;\n\n"
+        "public class NowAndThenTest {\n"
+        "    @Test\n    public void testNowAndThen() throws Exception {\n"
+        '        final Path runs = Paths.get("@RUNS@");\n'
+        "        Files.write(runs, new byte[1], CREATE, APPEND);\n"
+        "        assertNotEquals(2, Files.size(runs) % 3);\n    }\n}\n",
+    ),
+    shaky="NowAndThenTest::testNowAndThen",
+)
+STORIES = (_INFLECTION, _OBJECT_PATH, _UUID, _STRSIM, _COMMONS_CLI)
