@@ -13,7 +13,7 @@ from ci_agent.evidence import baseline
 from ci_agent.evidence.again import again
 from ci_agent.evidence.bench import Bench
 from ci_agent.evidence.beside import Checks, cover, prove
-from ci_agent.evidence.ground import Ground, failed
+from ci_agent.evidence.ground import Ground, failed, failure
 from ci_agent.evidence.suites import merged
 from ci_agent.journal.events import (
     CasesRetried,
@@ -153,7 +153,8 @@ class Evidence:
             submitted=submitted,
             policy=self._settings.policy,
             narrowed=after.some,
-            setup_failed=failed(bench.result.set_up),
+            setup_failed=failure(bench.result.set_up),
+            setup_needed=bench.setup.configured,
         )
         judged = verdict.judge(measured)
         self._journal.append(judged)

@@ -123,14 +123,23 @@ def prepare(
     return ran, sandbox.within(root / VENV) if inside else sandbox
 
 
-def failed(ran: SetupRan | None) -> str:
-    """How a set-up failed, in a sentence; empty when it did not."""
+def failure(ran: SetupRan | None) -> str:
+    """How a set-up failed, as a clause; empty when it did not."""
     if ran is None or ran.exit_code == 0:
         return ""
     how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
     last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
-    said = f"The set-up command `{ran.command}` {how}" + (f": {last}" if last else "")
-    return f"{said.rstrip('.')}. All it printed is in the report's logs/{ran.log}."
+    return f"`{ran.command}` {how}" + (f": {last.rstrip('.')}" if last else "")
+
+
+def failed(ran: SetupRan | None) -> str:
+    """The same in sentences, with the place of what it printed."""
+    said = failure(ran)
+    return (
+        f"The set-up command {said}. All it printed is in the report's logs/{ran.log}."
+        if ran and said
+        else ""
+    )
 
 
 def _sandbox(ground: Ground, folder: Path) -> Sandbox:

@@ -42,8 +42,9 @@ def _title(summary: Summary) -> str:
 
 
 def _remarks(summary: Summary) -> str:
-    """The verdict with its reasons, where the line before holds only its word."""
-    return evidence.verdict(summary) if summary.judged and summary.solved else ""
+    """The verdict with its reasons; a good one only where the work is done as well."""
+    judged = summary.judged
+    return evidence.verdict(summary) if judged and (summary.solved or not judged.ready) else ""
 
 
 def _lists(summary: Summary) -> list[str]:

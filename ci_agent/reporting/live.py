@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from ci_agent.journal import Event
 from ci_agent.journal.events import ModelReplied, Moment, TestsRan, ToolAnswered
+from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
-from ci_agent.reporting.wording import call, count, counts, duration, purpose, result, spent, tokens
+from ci_agent.reporting.wording import count, counts, duration, purpose, result, spent, tokens
 from ci_agent.task import Status
 
 if TYPE_CHECKING:

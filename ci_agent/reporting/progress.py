@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from ci_agent.journal import Event
+from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import LOCAL, Summary
 from ci_agent.reporting.text import code, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
-    call,
     clock,
     comparison,
     count,

@@ -38,11 +38,11 @@ from ci_agent.journal.events import (
     Warned,
     WorkspaceReady,
 )
+from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
     GRADES,
-    call,
     commit,
     comparison,
     count,

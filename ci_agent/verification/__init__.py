@@ -16,9 +16,11 @@ from ci_agent.verification.detect import (
     tests_inline,
 )
 from ci_agent.verification.facts import facts, ran_facts
-from ci_agent.verification.run import run_coverage, run_setup, run_tests
+from ci_agent.verification.measure import Lines, run_coverage
+from ci_agent.verification.run import run_setup, run_tests
 
 __all__ = [
+    "Lines",
     "can_narrow",
     "choose",
     "choose_more",

@@ -33,13 +33,15 @@ class Project:
 
     root: Path
     sandbox: Sandbox
+    without: tuple[str, ...] = ()  # folders, ending in `/`, whose files are not listed
     _texts: dict[str, str] = field(default_factory=dict)
     _answers: dict[tuple[str, ...], tuple[int | None, str]] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> tuple[str, ...]:
         """Paths relative to the root, the nearest first."""
-        return tuple(path for path, _ in zip(_walk(self.root), range(MOST_FILES), strict=False))
+        found = (path for path, _ in zip(_walk(self.root), range(MOST_FILES), strict=False))
+        return tuple(path for path in found if not path.startswith(self.without))
 
     def has(self, path: str) -> bool:
         """Whether there is such a file, followed links included; hidden and left out folders too."""

@@ -84,44 +84,56 @@ def _present(case: Case, files: Sequence[str]) -> tuple[Without, str]:
     if case.result is Result.SKIPPED:
         return Without.UNKNOWN, _first_line(case.message) or "skipped"
     message = _first_line(case.message)
-    # What a test asserted is in its message, and may be about anything. Only what kept it from running stands
-    # in the details of an error: how a fixture or an import failed.
-    text = case.message + ("\n" + case.details if case.result is Result.ERROR else "")
     if _OUT_OF_TIME.search(case.message[:MOST_LOOKED_AT]):
         return Without.UNKNOWN, message
-    if _lacks(text) and not _ASSERTED.match(case.message.lstrip()) and not _by_the_source(case, files):
+    if case.result is Result.ERROR:
+        # What kept it from running, a fixture or an import, is often only in the details.
+        lacking = _lacks(f"{case.message}\n{case.details}")
+    else:
+        # It ran. What follows the first line may be the text that it compared; only shells have more to say.
+        lacking = bool(_AT_RUN.search(message) or _SHELL.search(case.message[:MOST_LOOKED_AT]))
+    if lacking and not _ASSERTED.match(message) and not _by_the_source(case, files):
         return Without.MISSING, message
     return Without.FAILS, message
 
 
-_ASSERTED = re.compile(r"(?:AssertionError|AssertionFailedError|assert )")
+_ASSERTED = re.compile(r"(?:[\w.]{0,100}Assertion(?:Failed)?Error|assert )")
+_SHELL = re.compile(r"^[^\n]{0,300}(?:: command not found|failed with status 127)$", re.MULTILINE)
 _OUT_OF_TIME = re.compile(
     r"\bTimeout \(?>|\b(?:test|execution) timed out after\b|\bexceeded timeout of\b|\bTimeout of [\d.]+ ?ms exceeded"
     r"|\bTest timed out in\b|\bTimeoutException\b",
     re.IGNORECASE,
 )
-# How languages say that a name is not there. A value that is none (`'NoneType' object has no attribute`) is no
-# missing name but a fault.
-_LACKING = re.compile(
-    r"\b(?:ImportError|ModuleNotFoundError|NameError|SyntaxError):|cannot import name|No module named"  # Python
+# How languages say while a test runs that a name is not there. A value that is none (`'NoneType' object has no
+# attribute`) is no missing name but a fault.
+_AT_RUN = re.compile(
+    r"\b(?:ImportError|ModuleNotFoundError|NameError):|cannot import name|No module named"  # Python
     r"|(?<!'NoneType' object )has no attribute|unexpected keyword argument|takes .{0,40} positional argument"
-    r"|is not a function\b|is not a constructor|is not defined\b|Cannot find (?:module|name)|ERR_MODULE_NOT_FOUND"
-    r"|does not provide an export|has no exported member|TS2\d{3}:"  # JavaScript, TypeScript
-    r"|\bundefined: |\[(?:build|setup) failed\]|not enough arguments in call|too many arguments in call"  # Go
-    r"|has no field or method|unknown field|no required module provides"
-    r"|cannot find symbol|package .{1,200} does not exist|COMPILATION ERROR|\bNoSuch(?:Method|Field)Error"  # Java
-    r"|NoClassDefFoundError|Unresolved reference|Compilation failed"
-    r"|\berror\[E\d{4}\]|unresolved import|could not compile"  # Rust
+    r"|is not a function\b|is not a constructor|is not defined\b|Cannot find module|ERR_MODULE_NOT_FOUND"
+    r"|does not provide an export"  # JavaScript
+    r"|\bNoSuch(?:Method|Field)Error|NoClassDefFoundError|ClassNotFoundException"  # Java
     r"|undefined (?:local variable or )?method|uninitialized constant|wrong number of arguments|LoadError"  # Ruby
     r"|Call to undefined (?:function|method)|Class .{1,200} not found|Undefined constant"  # PHP
-    r"|UndefinedFunctionError|is undefined \(module|undefined function|CompileError"  # Elixir
+    r"|UndefinedFunctionError|is undefined \(module|is undefined or private"  # Elixir
+    r"|: command not found|failed with status 127"  # shells, Bats
+)
+# And before: when a file is loaded or a program is built.
+_AT_BUILD = re.compile(
+    r"\bSyntaxError:|has no exported member|Cannot find name|TS2\d{3}:"  # Python, JavaScript, TypeScript
+    r"|\bundefined: |\[(?:build|setup) failed\]|not enough arguments in call|too many arguments in call"  # Go
+    r"|has no field or method|unknown field|no required module provides"
+    r"|cannot find symbol|package .{1,200} does not exist|COMPILATION ERROR|Compilation failed"  # Java
+    r"|cannot be applied to given types|Unresolved reference"
+    r"|\berror\[E\d{4}\]|unresolved import|could not compile"  # Rust
+    r"|undefined function|CompileError"  # Elixir
     r"|was not declared in this scope|undeclared|undefined reference|has no member|error CS\d{4}"  # C, C++, C#
-    r"|command not found"  # shells
 )
 
 
 def _lacks(text: str) -> bool:
-    return _LACKING.search(text[:MOST_LOOKED_AT]) is not None
+    """Whether a text about what could not be loaded, built or set up names something that is not there."""
+    text = text[:MOST_LOOKED_AT]
+    return bool(_AT_RUN.search(text) or _AT_BUILD.search(text))
 
 
 _PYTHON_PLACE = re.compile(r"^(\S{1,400}\.py):\d{1,7}: \w*(?:Attribute|Name|Type)Error$", re.MULTILINE)

@@ -55,6 +55,7 @@ class Evidence:
     policy: str = FULL
     narrowed: str = ""  # why the last run was only of some tests, as a clause; empty when it was whole
     setup_failed: str = ""  # how set-up failed on the result, as a clause; empty when it did not
+    setup_needed: bool = False  # a person asked for set-up, and on the base it did not fail
 
 
 _WORST_LAST = (Grade.VERIFIED, Grade.REMARKS, Grade.NOT_VERIFIED, Grade.BROKEN)
@@ -136,6 +137,8 @@ def _no_result(evidence: Evidence) -> str:
     """Why the run after the change proves nothing, though there should be one; empty where it proves something."""
     before, after, compared = evidence.before, evidence.after, evidence.compared
     passes = after is not None and any(case.result is Result.PASSED for case in after.cases)
+    if evidence.setup_failed and evidence.setup_needed:
+        return f"Set-up fails since the change: {evidence.setup_failed}."
     if evidence.setup_failed and not (passes and after and not after.problem):
         return f"The tests can't run after the change, because set-up fails: {evidence.setup_failed}."
     if after is None:

@@ -24,7 +24,8 @@ class Scene:
     tmp_path: Path
     repository: Repository
     config: Config
-    minutes: float = 60.0
+    seconds_left: float = 3600.0
+    seconds_left_after_base: float = 3600.0
     facts: list[Fact] = field(default_factory=list)  # of the last examination
 
     def examine(self, *changes: Mapping[str, str | None], thorough: bool = True) -> Round:
@@ -33,6 +34,7 @@ class Scene:
         folder.mkdir()
         control = Control(open_source(str(self.repository.path), "main", self.tmp_path / "clones"), folder)
         control.make()
+        left = self.seconds_left
         with Journal(folder / "session.jsonl") as journal:
             ground = Ground(
                 control=control,
@@ -41,11 +43,12 @@ class Scene:
                 journal=journal,
                 config=self.config,
                 remembered=self.tmp_path / "baselines",
-                seconds_left=lambda: self.minutes * 60,
+                seconds_left=lambda: left,
             )
             evidence = Evidence(ground)
             assert evidence.begin() == ""
             assert evidence.measure_base() == ""
+            left = self.seconds_left_after_base
             for change in changes:
                 found = evidence.examine(self._tree(control, change), thorough=thorough)
             evidence.close()

@@ -222,7 +222,7 @@ def test_a_suite_too_slow_for_what_is_left_says_so(tmp_path: Path) -> None:
         "test_slow.py": "import time, unittest\nclass T(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(1.2)\n"
     }
     here = scene(tmp_path, slow)
-    here.minutes = 1.2 / 60 * 1.6  # enough for the base
+    here.seconds_left_after_base = 1.5  # enough for the tests that the change reaches
     found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
     assert "were left" in found.after.some
     assert found.judged.grade is not Grade.VERIFIED

@@ -29,6 +29,7 @@ from tests.support.stories import (
     called,
     facts,
     hand_in,
+    judged,
     ran,
     replied,
     started,
@@ -200,6 +201,12 @@ def test_each_round_has_its_own_evidence() -> None:
     assert worse.checks is not None
     assert [check.moment for check in worse.checks_ran] == [Moment.AFTER]
     assert len(Summary.of(ALL["worse"]()).checks_before) == 1
+
+
+def test_what_comes_after_a_verdict_begins_another_round() -> None:
+    after = ran(Moment.AFTER)
+    rounds = Summary.of(story(after, verified(), judged(Grade.BROKEN, "x"), after)).rounds
+    assert [each.judged is not None for each in rounds] == [True, False]
 
 
 def test_runs_again_and_for_coverage_are_not_taken_for_the_run_after() -> None:

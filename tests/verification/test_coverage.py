@@ -136,6 +136,7 @@ def test_go_itself(tmp_path: Path) -> None:
     assert read("go", [tmp_path / "c.out"], root) == {"sub/a.go": GO_LINES}
 
 
+# Written by hand in the form of JaCoCo's report.dtd.
 JACOCO = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd">
 <report name="shop"><sessioninfo id="x" start="1" dump="2"/><package name="com/shop">

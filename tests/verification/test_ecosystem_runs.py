@@ -66,6 +66,7 @@ def test_go_leaves_its_events_for_us_and_its_words_in_the_log(tmp_path: Path) ->
     assert '<it> \\ says "hello"\tto you\n' in ran.log
     assert "--- FAIL: TestMany/x/y" in ran.log
     assert '"Action"' not in ran.log
+    assert "(cached)" not in Ran(tmp_path, go.RUNNERS[0], tmp_path / "p").log
 
 
 def test_go_that_does_not_build_says_so_in_the_log_and_by_its_exit_code(tmp_path: Path) -> None:

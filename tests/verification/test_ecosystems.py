@@ -95,7 +95,7 @@ def project(tmp_path: Path, files: dict[str, str]) -> Project:
             ctest("build-tests"),
         ),
         (
-            {"meson.build": "subdir('t')\n", "t/meson.build": "test('a', a)\n"},
+            {"meson.build": "project('x')\nsubdir('t')\n", "t/meson.build": "test('a', a)\n"},
             "meson test",
             "meson setup builddir && meson test -C builddir --print-errorlogs",
         ),
@@ -132,7 +132,8 @@ def test_a_project_is_known_by_its_sign_and_called_as_its_people_would(
         ({"composer.json": "[1"}, "phpunit"),
         ({"composer.json": '{"require": 3, "require-dev": ["phpunit/phpunit"]}'}, "phpunit"),
         ({"CMakeLists.txt": "# enable_testing()\nmy_include(CTest)\n"}, "ctest"),
-        ({"meson.build": "# test('x')\nmytest ('a')\n"}, "meson test"),
+        ({"meson.build": "test('x')\n"}, "meson test"),
+        ({"meson.build": "project('x')\n# test('x')\nmytest ('a')\n"}, "meson test"),
         ({"A/A.csproj": CSPROJ}, "dotnet test"),
         ({"A.sln": "", "A/A.csproj": "<Project/>"}, "dotnet test"),
         ({"test/bats/test/x.bats": "", "test/test_helper/bats-assert/a.bats": ""}, "bats"),
@@ -199,6 +200,10 @@ def test_set_up_is_what_a_fresh_checkout_lacks(
             False,
         ),
         ({"A.sln": 'Project("x") = "T", "src\\T\\T.csproj"'}, "dotnet test", "src/T", True),
+        ({"meson.build": "", "t/meson.build": "test('a')"}, "meson test", "t", True),
+        ({"meson.build": "", "t/meson.build": " project ('a')"}, "meson test", "t", False),
+        ({"CMakeLists.txt": "", "t/CMakeLists.txt": "PROJECT(x)"}, "ctest", "t", False),
+        ({"test/a.bats": "", "b/c.bats": ""}, "bats", "b", True),
         ({"mix.exs": 'apps_path: "apps"'}, "mix test", "apps/a", True),
         ({"mix.exs": ""}, "mix test", "apps/a", False),
     ],
@@ -375,6 +380,97 @@ def test_a_command_is_narrowed_in_the_words_of_its_runner(
     name: str, command: str, to: str, words: Sequence[str], narrowed: str
 ) -> None:
     assert getattr(RUNNERS[name], to)(command, words) == narrowed
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "reported"),
+    [
+        ("cargo test", "cargo build && cargo test -q", "cargo build && cargo test --no-fail-fast -q"),
+        ("cargo test", "cargo test --no-fail-fast", "cargo test --no-fail-fast"),
+        ("cargo nextest", "cargo nextest run", "cargo nextest run --no-fail-fast"),
+        ("maven", "mvn test", "mvn test"),
+        ("minitest", "bundle exec rake test", "bundle exec rake test 'TESTOPTS=--verbose'"),
+        ("minitest", "rake test 'TESTOPTS=-n x'", "rake test 'TESTOPTS=--verbose -n x'"),
+        ("minitest", "bin/rails test a.rb", "bin/rails test a.rb --verbose"),
+        (
+            "phpunit",
+            "php vendor/bin/phpunit a.php",
+            "php vendor/bin/phpunit --log-junit '/o u/phpunit.xml' a.php",
+        ),
+        ("ctest", "cd b && ctest -R x", "cd b && ctest --output-junit '/o u/ctest.xml' -R x"),
+        ("meson test", "meson test", "meson test"),
+        ("dotnet test", "dotnet test", "dotnet test --logger trx --results-directory '/o u'"),
+        ("mix test", "MIX_ENV=test mix test a.exs", "MIX_ENV=test mix test --trace --seed 1 a.exs"),
+        ("mix test", "mix test --seed 7", "mix test --trace --seed 7"),
+    ],
+)
+def test_a_command_is_changed_so_that_it_reports(name: str, command: str, reported: str) -> None:
+    assert RUNNERS[name].reports[-1].command(command, Path("/o u")) == reported
+
+
+@pytest.mark.parametrize("call", ["gradle", "./gradlew", "sh gradlew"])
+def test_gradle_gets_its_script_whatever_starts_it(call: str) -> None:
+    reported = RUNNERS["gradle"].reports[0].command(f"{call} --continue test", Path("/o"))
+    assert f'{call} --init-script "${{TMPDIR:-/tmp}}/ci-agent-tests.gradle" --continue test' in reported
+
+
+@pytest.mark.parametrize(
+    ("files", "seeded"),
+    [
+        ({".rspec": "--order rand\n"}, True),
+        ({"spec/spec_helper.rb": "c.order = :random\n"}, True),
+        ({".rspec": ""}, False),
+    ],
+)
+def test_rspec_gets_a_seed_only_where_it_shuffles_anyway(
+    tmp_path: Path, files: dict[str, str], seeded: bool
+) -> None:
+    found = project(tmp_path, files)
+    report = next(report for report in RUNNERS["rspec"].reports if report.here(found, "rspec"))
+    options = report.environment(Path("/o u"))["SPEC_OPTS"]
+    assert options.startswith("--format progress --format json --out '/o u/rspec.json'")
+    assert ("--seed 1" in options) is seeded
+
+
+def test_lines_are_measured_only_with_what_is_there(tmp_path: Path) -> None:
+    found = project(
+        tmp_path, {"A.csproj": 'Include="coverlet.collector"', "pom.xml": "<artifactId>jacoco-maven-plugin"}
+    )
+
+    def tools(name: str, command: str) -> list[str]:
+        return [tool for tool, report in RUNNERS[name].coverage if report.here(found, command)]
+
+    assert tools("dotnet test", "dotnet test") == ["coverlet"]
+    assert tools("maven", "mvn test") == ["JaCoCo"]
+    assert tools("gradle", "gradle test") == []
+    _, lcov = RUNNERS["cargo test"].coverage[0]
+    assert lcov.command("cargo test --workspace", Path("/o u")) == (
+        "cargo llvm-cov --no-fail-fast --lcov --output-path '/o u/lcov.info' --workspace"
+    )
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("name", "file", "text"),
+    [
+        ("go test", "go.work", "use (" * 40_000),
+        ("go test", "go.work", "\n" * 200_000),
+        ("maven", "pom.xml", "<module>" + " " * 190_000),
+        ("ctest", "CMakeLists.txt", "\n" * 200_000),
+        ("meson test", "meson.build", "project(\n" * 20_000),
+        ("minitest", "Rakefile", "task " * 40_000),
+        ("rspec", ".rspec", "order " * 33_000),
+    ],
+)
+def test_manifests_made_to_be_slow_are_read_in_no_time(
+    tmp_path: Path, name: str, file: str, text: str
+) -> None:
+    found = project(tmp_path, {file: text})
+    runner = RUNNERS[name]
+    runner.sign(found)
+    runner.covers(found, "a")
+    assert runner.command(found)
+    assert any(report.here(found, "") for report in runner.reports)
 
 
 NARROWED = [

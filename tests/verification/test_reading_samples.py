@@ -374,3 +374,15 @@ def test_half_a_report_is_refused_or_has_all_its_cases(format: str, name: str, t
         except reading.ReportError:
             continue
         assert found == whole
+
+
+@pytest.mark.parametrize(("format", "name"), EXPECTED)
+def test_bytes_that_are_no_text_are_read_all_the_same(format: str, name: str, tmp_path: Path) -> None:  # noqa: A002
+    """`a--b`, which failing tests print in most samples, becomes what no text has."""
+    (tmp_path / name).write_bytes((REPORTS / name).read_bytes().replace(b"a--b", b"a\xff\xfe-b"))
+    before, after = (
+        sample(format, name),
+        reading.read(format, [tmp_path / name], lambda text: text.replace("/srv/project/", "")),
+    )
+    assert {case.id: case.result for case in after} == {case.id: case.result for case in before.values()}
+    assert all("\ufffd" in case.details for case in after if "a--b" in before[case.id].details)

@@ -460,3 +460,79 @@ def test_a_fix_and_a_new_failure_of_a_real_project_are_told_apart(tmp_path: Path
     compared = compare(before, run(tmp_path, root, moment=Moment.AFTER), 1)
     assert [change.id for change in compared.fixed] == ["test_a.py::test_a"]
     assert [change.id for change in compared.newly_broken] == ["test_a.py::test_b"]
+
+
+# --- projects below the root ------------------------------------------------------------------------------
+
+
+def test_the_ids_of_a_project_in_a_folder_begin_with_it_and_lead_back_to_it(tmp_path: Path) -> None:
+    root = project(tmp_path, {"a/test_x.py": "def test_x(): assert 0, __file__\ndef test_y(): pass\n"})
+    found = TestsChosen("../.venv/bin/python -m pytest", "pytest", "", "a")
+    ran = run(tmp_path, root, found)
+    assert results(ran) == {"a/test_x.py::test_x": "failed", "a/test_x.py::test_y": "passed"}
+    assert list(results(run(tmp_path, root, found, cases=["a/test_x.py::test_y"]))) == ["a/test_x.py::test_y"]
+    assert results(run(tmp_path, root, found, files=["a/test_x.py", "b/test_z.py"])) == results(ran)
+    whole = run(tmp_path, root, TestsChosen("true", "", "", "a"))
+    assert results(whole) == {"a: true": "passed"}
+
+
+# --- suites that do not play by the rules -----------------------------------------------------------------
+
+
+def test_a_run_that_deletes_its_report_is_no_green_run(tmp_path: Path) -> None:
+    root = project(tmp_path, {"test_a.py": "import pytest\ndef test_a(): assert 0\n"})
+    hook = "import os\ndef pytest_unconfigure(config): os.remove(config.option.xmlpath)\n"
+    (root / "conftest.py").write_text(hook)
+    ran = run(tmp_path, root)
+    assert "before it came to its results" in ran.problem
+    assert [case.result for case in ran.cases] == [Result.ERROR]
+
+
+@pytest.mark.parametrize("place", ["../r.xml", "elsewhere/r.xml", "out/r.txt"])
+def test_a_report_in_a_place_that_nobody_named_is_not_read(tmp_path: Path, place: str) -> None:
+    root = project(tmp_path, {"r.xml": REPORT, "elsewhere/x": "", "out/x": ""})
+    ran = run(tmp_path, root, f"cp r.xml {place}", junit="out/*.xml")
+    assert (ran.by_case, len(ran.cases)) == (False, 1)
+
+
+def test_a_suite_that_kills_its_process_group_is_a_problem(tmp_path: Path) -> None:
+    text = "import os, signal\ndef test_a(): os.killpg(0, signal.SIGKILL)\n"
+    ran = run(tmp_path, project(tmp_path, {"pytest.ini": "[pytest]\n", "test_a.py": text}))
+    assert "signal 9 (SIGKILL)" in ran.problem
+    assert [case.result for case in ran.cases] == [Result.ERROR]
+
+
+def test_daemons_that_outlive_the_suite_are_ended_and_do_not_hold_it_up(tmp_path: Path) -> None:
+    root = project(tmp_path, {"test_a.py": """import pytest, subprocess, sys
+def test_a():
+    child = subprocess.Popen(["sleep", "600"])
+    open("child", "w").write(str(child.pid))
+"""})  # fmt: skip
+    ran = run(tmp_path, root)
+    assert results(ran) == {"test_a.py::test_a": "passed"}
+    assert ran.seconds < 60
+    child = Path("/proc", (root / "child").read_text(), "stat")
+    assert not child.exists() or child.read_text().split()[2] in "ZX"  # nobody may have waited for it yet
+
+
+def test_a_suite_that_wants_a_terminal_is_told_that_there_is_none(tmp_path: Path) -> None:
+    text = "import pytest\ndef test_a():\n    open('/dev/tty')\ndef test_b(): pass\n"
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}))
+    assert results(ran) == {"test_a.py::test_a": "failed", "test_a.py::test_b": "passed"}
+    assert run(tmp_path, tmp_path / "project", "test -t 0 || read answer").exit_code == 1
+
+
+def test_exit_code_0_makes_no_failure_of_the_report_good(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"r.xml": REPORT}), "cp r.xml out.xml", junit="out.xml")
+    assert (ran.exit_code, results(ran)) == (0, {"c::a": "passed", "c::b": "failed"})
+
+
+def test_exit_code_1_without_a_failure_in_the_report_is_an_error_of_its_own(tmp_path: Path) -> None:
+    good = REPORT.replace("<failure/>", "")
+    ran = run(tmp_path, project(tmp_path, {"r.xml": good}), "cp r.xml out.xml; exit 1", junit="out.xml")
+    assert list(results(ran).values()) == ["passed", "passed", "error"]
+
+
+def test_a_report_without_any_test_is_a_run_without_cases(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, "echo '<testsuites/>' > r.xml", junit="r.xml")
+    assert (ran.by_case, ran.cases, ran.problem) == (True, (), "")

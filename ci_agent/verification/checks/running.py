@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from ci_agent.journal.events import CheckRan, Moment
@@ -41,4 +42,6 @@ def _problem(done: Completed, timeout: float) -> str:
     if done.exit_code in (NOT_FOUND, NOT_EXECUTABLE):
         fault = "does not exist" if done.exit_code == NOT_FOUND else "can't be executed"
         return f"it, or a program it starts, {fault} (exit code {done.exit_code})"
-    return f"it was killed by signal {done.exit_code - 128}" if done.exit_code > 128 else ""  # noqa: PLR2004
+    if done.exit_code - 128 in signal.valid_signals():
+        return f"it was killed by signal {done.exit_code - 128}"
+    return ""

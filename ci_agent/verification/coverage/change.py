@@ -37,8 +37,8 @@ def added_lines(diff: bytes) -> dict[str, set[int]]:
     `diff` is what `git diff` writes with its usual prefixes `a/` and `b/`, with any number of context lines
     (`-U0` is the quickest), renames or not. Deleted, binary and merely renamed files have no entry. Paths that
     are no UTF-8 get replacement characters, as everywhere. Raises `CoverageError` for more lines than anybody
-    would read. unidiff and whatthepatch are not used: both make an object of every line of a patch, which
-    is too much memory for a patch of strangers.
+    would read. A library for patches would keep their lines; only the numbers are needed here, of a patch
+    that may be large and is a stranger's.
     """
     found: dict[str, set[int]] = {}
     path, number, old, new, most = "", 0, 0, 0, MOST_ADDED

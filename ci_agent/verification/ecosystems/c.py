@@ -7,8 +7,9 @@ another kind, so there is none.
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ci_agent.verification.ecosystems.words import any_of, appended, call, into
@@ -26,13 +27,24 @@ def _free(project: Project, folder: str, made: str) -> str:
     return folder if ours else f"{folder}-tests"
 
 
+def _part(manifest: str) -> Callable[[Project, str], bool]:
+    """A folder whose own file does not begin a project is a part of the one above."""
+    return lambda project, folder: not _begins(project, f"{folder}/{manifest}")
+
+
+def _begins(project: Project, manifest: str) -> bool:
+    return bool(re.search(r"^[ \t]*(?i:project)\s*\(", project.text(manifest), re.MULTILINE))
+
+
 # --- CTest --------------------------------------------------------------------------------------------------
 
 
 def _ctest_sign(project: Project) -> str:
     if "CMakeLists.txt" not in project.files:
         return ""
-    return project.first(r"(.*/)?CMakeLists\.txt", r"^\s*(?i:enable_testing\s*\(|include\s*\(\s*CTest\s*\))")
+    return project.first(
+        r"(.*/)?CMakeLists\.txt", r"^[ \t]*(?i:enable_testing\s*\(|include\s*\(\s*CTest\s*\))"
+    )
 
 
 def _ctest(project: Project) -> str:
@@ -68,9 +80,9 @@ def _ctest_report(command: str, folder: Path) -> str:
 
 
 def _meson_sign(project: Project) -> str:
-    if "meson.build" not in project.files:
+    if not _begins(project, "meson.build"):
         return ""
-    return project.first(r"(.*/)?meson\.build", r"^\s*test\s*\(")
+    return project.first(r"(.*/)?meson\.build", r"^[ \t]*test\s*\(")
 
 
 def _meson(project: Project) -> str:
@@ -95,6 +107,7 @@ RUNNERS = (
         reports=(Report(format="junit", command=_ctest_report),),
         select=_ctest_select,
         cases=_ctest_cases,
+        covers=_part("CMakeLists.txt"),
     ),
     Runner(
         name="meson test",
@@ -107,5 +120,6 @@ RUNNERS = (
         reports=(Report(format="junit", files="builddir*/meson-logs/testlog*.junit.xml"),),
         select=appended,
         cases=_meson_cases,
+        covers=_part("meson.build"),
     ),
 )

@@ -24,8 +24,8 @@ def _used(project: Project) -> list[str]:
     if "go.work" not in project.files:
         return ["."]
     text = re.sub(r"//.*", "", project.text("go.work"))
-    blocks = re.findall(r"^\s*use\s*\(([^)]*)\)", text, re.MULTILINE)
-    single = re.findall(r"^\s*use[ \t]+([^\s(]+)[ \t]*$", text, re.MULTILINE)
+    blocks = re.findall(r"^[ \t]*use[ \t]*\(([^()]*)\)", text, re.MULTILINE)
+    single = re.findall(r"^[ \t]*use[ \t]+([^\s(]+)[ \t]*$", text, re.MULTILINE)
     words = [word.strip('"`') for part in [*blocks, *single] for word in part.split()]
     return [str(PurePosixPath(word)) for word in words] or ["."]
 

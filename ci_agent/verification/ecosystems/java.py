@@ -3,7 +3,8 @@
 Entries of data and the pure functions in them; nothing is run here. Sources:
 https://maven.apache.org/surefire/maven-surefire-plugin/test-mojo.html and
 https://docs.gradle.org/current/userguide/java_testing.html. Both fetch what they need by themselves, so that
-there is no set-up. The order of JUnit's tests is fixed; there is no seed to set.
+there is no set-up. The order of JUnit's tests is fixed; there is no seed to set. Where JaCoCo's reports lie is from
+the documentation of its plugins.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ci_agent.verification.runner import Report, Runner
 
 _TESTS = r"(.*/)?src/\w*[tT]est\w*/.*"
 _MOST_MODULES = 500  # of a build, looked at
-_MVN = r"(?:\S*/)?mvnw?"
-_GRADLE = r"(?:\S*/)?gradlew?"
+_MVN = r"(?:sh )?(?:\S*/)?mvnw?"
+_GRADLE = r"(?:sh )?(?:\S*/)?gradlew?"
 
 
 def _started(project: Project, wrapper: str, program: str) -> str:
@@ -66,10 +67,8 @@ def _maven_covers(project: Project, folder: str) -> bool:
     reached, left = {""}, [""]
     while left and len(reached) < _MOST_MODULES:
         here = left.pop()
-        for module in re.findall(
-            r"<module>\s*([^<>]+?)\s*</module>", project.text(posixpath.join(here, "pom.xml"))
-        ):
-            below = posixpath.normpath(posixpath.join(here, module))
+        for module in re.findall(r"<module>([^<>]*)</module>", project.text(posixpath.join(here, "pom.xml"))):
+            below = posixpath.normpath(posixpath.join(here, module.strip()))
             if below not in reached and not below.startswith(".."):
                 reached.add(below)
                 left.append(below)
@@ -163,7 +162,7 @@ RUNNERS = (
         why="it is built by Maven",
         sign=named("pom.xml"),
         command=_maven,
-        called=call(rf"(?:sh )?{_MVN}"),
+        called=call(_MVN),
         tests=_TESTS,
         reports=(Report(format="junit", files="**/target/*-reports/TEST-*.xml"),),
         coverage=_jacoco("**/target/site/jacoco*/jacoco.xml", r"(.*/)?pom\.xml"),
@@ -178,7 +177,7 @@ RUNNERS = (
         why="it is built by Gradle",
         sign=named("build.gradle", "build.gradle.kts", *_SETTINGS),
         command=_gradle,
-        called=call(rf"(?:sh )?{_GRADLE}"),
+        called=call(_GRADLE),
         tests=_TESTS,
         reports=(Report(format="junit", files="**/build/test-results/**/*.xml", command=_with_init),),
         coverage=_jacoco("**/build/reports/jacoco/**/*.xml", r"(.*/)?build\.gradle(\.kts)?"),

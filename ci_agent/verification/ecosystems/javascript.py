@@ -156,9 +156,8 @@ def _vitest_related(_command: str, paths: Sequence[str]) -> str:
 
 
 def _mocha_cases(command: str, ids: Sequence[str]) -> str:
-    """Ids are those of its xunit reporter: the titles of the suites, then the test's."""
-    names = [re.sub(r"#\d+'*$", "", case).replace("::", " ") for case in ids]
-    return _with(command, ["--grep", f"^({'|'.join(map(escaped, dict.fromkeys(names)))})$"])
+    """By name alone: files on its command line would be added to those that the project names."""
+    return _with(command, ["--grep", _named(ids)[1]])
 
 
 # --- reports ----------------------------------------------------------------------------------------------
@@ -175,8 +174,9 @@ def _node_options(folder: Path) -> Mapping[str, str]:
     return {"NODE_OPTIONS": f"--test-reporter=spec --test-reporter-destination=stdout {own}"}
 
 
-def _default_reporter(project: Project, _command: str) -> bool:
-    return "--test-reporter" not in script(project)
+def _unless(*options: str) -> Callable[[Project, str], bool]:
+    """Where the project gives these options itself, twice would be refused, or its own report would be lost."""
+    return lambda project, command: not any(option in f"{script(project)} {command}" for option in options)
 
 
 def _c8(command: str, folder: Path) -> str:
@@ -256,7 +256,11 @@ _JEST = replace(
     _framework(
         "jest",
         "jest",
-        Report(format="jest", command=_adds("--json", "--outputFile={}/jest.json")),
+        Report(
+            format="jest",
+            command=_adds("--json", "--outputFile={}/jest.json"),
+            here=_unless("--json", "--outputFile"),
+        ),
         files=_jest_files,
         cases=_jest_cases,
         related=_jest_related,
@@ -272,13 +276,14 @@ _JEST = replace(
     ),
     covers=_covers_below,
 )
+# Without a terminal it runs once and ends; `--run` would be refused where the script has it already.
 _VITEST = replace(
     _framework(
         "vitest",
         r"vitest(?: run)?",
         Report(
             format="junit",
-            command=_adds("--run", "--reporter=default", "--reporter=junit", "--outputFile.junit={}/vitest.xml"),
+            command=_adds("--reporter=default", "--reporter=junit", "--outputFile.junit={}/vitest.xml"), here=_unless("--outputFile"),
         ),
         files=_with,
         cases=_vitest_cases,
@@ -290,7 +295,7 @@ _VITEST = replace(
             Report(
                 format="lcov",
                 command=_adds(
-                    "--run", "--coverage.enabled", "--coverage.reporter=lcovonly", "--coverage.reportsDirectory={}"
+                    "--coverage.enabled", "--coverage.reporter=lcovonly", "--coverage.reportsDirectory={}"
                 ),
                 here=_in_modules("@vitest/coverage-v8", "@vitest/coverage-istanbul"),
             ),
@@ -301,15 +306,21 @@ _VITEST = replace(
 _MOCHA = _framework(
     "mocha",
     "mocha",
-    Report(format="junit", command=_adds("--reporter=xunit", "--reporter-option=output={}/mocha.xml")),
+    Report(
+        format="junit",
+        command=_adds("--reporter=xunit", "--reporter-option=output={}/mocha.xml"),
+        here=_unless("--reporter-option", " -O"),
+    ),
     cases=_mocha_cases,
 )
-_AVA = _framework("ava", "ava", Report(format="tap", command=_adds("--tap"), printed=True))
+_AVA = _framework(
+    "ava", "ava", Report(format="tap", command=_adds("--tap"), printed=True, here=_unless("--tap"))
+)
 _NODE = replace(
     _framework(
         "node:test",
         r"node (?:\S+ )*--test",
-        Report(format="junit", environment=_node_options, here=_default_reporter),
+        Report(format="junit", environment=_node_options, here=_unless("--test-reporter")),
     ),
     coverage=(
         _C8,

@@ -2,7 +2,8 @@
 
 Entries of data and the pure functions in them; nothing is run here. Flags: `phpunit --help`. The order of tests
 is fixed unless the project says otherwise; there is no variable for a seed. PHPUnit measures coverage only with
-an extension of PHP, and in none of the formats read here, so that there is none. Pest is from its documentation.
+an extension of PHP, and in none of the formats read here, so that there is none. Pest and set-up by Composer are from
+the documentation.
 """
 
 from __future__ import annotations

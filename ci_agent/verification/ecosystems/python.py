@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ci_agent.verification.ecosystems.javascript import script
@@ -20,8 +21,20 @@ _TEST_FILES = r"(.*/)?(test_[^/]*|[^/]*_test)\.py"  # pytest's `python_files`
 _TESTS = rf"{_TEST_FILES}|(.*/)?(conftest\.py|tests?/.*)"
 _MANIFEST = r"pyproject\.toml|setup\.py|setup\.cfg|requirements\.txt|tox\.ini|pytest\.ini"
 _FOUND, _NOT_FOUND = 10, 11  # exit codes that no failing Python gives by itself
-# Asks for the module without running it: a `pytest.py` of the project stays unread.
-_QUESTION = f"import importlib.util as u, sys; sys.exit({_FOUND} if u.find_spec('pytest') else {_NOT_FOUND})"
+# Asks for the module without running it. The current folder is left out: a `pytest.py` there is the project's.
+_QUESTION = (
+    "import sys; sys.path[:] = [path for path in sys.path if path]; import importlib.util as util; "
+    f"sys.exit({_FOUND} if util.find_spec('pytest') else {_NOT_FOUND})"
+)
+
+
+def _own(project: Project) -> Project:
+    """Without the Python projects below it, where the root itself is none: they are tested in their folders."""
+    manifests = r"pyproject\.toml|setup\.(py|cfg)"
+    if any(project.matching(rf"{manifests}|{_MANIFEST}|\.?pytest\.(ini|toml)")):
+        return project
+    below = project.matching(rf".*/({manifests})")
+    return replace(project, without=tuple({f"{path.rpartition('/')[0]}/" for path in below}))
 
 
 def _speaks_python(project: Project) -> bool:
@@ -61,6 +74,7 @@ def _pytest_sign(project: Project) -> str:
         return configured
     if not _speaks_python(project):
         return ""
+    project = _own(project)
     conftest = next(project.matching(r"(.*/)?conftest\.py"), "")
     imports = conftest or project.first(_TEST_FILES, r"^\s*(import|from) +pytest\b")
     if imports:
@@ -72,7 +86,7 @@ def _pytest_sign(project: Project) -> str:
 def _unittest_sign(project: Project) -> str:
     if not _speaks_python(project):
         return ""
-    return project.first(r"(.*/)?test[^/]*\.py", r"^\s*(import|from) +unittest\b|\bTestCase\b")
+    return _own(project).first(r"(.*/)?test[^/]*\.py", r"^\s*(import|from) +unittest\b|\bTestCase\b")
 
 
 def _tox_sign(project: Project) -> str:

@@ -2,7 +2,7 @@
 
 Entries of data and the pure functions in them; nothing is run here. Sources: `rspec --help`, rspec-core's
 `configuration_options.rb` (SPEC_OPTS outweighs everything else), `rake/testtask.rb` (TEST, TESTOPTS),
-`minitest.rb` (SEED).
+`minitest.rb` (SEED). `bin/rails test` and set-up by Bundler are from the documentation.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _rspec_shuffled(folder: Path) -> Mapping[str, str]:
 
 
 def _is_shuffled(project: Project, _command: str) -> bool:
-    return bool(project.first(r"\.rspec|spec/[^/]*helper\.rb", r"order\b.*\brand"))
+    return bool(project.first(r"\.rspec|spec/[^/]*helper\.rb", r"order\b.{0,40}\brand"))
 
 
 # --- Minitest -----------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def _minitest_sign(project: Project) -> str:
 def _minitest_command(project: Project) -> str:
     if "bin/rails" in project.files:
         return "bin/rails test"
-    if project.first(r"[Rr]akefile(\.rb)?", r"TestTask|\btask\b.*\btest\b"):
+    if project.first(r"[Rr]akefile(\.rb)?", r"TestTask|^[ \t]*task[ (]*[:\"']?test\b"):
         return _bundled(project, "rake test")
     return _bundled(project, f"ruby -Ilib -Itest -e '{_EVERY}'")
 

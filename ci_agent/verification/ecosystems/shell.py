@@ -77,5 +77,6 @@ RUNNERS = (
         select=_select,
         files=_only,
         cases=_cases,
+        covers=lambda _project, _folder: True,  # every folder with tests is named
     ),
 )

@@ -2,7 +2,7 @@
 
 What a test prints is inside of `output` events, with one exception: `go test` finds the results in the output
 of the test binary by a control character (^V, since Go 1.20) before `--- PASS`. A test that prints that can
-end another's run; only tests that were begun count, and of two endings the worse one.
+end another's run; only tests that were begun count, and of two endings the worse one. A log that was cut off between two packages can't be told apart from a whole one.
 """
 
 from __future__ import annotations

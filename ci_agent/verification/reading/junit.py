@@ -132,6 +132,7 @@ _PYTEST_ERROR = re.compile(r"^E +(\S.*)$", re.MULTILINE)
 _SAYS_NOTHING = re.compile(r"\Atrue\Z")  # node's reason for a skipped test without one
 _JAVASCRIPT = re.compile(r"\.[cm]?[jt]sx?$")
 _NODES_CLASSES = ("test", "suite")
+_OWN_NAMES = ("pytest", "unittest")  # what these call the suite of all tests
 
 
 def _parts(attributes: dict[str, str], suites: Sequence[tuple[str, str]]) -> list[str]:
@@ -145,7 +146,7 @@ def _parts(attributes: dict[str, str], suites: Sequence[tuple[str, str]]) -> lis
     file = file or (suites[-1][1] if suites else "")
     file = file if _JAVASCRIPT.search(file) else ""
     if group in _NODES_CLASSES or not (group or file):
-        return [file, *(suite for suite, _ in suites), name]
+        return [file, *(suite for suite, _ in suites if suite not in _OWN_NAMES), name]
     return [file, group if group not in (name, file) else "", name]
 
 

@@ -6,7 +6,7 @@ has to hold both outputs.
 With `--nocapture` tests print between the results. Then a line like `test x ... ok` that a test printed is
 read as a result, and one that a test printed into a result hides it; both make the numbers differ from those
 that libtest says before and after, which is refused. A test that prints a result and keeps another one from
-being printed can't be told apart.
+being printed can't be told apart, nor can a log that was cut off between two binaries.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Reader:
             self._next = (f"{match['crate']} (doc)",)
         elif match := _BEGIN.fullmatch(line):
             self._any = True
-            self._binary = _Binary(self._next, int(match[1]))
+            self._binary, self._next = _Binary(self._next, int(match[1])), ()
 
     def _told(self, binary: _Binary, line: str) -> None:
         if match := _BLOCK.fullmatch(line):
@@ -121,7 +121,7 @@ class _Reader:
             or sum(told) != binary.planned
         ):
             raise ReportError(
-                f"the results of {self._name(binary)} in {self._path.name} are not the {binary.planned} that it ran; "
+                f"the results of {self._name(binary.name)} in {self._path.name} are not the {binary.planned} that it ran; "
                 "tests must not print between them (`--nocapture`)"
             )
         self._keep(binary)
@@ -129,23 +129,22 @@ class _Reader:
     def _crashed(self, binary: _Binary, line: str) -> None:
         self._keep(binary)
         message = f"it ended before its last test; {line.strip()}"
-        self._cases.add((self._name(binary),), Result.ERROR, 0.0, message, message)
+        self._cases.add((self._name(binary.name),), Result.ERROR, 0.0, message, message)
 
     def _keep(self, binary: _Binary) -> None:
         for name, result, seconds, reason in binary.results:
             output = binary.output.get(name)
             details = output.get() if output else ""
             self._cases.add((*binary.name, name), result, seconds, reason or _message(details), details)
-        self._binary, self._next = None, ()
+        self._binary = None
 
-    def _name(self, binary: _Binary) -> str:
-        return "::".join(part for part in binary.name if part) or "a test binary"
+    def _name(self, parts: tuple[str, ...]) -> str:
+        return "::".join(filter(None, parts)) or "a test binary"
 
     def end(self) -> None:
-        if self._binary:
-            raise ReportError(
-                f"the test report {self._path.name} is cut off: {self._name(self._binary)} has no end"
-            )
+        unended = self._name(self._binary.name if self._binary else self._next)
+        if self._binary or self._next:
+            raise ReportError(f"the test report {self._path.name} is cut off: {unended[:200]} has no end")
         if not self._any:
             raise ReportError(f"the test report {self._path.name} holds no results of `cargo test`")
 

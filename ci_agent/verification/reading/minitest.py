@@ -100,6 +100,6 @@ def _add(path: Path, run: _Run, said: list[int], cases: Cases) -> None:
             f"the results in {path.name} are not the {said[0]} that its summary tells of; a test may have printed into them"
         )
     for name, result, seconds in run.results:
-        told = run.reasons[name].get() if name in run.reasons else ""
+        reason = run.reasons[name].get() if name in run.reasons else ""
         group, _, test = name.rpartition("#")
-        cases.add((group, test), result, seconds, told, told)
+        cases.add((group, test), result, seconds, reason, reason)

@@ -6,7 +6,7 @@ is the strangers', and what a parser would make of its aliases has no bound.
 
 What runners print as comments or indented (bats, node) can't be mistaken for a result. With runners that
 leave the output of tests in between (ava, mocha, vitest), a line like `ok 5 - x` is foreign unless its number
-is the next one; forged with the next number, it makes the runner's own line a repetition, which is refused.
+is the next one, where the runner numbers its results; forged with the next number, it makes the runner's own line a repetition, which is refused.
 A test that forges all the lines to the end and the plan, and then ends the process, can't be told apart.
 """
 
@@ -54,6 +54,7 @@ class _Level:
     points: list[_Point] = field(default_factory=list)
     plan: int | None = None
     opened: bool = False  # below a point that announced it
+    numbered: bool = False
     announced: str | None = None  # the name that the next point has, as it is written
 
     @property
@@ -162,8 +163,9 @@ class _Reader:
         number = int(match["number"]) if match["number"] else len(level.points) + 1
         announced = level.announced is not None and match["rest"].startswith(level.announced)
         level.announced = None if announced else level.announced
-        if number > len(level.points) + 1 and not announced:
-            return self._diagnosis(match[0])  # another number is next: not the runner's
+        foreign = number > len(level.points) + 1 or (level.numbered and not match["number"])
+        if foreign and not announced:
+            return self._diagnosis(match[0])
         if number <= len(level.points) and not announced:
             raise self._error(f"has two results of number {number}; one of them was printed by a test")
         point, opens = _read_point(match)
@@ -172,6 +174,7 @@ class _Reader:
             if below.complete:
                 point.inside = below.points
         level.points.append(point)
+        level.numbered = level.numbered or bool(match["number"])
         self._last = point
         if opens:
             self._levels.append(_Level(opened=True))
