@@ -36,35 +36,39 @@ _INFLECTION = Story(
 )
 _OBJECT_PATH = Story(
     project=real_projects.OBJECT_PATH,
-    bug=Edit(
+    bug=Edit("index.js", "arr.splice(at, 0, value)", "arr.splice(0, 0, value)"),
+    sees="::should insert in another index",
+    test=Edit(
+        "test.js",
+        "  it('should insert in another index', function () {\n",
+        "  it('should insert at the end', function () {\n"
+        "    var obj = getTestObj()\n\n"
+        "    objectPath.insert(obj, 'b.d', 'c', 2)\n"
+        "    expect(obj.b.d).to.eql(['a', 'b', 'c'])\n"
+        "  })\n\n"
+        "  it('should insert in another index', function () {\n",
+    ),
+    adds="::should insert at the end",
+    breaks=Edit(
         "index.js",
         "if ((value = objectPath.get(obj, paths[i])) !== void 0) {",
         "if ((value = objectPath.get(obj, paths[i]))) {",
     ),
-    sees="should work with falsy values (null, 0, '', false)",
-    test=Edit(
-        "test.js",
-        "  it('returns defaultValue if no paths found', function () {\n",
-        "  it('prefers false to a default', function () {\n"
-        "    expect(objectPath.coalesce({a: false}, ['a'], 1)).to.equal(false)\n"
-        "  })\n\n"
-        "  it('returns defaultValue if no paths found', function () {\n",
-    ),
-    adds="prefers false to a default",
-    breaks=Edit("index.js", "arr.splice(at, 0, value)", "arr.splice(at + 1, 0, value)"),
-    broken="should insert in another index",
-    cheats=Edit("test.js", "it('should work with falsy values", "it.skip('should work with falsy values"),
+    broken="::should work with falsy values (null, 0, '', false)",
+    cheats=Edit("test.js", "it('should insert in another index'", "it.skip('should insert in another index'"),
     flaky=Edit(
         "test.js",
         "describe('bind object', function () {\n",
-        "it('works now and then', function () {\n"
-        "  var fs = require('fs')\n"
-        "  fs.appendFileSync('@RUNS@', 'x')\n"
-        "  expect(fs.statSync('@RUNS@').size % 3).to.not.equal(2)\n"
+        "describe('clock', function () {\n"
+        "  it('should work now and then', function () {\n"
+        "    var fs = require('fs')\n"
+        "    fs.appendFileSync('@RUNS@', 'x')\n"
+        "    expect(fs.statSync('@RUNS@').size % 3).to.not.equal(2)\n"
+        "  })\n"
         "})\n\n"
         "describe('bind object', function () {\n",
     ),
-    shaky="works now and then",
+    shaky="::should work now and then",
 )
 _UUID = Story(
     project=real_projects.UUID,
@@ -110,17 +114,21 @@ _UUID = Story(
 )
 _STRSIM = Story(
     project=real_projects.STRSIM,
-    bug=Edit("src/lib.rs", "            .into_iter()\n            .take(4)\n", "            .into_iter()\n"),
-    sees="::jaro_winkler_very_long_prefix",
+    bug=Edit(
+        "src/lib.rs",
+        "let b: String = b.chars().filter(|&x| !char::is_whitespace(x)).collect();",
+        "let b: String = b.chars().collect();",
+    ),
+    sees="::sorensen_dice_all",
     test=Edit(
         "tests/lib.rs",
         "#[test]\nfn jaro_winkler_works() {\n",
-        "#[test]\nfn jaro_winkler_counts_four_characters_of_the_prefix() {\n"
-        '    assert_delta!(0.97333, jaro_winkler("strength of a", "strength of b"), 0.01);\n'
+        "#[test]\nfn sorensen_dice_ignores_blanks() {\n"
+        '    assert_delta!(1.0, strsim::sorensen_dice("apple event", "apple    event"));\n'
         "}\n\n"
         "#[test]\nfn jaro_winkler_works() {\n",
     ),
-    adds="::jaro_winkler_counts_four_characters_of_the_prefix",
+    adds="::sorensen_dice_ignores_blanks",
     breaks=Edit(
         "src/lib.rs",
         "                curr_distances[j + 1] = min(curr_distances[j + 1], prev_two_distances[j - 1] + 1);\n",
@@ -129,8 +137,8 @@ _STRSIM = Story(
     broken="::osa_distance_end_transposition",
     cheats=Edit(
         "src/lib.rs",
-        "    #[test]\n    fn jaro_winkler_very_long_prefix() {\n",
-        "    #[test]\n    #[ignore]\n    fn jaro_winkler_very_long_prefix() {\n",
+        "    #[test]\n    fn sorensen_dice_all() {\n",
+        "    #[test]\n    #[ignore]\n    fn sorensen_dice_all() {\n",
     ),
     flaky=Edit(
         "tests/now_and_then.rs",
@@ -146,7 +154,11 @@ _STRSIM = Story(
 _UTIL = "org/apache/commons/cli/Util"
 _COMMONS_CLI = Story(
     project=real_projects.COMMONS_CLI,
-    bug=Edit(f"src/main/java/{_UTIL}.java", 'if (length > 1 && str.startsWith("', 'if (str.startsWith("'),
+    bug=Edit(
+        f"src/main/java/{_UTIL}.java",
+        'if (length > 1 && str.startsWith("\\"") && str.endsWith',
+        'if (str.startsWith("\\"") && str.endsWith',
+    ),
     sees="UtilTest::testStripLeadingAndTrailingQuotes",
     test=Edit(
         f"src/test/java/{_UTIL}Test.java",
