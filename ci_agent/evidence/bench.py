@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ci_agent import verification
 from ci_agent.evidence.ground import Clock, Ground, Place, failed
@@ -48,11 +49,22 @@ class Bench:
         self.result.lay_out(tree)
         self._prepare(self.result)
 
+    def set_up_more(self, more: SetupChosen) -> None:
+        """Prepare what is only known now to be needed, in all checkouts that are there and those to come."""
+        for place in (self.result, self._base):
+            if place.tree:
+                self._prepare_with(place, more)
+        command = "\n".join(filter(None, [self.setup.command, more.command]))
+        self.setup = SetupChosen(command, f"{self.setup.why}; {more.why}", self.setup.configured)
+
     def _prepare(self, place: Place) -> None:
+        self._prepare_with(place, self.setup)
+
+    def _prepare_with(self, place: Place, setup: SetupChosen) -> None:
         with self.clock.running():
-            place.prepare(self.setup, self.clock.each())
+            place.prepare(setup, self.clock.each())
         said = failed(place.set_up)
-        if said and not self.setup.configured:
+        if said and not setup.configured:
             self.ground.journal.append(Warned(f"{said} {NOT_ASKED_FOR}"))
 
     def forget_base(self) -> None:
@@ -98,7 +110,8 @@ class Bench:
                     seed=seed,
                     some=some,
                 )
-            runs.append(ran)
+            # Where the runner could not be narrowed, all of them were run.
+            runs.append(replace(ran, some="") if some and ran.command == suite.command else ran)
         for ran in runs[1:]:
             self._append(runs[0].log, ran.log)
         return merged(runs)

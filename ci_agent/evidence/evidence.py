@@ -169,17 +169,27 @@ class Evidence:
         place = self._bench.result
         if not self.suites:
             self.choose_tests(place.root, place.sandbox)
-        known = {suite.folder for suite in self._suites}
-        paths = [change.path for change in changed]
-        found = verification.choose_more(place.root, place.sandbox, self._suites[0], paths)
-        more = tuple(suite for suite in found if suite.folder not in known)
+        more = self._more(changed)
+        if not more:
+            return
+        setup = verification.choose_setup(place.root, self._settings.setup or "", place.sandbox, more)
+        if setup.command and not setup.configured:
+            self._journal.append(setup)
+            self._bench.set_up_more(setup)
+            more = self._more(changed)  # set-up may have brought what runs them
         for suite in more:
             self._journal.append(suite)
-        if more and self.before is not None:
+        if self.before is not None:
             beside = self._bench.run(self._bench.base, Moment.BEFORE, more)
             self.before = merged([self.before, beside])
             self._journal.append(self.before)
         self._suites = (*self._suites, *more)
+
+    def _more(self, changed: Sequence[FileChanged]) -> tuple[TestsChosen, ...]:
+        place, known = self._bench.result, {suite.folder for suite in self._suites}
+        paths = [change.path for change in changed]
+        found = verification.choose_more(place.root, place.sandbox, self._suites[0], paths)
+        return tuple(suite for suite in found if suite.folder not in known)
 
     def _compared(
         self, changed: Sequence[FileChanged]

@@ -63,7 +63,7 @@ def verify(request: Request) -> int:
                 journal=journal.path,
                 logs=folder / "logs",
                 diff=control.diff(sha),
-                merge_request=evidence(journal.events, version=__version__),
+                evidence=evidence(journal.events, version=__version__),
             )
             if not request.as_json:
                 click.echo(concluding(journal.events, places={"report": str(report)}), nl=False)

@@ -212,8 +212,7 @@ def test_what_stays_broken_is_a_draft_that_says_so(runner: Runner, tmp_path: Pat
     assert len(job.facts(TestsCompared)) == 3
     [text] = job.merge_requests()
     assert "draft: true" in text
-    assert "**Needs human.**" in text
-    assert "test_double" in text
+    assert "**Broken.** 1 test newly broken: `test_calculator.py::Calculator::test_double`" in text
     assert "Refs `local issue 1 (" in text
     assert "a * 3" in repository.show(BRANCH, "calculator.py")
     assert "Refs: local issue 1 (" in repository.git("log", "-1", "--format=%b", BRANCH)
@@ -246,7 +245,7 @@ def test_a_repository_without_tests_is_worked_on_and_the_result_called_unverifie
     [text] = job.merge_requests()
     assert job.facts(TestsRan) == []
     assert "exit code None" not in text + job.stdout
-    assert "**Not verified: no tests were found.**" in text
+    assert "**Not verified.** There is no test" in text
     assert "**Verified" not in text
 
 
@@ -485,7 +484,7 @@ def test_files_that_are_not_in_the_commit_do_not_make_its_tests_pass(runner: Run
     ]
 
 
-def test_set_up_is_run_again_where_the_work_installed_something(runner: Runner, tmp_path: Path) -> None:
+def test_set_up_prepares_each_checkout_anew(runner: Runner, tmp_path: Path) -> None:
     """What the work needs has to come from what the repository says, not from the agent's own doing."""
     repository = calculator(tmp_path, {"needs.txt": ""})
     set_up = "mkdir -p .venv/lib; for name in $(cat needs.txt); do echo 'x = 1' > .venv/lib/$name.py; done"
@@ -498,7 +497,7 @@ def test_set_up_is_run_again_where_the_work_installed_something(runner: Runner, 
     with ModelServer([Say(calls=calls), Say(calls=[SUBMIT])]) as server:
         job = runner.run(repository.path, "--setup", set_up, server=server)
     assert job.exit_code == 0
-    assert len(job.facts(SetupRan)) == 2
+    assert [ran.place for ran in job.facts(SetupRan)] == ["work", "base", "result"]
 
 
 def test_what_set_up_does_to_tracked_files_is_not_tested(runner: Runner, tmp_path: Path) -> None:

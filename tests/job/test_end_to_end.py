@@ -157,7 +157,7 @@ def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) ->
     assert done.exit_code == 1
     [request] = project.merge_requests()
     assert (request["draft"], request["labels"]) == (True, ["ai-failed"])
-    assert "**Needs human.**" in request["text"]
+    assert "**Broken.** 1 test newly broken" in request["text"]
     assert project.labels(number) == ["ai-failed"]
     [(_, status)] = project.forge.statuses
     assert status["state"] == {"github": "failure", "gitlab": "failed"}[project.platform]

@@ -216,8 +216,9 @@ def test_a_runner_that_a_job_for_tests_calls_wins_over_others_whose_sign_is_ther
         "lint: {script: npm test}",
         "test: npm test",
         "[" * 50_000,
-        "a: &a [x]\n" + "".join(f"b{n}: &b{n} {{<<: [*a, *a]}}\n" for n in range(50)),
-        "".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9) if n else ''}]}}\n" for n in range(50)),
+        # merged as YAML says, these are 9 ** 50 entries
+        "m0: &m0 {x: 1}\n"
+        + "".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, 50)),
         "!!python/object/apply:os.system [touch sprung]",
         "? [a]\n: b",
         "\x00",

@@ -98,6 +98,7 @@ def _meson_cases(command: str, ids: Sequence[str]) -> str:
 RUNNERS = (
     Runner(
         name="ctest",
+        manifest=r"CMakeLists\.txt",
         language="C/C++",
         why="CMake knows tests",
         sign=_ctest_sign,
@@ -111,6 +112,7 @@ RUNNERS = (
     ),
     Runner(
         name="meson test",
+        manifest=r"meson\.build",
         language="C/C++",
         why="Meson knows tests",
         sign=_meson_sign,

@@ -88,6 +88,7 @@ def _has_coverlet(project: Project, _command: str) -> bool:
 RUNNERS = (
     Runner(
         name="dotnet test",
+        manifest=r".*\.(slnx?|(cs|fs|vb)proj)",
         language=".NET",
         why="there is a project of tests",
         sign=_sign,

@@ -79,6 +79,7 @@ def _with_report(command: str, folder: Path) -> str:
 RUNNERS = (
     Runner(
         name="phpunit",
+        manifest=r"composer\.json",
         language="PHP",
         why="the project uses PHPUnit",
         sign=_sign,

@@ -124,9 +124,7 @@ def _verbose(command: str, _folder: Path) -> str:
     return _minitest_with(command, "--verbose")
 
 
-def _seed(_folder: Path) -> Mapping[str, str]:
-    return {"SEED": SEED}
-
+_MANIFEST = r"Gemfile|.*\.gemspec"
 
 RUNNERS = (
     Runner(
@@ -137,6 +135,7 @@ RUNNERS = (
         command=lambda project: _bundled(project, "rspec"),
         called=call(r"(?:bundle exec )?(?:\S*/)?rspec"),
         setup=_setup,
+        manifest=_MANIFEST,
         tests=r"spec/.*",
         reports=(
             Report(format="rspec", environment=_rspec_shuffled, here=_is_shuffled),
@@ -156,8 +155,10 @@ RUNNERS = (
             r"(?:bundle exec )?(?:\S*/)?(?:rake|rails) test|(?:bundle exec )?ruby(?: -\S+)* -e '[^']*'"
         ),
         setup=_setup,
+        manifest=_MANIFEST,
         tests=r"test/.*",
-        reports=(Report(format="minitest", printed=True, command=_verbose, environment=_seed),),
+        reports=(Report(format="minitest", printed=True, command=_verbose),),
+        seeds=("SEED",),
         select=_minitest_select,
         files=_minitest_files,
         cases=_minitest_cases,
