@@ -1,8 +1,6 @@
 """What `ci-agent verify` says of real projects, and the table of it in docs/verification.md.
 
 `python -m tests.evidence.shows` runs everything and writes the table; `make test-tools` has to have run before.
-For each project there are four changes, as small edits. The base has a bug that one of the project's own tests sees,
-so that there is something to mend, and something to hide.
 """
 
 from __future__ import annotations
@@ -12,72 +10,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from ci_agent.journal import read
 from ci_agent.journal.events import Fact, Judged
+from tests.evidence.stories import STORIES, Kind, Story
 from tests.support import real_projects
-from tests.support.real_projects import Project
 
 PAGE = Path(__file__).parents[2] / "docs" / "verification.md"
 HEADING = "## Seen on real projects\n"
-
-
-class Kind(StrEnum):
-    """What somebody did."""
-
-    GOOD = "good"  # mends the bug and adds a test for it
-    BREAKING = "breaking"  # breaks something that another test of the project sees
-    FLAKY = "flaky"  # the good one, where the base has a test that fails on each third run
-    CHEATING = "cheating"  # deletes or skips the test that sees the bug
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """`old` stands once in the file and becomes `new`; without `old` the file is new. In `new`, `@RUNS@` stands
-    for a file outside of the checkout that grows by a byte with each run of the flaky test."""
-
-    path: str
-    old: str
-    new: str
-
-    @property
-    def undone(self) -> Edit:
-        return Edit(self.path, self.new, self.old)
-
-    def make(self, folder: Path, runs: Path) -> None:
-        """Raises `ValueError` where `old` does not stand there once."""
-        path = folder / self.path
-        text = path.read_text(encoding="utf-8") if self.old else ""
-        if self.old and text.count(self.old) != 1:
-            raise ValueError(f"{self.path} has {text.count(self.old)} times {self.old!r}")
-        new = self.new.replace("@RUNS@", str(runs))
-        path.write_text(text.replace(self.old, new) if self.old else new, encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """The edits for a project, and the tests that they are about, by the end of their ids."""
-
-    project: Project
-    bug: Edit
-    sees: str  # the test of the project that sees the bug
-    test: Edit  # one more test that sees it
-    adds: str
-    breaks: Edit
-    broken: str
-    cheats: Edit
-    flaky: Edit
-    shaky: str
-
-    def base(self, kind: Kind) -> Sequence[Edit]:
-        return (self.bug, self.flaky) if kind is Kind.FLAKY else (self.bug,)
-
-    def change(self, kind: Kind) -> Sequence[Edit]:
-        if kind is Kind.BREAKING:
-            return (self.breaks,)
-        return (self.cheats,) if kind is Kind.CHEATING else (self.bug.undone, self.test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +122,6 @@ _HEAD = "| project | change | verdict | what it says |\n|---|---|---|---|"
 
 def main() -> int:
     """Run it all and write the section. It is the last one of the page."""
-    from tests.evidence.stories import STORIES
-
     table: list[str] = []
     for story in STORIES:
         with tempfile.TemporaryDirectory() as folder:

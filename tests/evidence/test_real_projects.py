@@ -4,12 +4,15 @@ shows what it says of them."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from ci_agent.journal.events import CasesRetried, Grade, ProofRan, Stability, TestsCompared, Without
-from tests.evidence.shows import HEADING, PAGE, Kind, Seen, Story, rows, seen, section
-from tests.evidence.stories import STORIES
+from tests.evidence.shows import HEADING, PAGE, Seen, rows, section, seen
+from tests.evidence.stories import STORIES, Kind, Story
+
+F = TypeVar("F")
 
 
 @pytest.mark.slow
@@ -27,7 +30,9 @@ def test_a_real_project(story: Story, tmp_path: Path) -> None:
 
 
 def test_the_page_shows_each_project_and_each_change_once() -> None:
-    table = [line for line in PAGE.read_text(encoding="utf-8").partition(HEADING)[2].splitlines() if "|" in line]
+    table = [
+        line for line in PAGE.read_text(encoding="utf-8").partition(HEADING)[2].splitlines() if "|" in line
+    ]
     assert len(table) == 2 + len(STORIES) * len(Kind)
     assert PAGE.read_text(encoding="utf-8").endswith(HEADING + section(table[2:]))
 
@@ -69,6 +74,6 @@ def _ends(names: list[str], end: str) -> bool:
     return any(name.endswith(end) for name in names)
 
 
-def _fact[F](change: Seen, kind: type[F]) -> F:
+def _fact(change: Seen, kind: type[F]) -> F:
     (found,) = (fact for fact in change.facts if isinstance(fact, kind))
     return found
