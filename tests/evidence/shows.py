@@ -111,11 +111,13 @@ def section(table: Sequence[str]) -> str:
 
 
 _INTRODUCTION = """\
-Projects as their authors published them, tests and all. Into each a small bug is put that one of its own tests sees;
-that is the base. The *good* change mends it and adds a test. The *breaking* one breaks something else. The *flaky* one
-is the good one on a base with a test that fails on each third run. The *cheating* one deletes or skips the test that
-sees the bug. Nothing is configured. `make test-tools && python -m tests.evidence.shows` makes the table anew, and a
-test compares it with what the runs say.
+Projects as their authors published them, tests and all. (The lock file of object-path and the `pom.xml` of commons-cli
+are ours: the one is not published, the other is made for releases.) Into each a small bug is put that one of its own
+tests sees; that is the base. The *good* change mends it and adds a test. The *breaking* one breaks something else. The
+*flaky* one is the good one, on a base with a test that fails on each third run. The *cheating* one deletes or skips the
+test that sees the bug. ci-agent is told nothing of all that, and nothing is configured.
+
+`make test-tools && .venv/bin/python -m tests.evidence.shows` makes the table anew; a test compares it with the runs.
 """
 _HEAD = "| project | change | verdict | what it says |\n|---|---|---|---|"
 

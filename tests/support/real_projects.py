@@ -171,7 +171,7 @@ def _from_maven(project: Project, folder: Path) -> None:
         data.rename(to)
     (folder / "pom.xml").write_text(_pom(project), encoding="utf-8")
     (folder / ".gitignore").write_text("target/\n", encoding="utf-8")
-    _run("mvn", *copied, "test", inside=folder)
+    _run("mvn", *copied, "test", "-Dmaven.test.redirectTestOutputToFile=true", inside=folder)
     shutil.rmtree(folder / "target")
 
 
