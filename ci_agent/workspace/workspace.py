@@ -205,9 +205,10 @@ class Workspace:
 def check_branch_name(branch: str) -> None:
     """Raises `UsageError` when git would not take `branch` as a branch's name."""
     try:
-        if branch.startswith("-"):
-            raise GitError("a branch can't begin with a dash")
         # Not with `--branch`, which looks up what `@{-1}` was in the repository that we happen to be in.
         git("check-ref-format", f"refs/heads/{branch}")
-    except GitError as error:
-        raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`") from error
+        fits = not branch.startswith("-") and branch != "HEAD"
+    except GitError:
+        fits = False
+    if not fits:
+        raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`")

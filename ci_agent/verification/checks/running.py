@@ -8,8 +8,8 @@ from pathlib import Path
 from ci_agent.journal.events import CheckRan, Moment
 from ci_agent.sandbox import Command, Completed, Sandbox
 from ci_agent.verification.checks.findings import findings
-from ci_agent.verification.logs import free, tail
 from ci_agent.verification.incomplete import NOT_EXECUTABLE, NOT_FOUND
+from ci_agent.verification.logs import free, tail
 from ci_agent.verification.text import relative_to
 
 
