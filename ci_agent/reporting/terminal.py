@@ -119,6 +119,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
         case IssueRead():
             return f"issue {fact.issue} by {fact.author}, {count(fact.comments, 'comment')}: {fact.url}"
         case WorkspaceReady():
+            if not fact.branch:
+                return f"base {fact.base} at {commit(fact.base_sha)}; result {commit(fact.head_sha)}"
             how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
         case SetupChosen():

@@ -29,7 +29,7 @@ def choose(root: Path, configured: str, sandbox: Sandbox) -> TestsChosen:
     """The command that runs the tests of the project in `root`, and why this one.
 
     `configured` wins; `none` and `off` mean no tests. Else it is a runner that a job for tests of the
-    repository's CI calls, if its sign is there; `make` does not count, it wraps one of the others. Else it is
+    repository's CI calls, if its sign is there; `make`, tox, nox and hatch do not count, they wrap the others. Else it is
     the first of `RUNNERS` with a sign of itself. A root that is only another language's (`package.json` with
     a test script, `go.mod`, `Cargo.toml`, and nothing of Python beside it) is not taken for a Python project
     because of a `test_*.py` somewhere below.
@@ -154,7 +154,7 @@ def tests_inline(chosen: TestsChosen) -> bool:
 
 def _detected(project: Project, said: Sequence[Hint], folder: str = "") -> TestsChosen | None:
     for runner in RUNNERS if said else ():
-        hint = next((hint for hint in said if runner.language and runner.called.search(hint.line)), None)
+        hint = next((hint for hint in said if not runner.wraps and runner.called.search(hint.line)), None)
         sign = runner.sign(project) if hint else ""
         if hint and sign:
             why = f"{runner.why}: {one_line(sign)}; the CI's job `{one_line(hint.job)[:80]}` calls {runner.name}"

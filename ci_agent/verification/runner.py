@@ -59,6 +59,7 @@ class Runner:
     setup: Callable[[Project], tuple[str, str]] = field(default=lambda _project: ("", ""))
     """The command that prepares a fresh checkout, and why it is needed here; empty: nothing is needed."""
     tests: str  # a pattern (full match) of the paths, relative to the project, where tests live
+    wraps: bool = False  # it starts one of the others, and counts only where none of them shows itself
     inline: bool = False  # tests live in the files of the source as well
     reports: tuple[Report, ...] = ()  # the first that this project can give is used
     coverage: tuple[tuple[str, Report], ...] = ()  # the tool's name and what it leaves, likewise

@@ -189,6 +189,14 @@ def test_a_selector_narrows_the_command_word_by_word_where_its_runner_can(
 
 # --- hints of the CI --------------------------------------------------------------------------------------
 
+
+def test_what_wraps_another_runner_does_not_win_by_a_hint(tmp_path: Path) -> None:
+    ci = "jobs:\n  test:\n    steps:\n    - run: tox\n"
+    files = {"tox.ini": "[testenv]\ncommands = pytest\n", ".github/workflows/test.yml": ci}
+    assert chosen(tmp_path / "alone", files).runner == "tox"
+    assert chosen(tmp_path / "both", files | {"conftest.py": ""}).runner == "pytest"
+
+
 BOTH = {"test_a.py": "import pytest\n", "package.json": NPM, "setup.py": ""}
 
 

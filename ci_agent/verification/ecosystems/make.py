@@ -31,6 +31,7 @@ def _runner(target: str) -> Runner:
         command=fixed(f"make {target}"),
         called=call(f"make {target}"),
         tests=r"(.*/)?(tests?|spec)/.*",
+        wraps=True,
         seeds=("PYTHONHASHSEED", "CI_AGENT_SEED"),  # it often wraps Python's runners
         covers=_covers,
     )

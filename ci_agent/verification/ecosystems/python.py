@@ -262,6 +262,7 @@ RUNNERS = (
         command=fixed("tox"),
         called=call(r"(?:\S*python[\d.]* -m |uvx |\S+ run )?tox"),
         tests=_TESTS,
+        wraps=True,
         manifest=_MANIFEST,
     ),
     Runner(
@@ -272,6 +273,7 @@ RUNNERS = (
         command=_nox_command,
         called=call(r"(?:\S*python[\d.]* -m |uvx |\S+ run )?nox"),
         tests=_TESTS,
+        wraps=True,
         manifest=_MANIFEST,
     ),
     Runner(
@@ -282,6 +284,7 @@ RUNNERS = (
         command=lambda project: next(iter(_hatch_scripts(project)), "hatch test"),
         called=call(r"hatch (?:run \S*test\S*|test)"),
         tests=_TESTS,
+        wraps=True,
         manifest=_MANIFEST,
     ),
 )
