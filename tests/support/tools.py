@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support import act, ci_local, packages
+from tests.support import act, ci_local, packages, real_projects
 from tests.support.junit_schema import junit_schema
 from tests.verification.ecosystem_projects import MAVEN, laid_out
 
@@ -42,6 +42,7 @@ def main() -> int:
     _maven_plugins()
     ci_local.install()
     act.install()
+    real_projects.prepare()
     return 0
 
 
