@@ -89,7 +89,8 @@ def _warn_of_left_out(voice: Voice, proof: Proof) -> None:
 
 def _not_accepted(proof: Proof, examined: Round, left: int) -> str:
     said = not_in_the_commit(proof.left_out, "the tests ran without them")
-    facts = verification.facts(examined.compared, examined.after, examined.measured.checks)
+    measured, reasons = examined.measured, examined.judged.reasons
+    facts = verification.facts(examined.compared, examined.after, measured.checks, reasons)
     return (
         f"Not accepted, nothing was committed. {said}{facts}\n\n"
         f"Mend it and call `submit` again; {count(left, 'hand-in')} left."

@@ -39,15 +39,20 @@ CHECK_ROOM = 1_500  # characters for one check
 MOST_CHECKS = 2  # that are told at once
 
 
-def facts(comparison: TestsCompared, after: TestsRan, checks: ChecksCompared | None = None) -> str:
-    """What is wrong after a hand-in: verdict, newly broken cases with details, what failed anyway, and what the
-    checks have to say that is new."""
+def facts(
+    comparison: TestsCompared,
+    after: TestsRan,
+    checks: ChecksCompared | None = None,
+    reasons: Sequence[str] = (),
+) -> str:
+    """What is wrong after a hand-in: the reasons of the verdict (without them, that of the comparison), newly broken
+    cases with details, what failed anyway, and what the checks have to say that is new."""
     labels = {change.id: _on_base(change) for change in comparison.newly_broken}
     labels |= {change.id: "passes on the base, and alone" for change in comparison.order_dependent}
     cases = [(case, labels[case.id]) for case in after.cases if case.id in labels and after.by_case]
     failing = comparison.still_failing
     unfinished = "" if after.problem in comparison.reason else _unfinished(after)
-    reason = short(comparison.reason, LONGEST_REASON)
+    reason = short(plain(" ".join(reasons)) or comparison.reason, LONGEST_REASON)
     restore = _RESTORE if comparison.lost and not after.problem else ""
     missing = set(comparison.lost)
     return _joined(

@@ -37,20 +37,19 @@ def shown(
     touches, and `belongs(id, file)` tells whether a case is in one, as far as its id does tell.
 
     All cases count that pass after and were not there before. Of the others, those count that do in `without`
-    something else than before, or that are in one of `files` and do not simply pass in all three runs. Those
-    that failed before and fail in `without` count only in one of `files`: elsewhere it is the source that
-    mended them, which the comparison says.
+    something else than before: the change edits them. Where ids tell files, only those in one of `files` do.
     """
     old = {case.id: case for case in before.cases} if before else {}
     new = {case.id: case for case in without.cases} if without else {}
     others = _stand_ins(after, without)
+    one_of_each = {case.id.rpartition("::")[0]: case.id for case in after.cases}  # file, module or class
+    telling = any(belongs(name, file) for name in one_of_each.values() for file in files)
     found = []
     for case in after.cases:
         if case.result is not Result.PASSED:
             continue
         was, now = old.get(case.id), new.get(case.id)
-        ours = any(belongs(case.id, file) for file in files)
-        if was and not _edited(was, now, ours):
+        if was and not (_edited(was, now) and (not telling or any(belongs(case.id, file) for file in files))):
             continue
         verdict, message = _absent(case.id, without, others) if now is None else _present(now, files)
         found.append(Shown(case.id, was is None, verdict, message))
@@ -58,21 +57,25 @@ def shown(
 
 
 def belongs(name: str, file: str) -> bool:
-    """Whether the case of this id is in this test file, as far as the id tells: pytest's begin with the file,
-    unittest's and Java's with its module or class, node's may name it."""
-    if name.startswith((f"{file}::", f"{file}:")) or name == file:
-        return True
+    """Whether the case of this id is in this test file, as far as the id tells: many ids hold a path; those of
+    unittest and Java hold a module or a class, which is called as the file."""
+    head = name.partition("[")[0]
+    paths = _PATH.findall(head)
+    if paths:
+        return any(path == file or file.endswith(f"/{path}") for path in paths)
     stem = PurePosixPath(file).name.partition(".")[0]
-    return len(stem) > 1 and stem in re.split(r"[^\w$-]+", name.partition("[")[0])
+    return len(stem) > 1 and stem in re.split(r"[^\w$-]+", head)
 
 
-def _edited(was: Case, now: Case | None, ours: bool) -> bool:
-    """Whether the change edits a case that was there before in a way that can be seen."""
+_PATH = re.compile(r"[\w./-]+\.(?:py|[cm]?[jt]sx?|rs|go|rb|exs?|php|bats)(?![\w.])")
+
+
+def _edited(was: Case, now: Case | None) -> bool:
+    """Whether the change edits a case that was there before in a way that can be seen. One that can't be loaded
+    without the change may have been left as it was."""
     if now is None or now.result is Result.SKIPPED:
-        return ours and was.result is not Result.SKIPPED
-    if was.result is Result.SKIPPED:
-        return True
-    return was.result.bad != now.result.bad or (ours and now.result.bad)
+        return False
+    return was.result is Result.SKIPPED or was.result.bad != now.result.bad
 
 
 # --- a case that was run ----------------------------------------------------------------------------------

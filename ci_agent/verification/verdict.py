@@ -66,8 +66,8 @@ def judge(evidence: Evidence) -> Judged:
 
     - *broken*: a test is newly broken.
     - *not verified*: the tests did not run or reached no end after the change, nothing passes in that run, tests
-      are lost (removed or newly skipped), order-dependent ones fail since the change, or a check is worse. These
-      are not ready. A change of which nothing can be said because there are no tests (no run on either side, or
+      are lost (removed or newly skipped) or pass only because they were changed, order-dependent ones fail since
+      the change, or a check is worse. These are not ready. A change of which nothing can be said because there are no tests (no run on either side, or
       none with a case) or because they are switched off is not verified either, but ready: nothing speaks
       against it.
     - *verified with remarks*: nothing of that, but nothing shows what the change does (no fixed test, and no
@@ -125,12 +125,25 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
         does = "does" if len(compared.lost) == 1 else "do"
         text = f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {_names(compared.lost)}."
         yield _Point(Grade.NOT_VERIFIED, text)
+    if weakened := _weakened(evidence):
+        passes = "passes" if len(weakened) == 1 else "pass"
+        text = f"{counted(len(weakened), 'test')} that failed before {passes} now only because the test was changed"
+        yield _Point(Grade.NOT_VERIFIED, f"{text}: {_names(weakened)}.")
     if compared and compared.order_dependent:
         fail = "fails" if len(compared.order_dependent) == 1 else "fail"
         many = counted(len(compared.order_dependent), "order-dependent test")
         yield _Point(
             Grade.NOT_VERIFIED, f"{many} {fail} since the change: {_names(compared.order_dependent)}."
         )
+
+
+def _weakened(evidence: Evidence) -> list[Change]:
+    """The fixed tests that pass against the source of the base as well: not the source was mended, but the test."""
+    cases = evidence.proof.cases if evidence.proof else ()
+    passing = {case.id for case in cases if case.without is Without.PASSES}
+    return [
+        change for change in (evidence.compared.fixed if evidence.compared else ()) if change.id in passing
+    ]
 
 
 def _no_result(evidence: Evidence) -> str:
@@ -220,9 +233,8 @@ def _shows_nothing(evidence: Evidence) -> Iterator[str]:
     """That nothing shows what the change does. A test that fails before and passes now shows it, unless the
     same test passes without the change: then it is the test that changed."""
     cases = evidence.proof.cases if evidence.proof else ()
-    weakened = {case.id for case in cases if case.without is Without.PASSES}
     fixed = evidence.compared.fixed if evidence.compared else ()
-    if proves(cases) or any(change.id not in weakened for change in fixed):
+    if proves(cases) or len(fixed) > len(_weakened(evidence)):
         return
     if any(case.without is Without.MISSING for case in cases):
         return  # they show a little, and how little is a remark of its own

@@ -76,7 +76,7 @@ def test_frameworks_are_narrowed_in_their_own_words(
     [
         ("jest", "npm test -- --json --outputFile=out/jest.json"),
         ("vitest", "npm test -- --reporter=default --reporter=junit --outputFile.junit=out/vitest.xml"),
-        ("mocha", "npm test -- --reporter=xunit --reporter-option=output=out/mocha.xml"),
+        ("mocha", "npm test -- --reporter=json --reporter-option=output=out/mocha.json"),
         ("ava", "npm test -- --tap"),
     ],
 )

@@ -117,11 +117,9 @@ def test_cargo_runs_every_member_and_goes_on_after_a_failure(tmp_path: Path) -> 
         "src/lib.rs - add (line 1)": "ok",
     }
     assert runner.cases
-    assert runner.files
     for narrowed, name in (
         (runner.cases("cargo test --workspace", ["adding::tests::adds"]), "tests::adds"),
         (runner.cases("cargo test", ["adding (doc)::src/lib.rs - add"]), "src/lib.rs - add (line 1)"),
-        (runner.files("cargo test --workspace", ["tests/whole.rs"]), "works"),
     ):
         ran = Ran(tmp_path, runner, root, narrowed)
         assert re.findall(r"^test (.*) \.\.\. ok$", ran.log, re.MULTILINE) == [name]

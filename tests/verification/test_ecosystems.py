@@ -280,13 +280,13 @@ def test_where_tests_live(name: str, tests: Sequence[str], others: Sequence[str]
         ),
         ("cargo test", "cargo test -- -q", "cases", ["lib::t::a"], "cargo test -- -q --exact t::a"),
         (
-            "cargo test",
-            "cargo test",
+            "cargo nextest",
+            "cargo nextest run",
             "files",
             ["tests/a.rs", "m/tests/b/main.rs"],
-            "cargo test --test a --test b",
+            "cargo nextest run --test a --test b",
         ),
-        ("cargo test", "cargo test", "files", ["tests/a.rs", "src/tests.rs"], "cargo test"),
+        ("cargo nextest", "cargo nextest run", "files", ["tests/a.rs", "src/tests.rs"], "cargo nextest run"),
         (
             "cargo nextest",
             "cargo nextest run",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ci_agent.journal.events import Case, Moment, Result, Shown, TestsRan, Without
+from ci_agent.verification.proving import belongs as in_file
 from ci_agent.verification.proving import proves, sentence, shown
 
 PASSED, FAILED, ERROR, SKIPPED = Result.PASSED, Result.FAILED, Result.ERROR, Result.SKIPPED
@@ -50,13 +51,13 @@ ELSEWHERE = "com.x.SlugTest::tabs"
         # there before
         (PASSED, PASSED, None, None),
         (PASSED, FAILED, FAILS, FAILS),
-        (PASSED, SKIPPED, UNKNOWN, None),
-        (PASSED, None, UNKNOWN, None),
-        (FAILED, FAILED, FAILS, None),  # mended by the source: the comparison says so
+        (PASSED, SKIPPED, None, None),
+        (PASSED, None, None, None),
+        (FAILED, FAILED, None, None),  # mended by the source: the comparison says so
         (FAILED, PASSED, PASSES, PASSES),  # mended by editing the test
-        (FAILED, SKIPPED, UNKNOWN, None),
-        (FAILED, None, UNKNOWN, None),
-        (FAILED, ERROR, FAILS, None),
+        (FAILED, SKIPPED, None, None),
+        (FAILED, None, None, None),
+        (FAILED, ERROR, None, None),
         (SKIPPED, PASSED, PASSES, PASSES),
         (SKIPPED, FAILED, FAILS, FAILS),
         (SKIPPED, SKIPPED, None, None),
@@ -69,6 +70,31 @@ def test_a_case_is_told_by_what_it_does_on_the_base_and_without_the_change(
     for name, expected in ((NEW, ours), (ELSEWHERE, elsewhere)):
         found = told(before, case(name, now, "assert 1 == 2") if now else None, name)
         assert found == ([(before is None, expected)] if expected else [])
+
+
+def test_a_case_of_another_file_is_not_called_edited_where_ids_tell_files() -> None:
+    flaky = "t/test_b.py::test_flaky"
+    found = shown(ran(case(flaky, FAILED)), ran(case(NEW), case(flaky)), ran(case(flaky)), FILES, belongs)
+    assert [one.id for one in found] == [NEW]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "expected"),
+    [
+        ("tests/test_a.py::T::test", "tests/test_a.py", True),
+        ("tests/test_a.py::T::test", "other/test_a.py", False),
+        ("pkg/tests/test_a.py::test[tests/test_b.py]", "tests/test_b.py", False),
+        ("strsim::tests/lib.rs::same", "tests/lib.rs", True),
+        ("strsim (doc)::src/lib.rs - jaro", "tests/lib.rs", False),
+        ("test_slugs.TestSlug::test_tabs", "test_slugs.py", True),
+        ("test_slugs.TestSlug::test_tabs", "test_other.py", False),
+        ("com.x.SlugTest::tabs", "src/test/java/com/x/SlugTest.java", True),
+        ("slug tabs", "test/slug.test.js", True),
+        ("tabs", "test/slug.test.js", False),
+    ],
+)
+def test_ids_tell_files(name: str, file: str, expected: bool) -> None:
+    assert in_file(name, file) is expected
 
 
 @pytest.mark.parametrize("result", [PASSED, FAILED, ERROR, SKIPPED])

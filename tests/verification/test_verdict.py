@@ -150,10 +150,10 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
     ),
     "fixed by editing the test": (
         replace(FIXED, proof=proof(Without.PASSES, name="b")),
-        REMARKS,
-        True,
-        ("1 test fixed, none newly broken.",),
-        ("1 new test passes without the change as well: `b`.", NOTHING),
+        NOT,
+        False,
+        ("1 test that failed before passes now only because the test was changed: `b`.",),
+        ("1 new test passes without the change as well: `b`.",),
     ),
     "the proof did not run": (
         replace(FIXED, proof=proof(problem="there was no time left")),

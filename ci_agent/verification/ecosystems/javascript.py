@@ -25,7 +25,7 @@ _MANAGERS = {"pnpm": "pnpm-lock.yaml", "yarn": "yarn.lock", "npm": "package-lock
 _SCRIPT = r"(?:npm|pnpm|yarn) (?:run )?test"
 _TESTS = (
     r"(.*/)?((__tests__|__snapshots__|__mocks__|__fixtures__|tests?|spec)/.*"
-    r"|([^/]+[.-_])?(test|spec)\.[cm]?[jt]sx?|test-[^/]+\.[cm]?js)"
+    r"|([^/]+[._-])?(test|spec)\.[cm]?[jt]sx?|test-[^/]+\.[cm]?js)"
 )
 
 
@@ -307,8 +307,8 @@ _MOCHA = _framework(
     "mocha",
     "mocha",
     Report(
-        format="junit",
-        command=_adds("--reporter=xunit", "--reporter-option=output={}/mocha.xml"),
+        format="mocha",
+        command=_adds("--reporter=json", "--reporter-option=output={}/mocha.json"),
         here=_unless("--reporter-option", " -O"),
     ),
     cases=_mocha_cases,

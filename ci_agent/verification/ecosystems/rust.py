@@ -165,7 +165,7 @@ RUNNERS = (
         reports=(Report(format="libtest", printed=True, command=_all_results),),
         coverage=_LINES,
         select=_select,
-        files=_files,
+        # Not by files: what cargo prints of single test targets does not say whose they are.
         cases=_cases,
         covers=_covers,
     ),
