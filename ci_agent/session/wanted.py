@@ -17,8 +17,8 @@ _DEFECT = re.compile(
 )
 _WANTED = (
     "The tests hold, nothing is newly broken. But {}. Add a test that fails without your change and passes with it, "
-    "and submit again. If none can be written, submit again and say why in `no_test`; people will read it. This is "
-    "asked once."
+    "and submit again. If none can be written, say why in `no_test`; people will read it. Without either, the merge "
+    "request says first of all that nothing shows what the change does."
 )
 
 
@@ -36,4 +36,5 @@ def missing_test(task: Task, examined: Round) -> str:
     idle = (
         f"the tests that it adds pass without the change as well ({names}), so that they show nothing of it"
     )
-    return _WANTED.format(idle if names else "it adds no test")
+    touched = f"it adds no test; those in {', '.join(proof.files[:_NAMED])} pass on the old source too"
+    return _WANTED.format(idle if names else touched if proof.files else "it adds no test")

@@ -13,7 +13,7 @@ _TITLE = 72  # characters: the first line of the commit
 
 class Submit:
     name = "submit"
-    description = "Hand in the finished work. The harness runs the tests and commits all changed files."
+    description = "Hand in the finished work: all changed files."
     parameters: tuple[Parameter, ...] = (
         Parameter("title", "string", "imperative, at most 72 characters", example="Fix slug()"),
         Parameter(
@@ -23,7 +23,7 @@ class Submit:
             example="Words were split at each blank. Now at runs of white space, as the docs say.",
         ),
         Parameter(
-            "no_test", "string", "only where no test can show the change: why", required=False, default=""
+            "no_test", "string", "why no test can show the change", required=False, default=""
         ),
     )
 

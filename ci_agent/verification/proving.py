@@ -201,11 +201,11 @@ def proves(cases: Iterable[Shown]) -> bool:
     return any(case.without is Without.FAILS for case in cases)
 
 
-_ORDER = (Without.PASSES, Without.FAILS, Without.MISSING, Without.UNKNOWN)
+_ORDER = (Without.FAILS, Without.PASSES, Without.MISSING, Without.UNKNOWN)
 
 
 def sentence(cases: Sequence[Shown]) -> str:
-    """All cases in a sentence, what weighs against the change first; nothing where there is no case."""
+    """All cases in a sentence, those that show the change first; nothing where there is no case."""
     if not cases:
         return ""
     kinds = Counter(case.without for case in cases)
@@ -243,9 +243,9 @@ def _does(kind: Without, number: int) -> str:
 
 
 def _names(cases: Sequence[Shown], kind: Without) -> str:
-    """Which ones, where they show nothing."""
-    if kind is not Without.PASSES:
-        return ""
+    """Which ones, where they show nothing; of many not, where others do."""
     names = [case.id for case in cases if case.without is kind]
+    if kind is not Without.PASSES or (len(names) > NAMED and proves(cases)):
+        return ""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ": " + ", ".join(f"`{short(name, LONGEST_NAME)}`" for name in names[:NAMED]) + more

@@ -72,7 +72,7 @@ def judge(evidence: Evidence) -> Judged:
       against it.
     - *verified with remarks*: nothing of that, but nothing shows what the change does (no fixed test, and no
       test of the change that fails without it), or something weakens what was measured: flaky tests, tests of
-      the change that pass without it, a run of some tests only, a base that is not known, tests that fail as
+      the change that were not run to their end without it, a run of some tests only, a base that is not known, tests that fail as
       before, results known only by exit code, fewer than half of the changed lines run (`LEAST_COVERED`).
     - *verified*: all tests ran, nothing is broken, and something shows what the change does.
 
@@ -189,7 +189,7 @@ def _of_proof(proof: ProofRan | None) -> Iterator[str]:
         yield f"What the tests of the change do without it is not known: {proof.problem}."
     elif proof and proof.cases:
         kinds = {case.without for case in proof.cases}
-        if not proves(proof.cases) or kinds & {Without.PASSES, Without.UNKNOWN}:
+        if not proves(proof.cases) or Without.UNKNOWN in kinds:
             yield sentence(proof.cases)
 
 

@@ -48,7 +48,7 @@ def test_a_mended_defect_without_a_test_is_given_back_once_for_one(runner: Runne
         [_, asked] = [last_results(request.body) for request in server.requests[1:]]
     assert job.exit_code == 0
     assert "it adds no test" in asked[0]
-    assert "This is asked once" in asked[0]
+    assert "say why in `no_test`" in asked[0]
     first, second = job.facts(ProofRan)
     assert first.cases == ()
     assert [(case.added, case.without) for case in second.cases] == [(True, Without.FAILS)]

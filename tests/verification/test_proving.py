@@ -226,8 +226,8 @@ def cases(added: str, edited: str = "") -> list[Shown]:
         (
             cases("fpf"),
             (
-                "Of 3 new tests: 1 passes without the change as well: `t1`; "
-                "2 fail without the change, pass with it."
+                "Of 3 new tests: 2 fail without the change, pass with it; "
+                "1 passes without the change as well: `t1`."
             ),
         ),
         (

@@ -178,15 +178,16 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
     ),
     "proved, and one shows nothing": (
         replace(ADDED, proof=proof(Without.FAILS, Without.PASSES)),
-        REMARKS,
+        VERIFIED,
         True,
-        ("No test newly broken, 1 added.",),
         (
+            "No test newly broken, 1 added.",
             (
-                "Of 2 new tests: 1 passes without the change as well: `new1`; "
-                "1 fails without the change, passes with it."
+                "Of 2 new tests: 1 fails without the change, passes with it; "
+                "1 passes without the change as well: `new1`."
             ),
         ),
+        (),
     ),
     "proved, and one did not run": (
         replace(ADDED, proof=proof(Without.FAILS, Without.UNKNOWN)),
