@@ -23,7 +23,7 @@ class Submit:
             example="Words were split at each blank. Now at runs of white space, as the docs say.",
         ),
         Parameter(
-            "no_test", "string", "why no test can show the change", required=False, default=""
+            "no_test", "string", "why no test can show it", required=False, default=""
         ),
     )
 
