@@ -107,7 +107,11 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         "trigger.bots": st.lists(st.from_regex(r"[0-9]{1,9}", fullmatch=True), min_size=1, max_size=5),
         "verification.policy": st.sampled_from(["full", "changed", "off"]),
         "verification.coverage": st.sampled_from(["auto", "on", "off"]),
-        "checks": st.lists(WORDS.filter(lambda word: len(word.splitlines()) == 1), min_size=1, max_size=5),
+        "checks": st.lists(
+            WORDS.filter(lambda word: len(word.splitlines()) == 1).map("run {}".format),
+            min_size=1,
+            max_size=5,
+        ),
         "context.comments": st.sampled_from(["writers", "all", "none"]),
         "verification.junit": st.from_regex(r"[a-z*]{1,9}(/[a-z*]{1,9})?\.xml", fullmatch=True),
     }
