@@ -1,4 +1,4 @@
-"""Where tests and checks are run: a clean checkout of the base, one of the result, and a clock for both."""
+"""Where tests and checks are run: clean checkouts of both sides, and a clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ci_agent import verification
 from ci_agent.evidence.ground import Clock, Ground, Place, failed
-from ci_agent.evidence.suites import command_of, merged
+from ci_agent.evidence.suites import cases_of, command_of, merged, paths_of
 from ci_agent.journal.events import CommandStarted, Moment, SetupChosen, TestsChosen, TestsRan, Warned
 
 NOT_ASKED_FOR = "Nobody asked for it: `verification.setup` names another one."
@@ -16,23 +16,24 @@ SEED = 1  # for whatever is random, the same before and after; runs again have o
 
 
 class Bench:
-    """The two checkouts of one comparison. `setup` is what prepares them."""
+    """The checkouts of one comparison. `setup` is what prepares them, `more` what only the result needs."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.clock = Clock(ground)
         self.setup = SetupChosen("", "not looked for yet")
+        self.more: SetupChosen | None = None
         self.base_tree = ground.control.tree_of(ground.base)
         self.result = Place(ground, "result")
         self._base = Place(ground, "base")
+        self._warned: set[str] = set()
+
+    # --- checkouts ----------------------------------------------------------------------------------------
 
     @property
     def base(self) -> Place:
         """The prepared checkout of the base, made when it is first needed."""
-        if not self._base.tree:
-            self.lay_out_base()
-            self._prepare(self._base)
-        return self._base
+        return self._base if self._base.tree else self.open_base(self.base_tree)
 
     def lay_out_base(self) -> Place:
         """The checkout of the base, with nothing prepared."""
@@ -41,39 +42,44 @@ class Bench:
 
     def prepare_base(self) -> Place:
         """Prepare the checkout of the base, which is there."""
-        self._prepare(self._base)
+        self._prepare(self._base, self.setup)
         return self._base
 
-    def open_result(self, tree: str) -> None:
+    def open_base(self, tree: str) -> Place:
+        """Make the checkout of the base anew, or one of `tree` in its place."""
+        self._base.lay_out(tree)
+        return self.prepare_base()
+
+    def open_result(self, tree: str) -> Place:
         """Make the checkout of the result anew, with `tree`."""
         self.result.lay_out(tree)
-        self._prepare(self.result)
+        self._prepare(self.result, self.setup)
+        if self.more:
+            self._prepare(self.result, self.more)
+        return self.result
 
     def set_up_more(self, more: SetupChosen) -> None:
-        """Prepare what is only known now to be needed, in all checkouts that are there and those to come."""
-        for place in (self.result, self._base):
-            if place.tree:
-                self._prepare_with(place, more)
-        command = "\n".join(filter(None, [self.setup.command, more.command]))
-        self.setup = SetupChosen(command, f"{self.setup.why}; {more.why}", self.setup.configured)
+        """Prepare what only the result shows to be needed, now and whenever its checkout is made anew."""
+        self.more = more
+        self._prepare(self.result, more)
 
-    def _prepare(self, place: Place) -> None:
-        self._prepare_with(place, self.setup)
-
-    def _prepare_with(self, place: Place, setup: SetupChosen) -> None:
+    def _prepare(self, place: Place, setup: SetupChosen) -> None:
         with self.clock.running():
             place.prepare(setup, self.clock.each())
         said = failed(place.set_up)
-        if said and not setup.configured:
+        if said and not setup.configured and said not in self._warned:
+            self._warned.add(said)
             self.ground.journal.append(Warned(f"{said} {NOT_ASKED_FOR}"))
 
     def forget_base(self) -> None:
-        """Strangers' tests have run there that are not the base's own."""
+        """What stands in its place is not the base, or tests have run there that are not its own."""
         self._base.close()
 
     def close(self) -> None:
         for place in (self._base, self.result):
             place.close()
+
+    # --- runs ---------------------------------------------------------------------------------------------
 
     def run(
         self,
@@ -87,12 +93,18 @@ class Bench:
         seed: int = SEED,
         some: str = "",
     ) -> TestsRan:
-        """Run the tests of `suites` in `place`, all of them or, where it can be done, only those that are named."""
+        """Run the tests of `suites` in `place`, all of them or, where it can be done, only those that are named.
+
+        A project that none of the names is of is left out; where none is of any, all are run.
+        """
+        wanted = [(suite, *_share(suite, suites, cases, files, related)) for suite in suites]
+        narrow = bool(cases or files or related)
+        mine = [each for each in wanted if any(each[1:])] if narrow else wanted
+        suites = [suite for suite, *_ in mine or wanted]
         if suites:
             self.ground.journal.append(CommandStarted(f"tests {moment}", command_of(suites)))
-        settings = self.ground.config.verification
         runs = []
-        for suite in suites or (TestsChosen("", "", ""),):
+        for suite, own_cases, own_files, own_related in mine or wanted or [(_NOTHING, [], [], [])]:
             place.put(place.tree)  # what earlier runs made of tracked files is not what is tested
             with self.clock.running():
                 ran = verification.run_tests(
@@ -103,10 +115,10 @@ class Bench:
                     sandbox=place.sandbox,
                     logs=self.ground.logs,
                     timeout=self.clock.each(),
-                    cases=cases,
-                    files=files,
-                    related=related,
-                    junit=settings.junit or "",
+                    cases=own_cases,
+                    files=own_files,
+                    related=own_related,
+                    junit=self.ground.config.verification.junit or "",
                     seed=seed,
                     some=some,
                 )
@@ -123,3 +135,16 @@ class Bench:
             with (self.ground.logs / log).open("ab") as to, added.open("rb") as more:
                 shutil.copyfileobj(more, to)
             added.unlink()
+
+
+_NOTHING = TestsChosen("", "", "")
+
+
+def _share(
+    suite: TestsChosen,
+    suites: Sequence[TestsChosen],
+    cases: Sequence[str],
+    files: Sequence[str],
+    related: Sequence[str],
+) -> tuple[list[str], list[str], list[str]]:
+    return cases_of(suite, suites, cases), paths_of(suite, suites, files), paths_of(suite, suites, related)

@@ -5,21 +5,23 @@ beside. Every run is in the journal before anything is concluded from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_agent import verification
 from ci_agent.evidence import baseline
 from ci_agent.evidence.again import again
 from ci_agent.evidence.bench import Bench
-from ci_agent.evidence.beside import Checks, cover, prove
-from ci_agent.evidence.ground import Ground, failed, failure
+from ci_agent.evidence.beside import Checks, cover
+from ci_agent.evidence.ground import Ground, Place, failed, failure
+from ci_agent.evidence.proof import Change, prove, run_again
+from ci_agent.evidence.reruns import Reruns
 from ci_agent.evidence.suites import merged
 from ci_agent.journal.events import (
     CasesRetried,
-    FileChanged,
     Judged,
     Moment,
+    Result,
     SetupChosen,
     Submitted,
     TestsChosen,
@@ -31,6 +33,7 @@ from ci_agent.verification import verdict
 
 _ROOM = 1.3  # of the time the tests took on the base must be left: those of the result may be more
 _POLICY = "`verification.policy` asks for those that the change reaches"
+_FIXED = 2  # runs more, on the base, of what seems fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ class Evidence:
         self._settings = ground.config.verification
         self._bench = Bench(ground)
         self._checks = Checks(self._bench)
-        self._suites: tuple[TestsChosen, ...] = ()
+        self._root = TestsChosen("", "", "not looked for yet")  # what runs the tests of the base at its root
+        self._on_base: tuple[TestsChosen, ...] = ()
+        self._on_result: tuple[TestsChosen, ...] = ()
         self.before: TestsRan | None = None  # all tests on the base; None: they were not run
         self.rounds = 0
 
@@ -76,42 +81,51 @@ class Evidence:
 
     def choose_tests(self, root: Path, sandbox: Sandbox) -> tuple[TestsChosen, ...]:
         """Find out what runs the tests of the prepared checkout in `root`; without a command where nothing does."""
-        self._suites = self._found(root, sandbox)
-        for suite in self._suites:
+        found = self._found(root, sandbox)
+        self._root = found[0]
+        self._on_base = self._on_result = tuple(suite for suite in found if suite.command)
+        for suite in self._on_base or found:
             self._journal.append(suite)
-        return self._suites
+        return self._on_base
 
     def _found(self, root: Path, sandbox: Sandbox) -> tuple[TestsChosen, ...]:
+        """What runs the tests at the root, which may be nothing; then what runs those of projects below."""
         if self._settings.policy == "off":
-            return (TestsChosen("", "", "the configuration says `verification.policy: off`"),)
+            why = "the configuration says `verification.policy: off`"
+            return (TestsChosen("", "", why, configured=True),)
         chosen = verification.choose(root, self._settings.test or "", sandbox)
         more = [] if chosen.command else verification.choose_more(root, sandbox, chosen, ())
-        return tuple(more) or (chosen,)
+        return (chosen, *more)
 
     @property
     def suites(self) -> tuple[TestsChosen, ...]:
         """Those that have a command to run."""
-        return tuple(suite for suite in self._suites if suite.command)
+        return self._on_result
 
     # --- the base -----------------------------------------------------------------------------------------
 
     def measure_base(self) -> str:
-        """Run all tests on the base, unless the policy is another. Gives why that can't be done, as a sentence."""
-        if not self.suites or self._settings.policy != "full":
+        """Run the checks and all tests on the base, unless the policy is another. Gives why that can't be done, as
+        a sentence."""
+        if not self._on_base or self._settings.policy != "full":
             return ""
         self.before = self._whole_base()
-        return (
-            failed(self._bench.base.set_up) if self._bench.setup.configured and not self.before.reused else ""
-        )
+        if self.before.reused or not self._bench.setup.configured:
+            return ""
+        return failed(self._bench.base.set_up)
 
     def _whole_base(self) -> TestsRan:
         """All tests on the base, run now or in an earlier session."""
         bench = self._bench
-        name = baseline.key(bench.base_tree, bench.setup, self.suites, self._settings.junit or "")
-        ran = baseline.recall(self.ground.remembered, name)
+        passed = self.ground.config.sandbox.env
+        junit = self._settings.junit or ""
+        name = baseline.key(bench.base_tree, bench.setup, self._on_base, junit, passed)
+        ran = baseline.recall(self.ground.remembered, name, bench.base_tree)
         if ran is None:
-            ran = bench.run(bench.base, Moment.BEFORE, self.suites)
-            baseline.keep(self.ground.remembered, name, ran)
+            self._checks.measure_base()
+            ran = bench.run(bench.base, Moment.BEFORE, self._on_base)
+            if not failure(bench.base.set_up):
+                baseline.keep(self.ground.remembered, name, ran)
         self._journal.append(ran)
         return ran
 
@@ -126,21 +140,22 @@ class Evidence:
         self.rounds += 1
         bench = self._bench
         changed = self.ground.control.changes(tree)
-        bench.open_result(tree)
-        self._look_again(changed)
-        before, after, compared, retried = self._compared(changed)
-        whole = thorough or not compared.newly_broken
-        checks = self._checks.compare(changed, self.rounds) if whole else None
+        paths = [path for change in changed for path in (change.path, change.previous) if path]
+        bench.more = None
+        place = bench.open_result(tree)
+        self._look_again(paths)
+        set_up = failure(place.set_up)
+        checks = self._checks.compare(changed, self.rounds)
+        before, after, compared, retried = self._compared(tree, paths)
         proof = coverage = None
-        if whole and self.suites and after.by_case:
+        if (thorough or not compared.newly_broken) and self._on_result and after.by_case:
+            coverage = cover(bench, self._on_result, tree, after, paths, self.rounds)
             if self._settings.proof:
-                proof = prove(
-                    bench, self.suites, tree, changed, before=before, after=after, round=self.rounds
-                )
-                self._journal.append(proof)
-            coverage = cover(bench, self.suites, tree, after, self.rounds)
-            if coverage:
-                self._journal.append(coverage)
+                change = Change(tree, changed, before, after, self.rounds)
+                proof = prove(bench, self._on_base, self._on_result, change)
+        for fact in (proof, coverage, checks):
+            if fact is not None:
+                self._journal.append(fact)
         measured = verdict.Evidence(
             round=self.rounds,
             before=before,
@@ -153,7 +168,7 @@ class Evidence:
             submitted=submitted,
             policy=self._settings.policy,
             narrowed=after.some,
-            setup_failed=failure(bench.result.set_up),
+            setup_failed=set_up,
             setup_needed=bench.setup.configured,
         )
         judged = verdict.judge(measured)
@@ -164,55 +179,90 @@ class Evidence:
         """Delete the checkouts."""
         self._bench.close()
 
-    def _look_again(self, changed: Sequence[FileChanged]) -> None:
-        """The first tests of a repository, which the change brings; projects in it that only the change tells of."""
+    def _look_again(self, paths: Sequence[str]) -> None:
+        """What only the change tells of: the first tests of a repository, projects in it that the change touches
+        or brings or removes, and what has to be installed for them."""
+        place, root = self._bench.result, self._root
+        if not (self._on_base or root.configured):
+            root = verification.choose(place.root, "", place.sandbox)
+        self._set_up_more((root, *self._below(place, root, paths)))
+        found = self._below(place, root, paths)  # set-up may have brought what runs them
+        theirs = self._below(self._bench.base, self._root, paths) if self._reaches(found, paths) else []
+        base = {suite.folder: suite for suite in (*self._on_base, *theirs)}
+        # The command of the base is the one for both sides: a change must not choose how it is tested.
+        here = {suite.folder: base.get(suite.folder, suite) for suite in (root, *found) if suite.command}
+        kept = {folder: suite for folder, suite in base.items() if (place.root / folder).is_dir()}
+        self._on_result = tuple((kept | here).values())
+        for suite in dict.fromkeys((*self._on_result, *theirs)):
+            if suite not in self._on_base:
+                self._journal.append(suite)
+        known = {suite.folder for suite in self._on_base}
+        self._add_to_base([suite for suite in theirs if suite.folder not in known])
+
+    def _below(self, place: Place, root: TestsChosen, paths: Sequence[str]) -> list[TestsChosen]:
+        return verification.choose_more(place.root, place.sandbox, root, paths)
+
+    def _reaches(self, found: Sequence[TestsChosen], paths: Sequence[str]) -> bool:
+        """Whether the base may have projects to look at: those found in the result, or one it has no more."""
+        gone = ("/" in path and not (self._bench.result.root / path).parent.is_dir() for path in paths)
+        return bool(self._on_base) and (bool(found) or any(gone))
+
+    def _set_up_more(self, suites: Sequence[TestsChosen]) -> None:
+        """What is missing in the result after the set-up of the base, where nobody configured that."""
         place = self._bench.result
-        if not self.suites:
-            self.choose_tests(place.root, place.sandbox)
-        more = self._more(changed)
+        if self._bench.setup.configured:
+            return
+        more = verification.choose_setup(place.root, "", place.sandbox, suites)
+        if more.command and more.command != self._bench.setup.command:
+            self._journal.append(more)
+            self._bench.set_up_more(more)
+
+    def _add_to_base(self, more: Sequence[TestsChosen]) -> None:
         if not more:
             return
-        setup = verification.choose_setup(place.root, self._settings.setup or "", place.sandbox, more)
-        if setup.command and not setup.configured:
-            self._journal.append(setup)
-            self._bench.set_up_more(setup)
-            more = self._more(changed)  # set-up may have brought what runs them
-        for suite in more:
-            self._journal.append(suite)
+        bench = self._bench
+        setup = verification.choose_setup(bench.base.root, "", bench.base.sandbox, more)
+        if setup.command and not bench.setup.configured:
+            commands = filter(None, [bench.setup.command, setup.command])
+            bench.setup = replace(setup, command=" && ".join(commands), why=f"{bench.setup.why}; {setup.why}")
+            bench.open_base(bench.base_tree)
+        self._on_base = (*self._on_base, *more)
         if self.before is not None:
-            beside = self._bench.run(self._bench.base, Moment.BEFORE, more)
-            self.before = merged([self.before, beside])
+            self.before = merged([self.before, bench.run(bench.base, Moment.BEFORE, more)])
             self._journal.append(self.before)
-        self._suites = (*self._suites, *more)
 
-    def _more(self, changed: Sequence[FileChanged]) -> tuple[TestsChosen, ...]:
-        place, known = self._bench.result, {suite.folder for suite in self._suites}
-        paths = [change.path for change in changed]
-        found = verification.choose_more(place.root, place.sandbox, self._suites[0], paths)
-        return tuple(suite for suite in found if suite.folder not in known)
+    # --- tests before and after ---------------------------------------------------------------------------
 
     def _compared(
-        self, changed: Sequence[FileChanged]
+        self, tree: str, paths: Sequence[str]
     ) -> tuple[TestsRan | None, TestsRan, TestsCompared, CasesRetried | None]:
-        """Tests before and after: all of them, or first those that the change reaches."""
-        paths = [change.path for change in changed]
+        """All of them, or first those that the change reaches."""
+        retried: CasesRetried | None = None
         for some in self._passes():
             related = paths if some else ()
-            before = self._before(some, related)
-            after = self._after(some, related)
+            after = self._bench.run(
+                self._bench.result, Moment.AFTER, self._on_result, related=related, some=some
+            )
+            if self._on_result:
+                self._journal.append(after)
+            before = self._before(after.some, related)
             compared = verification.compare(before, after, self.rounds)
-            retried = self._again(compared)
-            if retried:
-                self._journal.append(retried)
-                compared = verification.compare(before, after, self.rounds, retried.cases)
-            if compared.newly_broken:
+            found = self._again(tree, compared, after)
+            if found:
+                self._journal.append(found)
+                retried = _joined(retried, found)
+            unsteady = self._unsteady(compared)
+            if retried or unsteady:
+                cases = retried.cases if retried else ()
+                compared = verification.compare(before, after, self.rounds, cases, unsteady)
+            if compared.newly_broken or not after.some:
                 break
         self._journal.append(compared)
         return before, after, compared, retried
 
     def _passes(self) -> list[str]:
         """Which runs are compared, one after the other: for each, why it is not of all tests ("" where it is)."""
-        can = any(verification.can_narrow(suite, "related") for suite in self.suites)
+        can = any(verification.can_narrow(suite, "related") for suite in self._on_result)
         if not can:
             return [""]
         left = self._bench.clock.left()
@@ -224,33 +274,41 @@ class Evidence:
         return [""]
 
     def _before(self, some: str, related: Sequence[str]) -> TestsRan | None:
-        if not self.suites:
+        """On the base, as many tests as on the result."""
+        if not self._on_base:
             return None
         if not some:
             self.before = self.before or self._whole_base()
             return self.before
-        ran = self._bench.run(self._bench.base, Moment.BEFORE, self.suites, related=related, some=some)
+        ran = self._bench.run(self._bench.base, Moment.BEFORE, self._on_base, related=related, some=some)
         self._journal.append(ran)
         return ran
 
-    def _after(self, some: str, related: Sequence[str]) -> TestsRan:
-        bench = self._bench
-        ran = bench.run(bench.result, Moment.AFTER, self.suites, related=related, some=some)
-        if self.suites:
-            self._journal.append(ran)
-        return ran
-
-    def _again(self, compared: TestsCompared) -> CasesRetried | None:
+    def _again(self, tree: str, compared: TestsCompared, after: TestsRan) -> CasesRetried | None:
         """What broke is run again before it is called broken. None: nothing did, or nobody wants that."""
-        bench, times = self._bench, self._settings.reruns
+        times = self._settings.reruns
         if not (compared.newly_broken and times):
             return None
-        able = [suite for suite in self.suites if verification.can_narrow(suite, "cases")]
+        runs = Reruns(self._bench, self._on_base, self._on_result, tree, after.seconds)
+        if not runs.possible:
+            return CasesRetried(self.rounds, (), len(compared.newly_broken))
+        return again(runs, compared.newly_broken, times=times, left=self._bench.clock.left, round=self.rounds)
 
-        def run(on_base: bool, cases: Sequence[str], seed: int) -> TestsRan | None:
-            place = bench.base if on_base else bench.result
-            if not cases:
-                return bench.run(place, Moment.AGAIN, self.suites, seed=seed)
-            return bench.run(place, Moment.AGAIN, able, cases=cases, seed=seed) if able else None
+    def _unsteady(self, compared: TestsCompared) -> set[str]:
+        """Of what seems fixed, what passes on the base when it is run again there: nothing was mended."""
+        passing: set[str] = set()
+        for number in range(1, _FIXED + 1):
+            names = [change.id for change in compared.fixed if change.id not in passing]
+            if not names:
+                break
+            found = run_again(self._bench, self._bench.base, self._on_base, names, number + 1)
+            passing |= {name for name, case in found.items() if case.result is Result.PASSED}
+        return passing
 
-        return again(run, compared.newly_broken, times=times, left=bench.clock.left, round=self.rounds)
+
+def _joined(earlier: CasesRetried | None, now: CasesRetried) -> CasesRetried:
+    """Those of two passes over one change, the later one's word first."""
+    if earlier is None:
+        return now
+    later = {case.id for case in now.cases}
+    return replace(now, cases=(*now.cases, *(case for case in earlier.cases if case.id not in later)))

@@ -81,10 +81,6 @@ class Place:
     def root(self) -> Path:
         return self._room.root
 
-    @property
-    def open(self) -> bool:
-        return bool(self.tree)
-
     def lay_out(self, tree: str) -> None:
         """Make the checkout anew."""
         self.close()
@@ -93,8 +89,10 @@ class Place:
         self.sandbox = _sandbox(self._ground, self._folder)
 
     def prepare(self, setup: SetupChosen, timeout: float) -> None:
-        """Run the project's set-up in it. How that ended is in `set_up`."""
-        self.set_up, self.sandbox = prepare(self._ground, setup, self.root, self.sandbox, self.name, timeout)
+        """Run a set-up in it. How that ended is in `set_up`, which keeps a failure when another one follows."""
+        ran, self.sandbox = prepare(self._ground, setup, self.root, self.sandbox, self.name, timeout)
+        if ran and not failure(self.set_up):
+            self.set_up = ran
 
     def put(self, tree: str) -> None:
         """Other tracked files in the same, prepared checkout; those that tests rewrote are put back."""

@@ -1,4 +1,4 @@
-"""A repository's tests as one run, though there may be several projects in it. Pure functions of runs."""
+"""A repository's tests as one run, though there may be several projects in it. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ def command_of(suites: Sequence[TestsChosen]) -> str:
         f"(cd {shlex.quote(suite.folder)} && {suite.command})" if suite.folder else suite.command
         for suite in suites
         if suite.command
+    )
+
+
+def paths_of(suite: TestsChosen, suites: Sequence[TestsChosen], paths: Sequence[str]) -> list[str]:
+    """Those of `paths` that the project of `suite` is the nearest one to."""
+    return [path for path in paths if _nearest(path, suites, "/") == suite.folder]
+
+
+def cases_of(suite: TestsChosen, suites: Sequence[TestsChosen], ids: Sequence[str]) -> list[str]:
+    """The ids of the cases that are of the project of `suite`: `folder/file::case` or `folder: case`."""
+    return [name for name in ids if _nearest(name, suites, "/", ": ") == suite.folder]
+
+
+def _nearest(name: str, suites: Sequence[TestsChosen], *ends: str) -> str:
+    folders = sorted((suite.folder for suite in suites if suite.folder), key=len, reverse=True)
+    return next(
+        (folder for folder in folders if name.startswith(tuple(f"{folder}{end}" for end in ends))), ""
     )
 
 

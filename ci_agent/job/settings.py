@@ -41,6 +41,19 @@ def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.
     return loaded, source
 
 
+def load_for(repository: str, flags: Mapping[str, object], head: str) -> tuple[Config, Source, str]:
+    """The configuration for a comparison of `head` with the base, the source at the commit where the two parted,
+    and the commit of `head`. The file that counts is that of this commit, never that of the branch."""
+    given = {_FLAGS[name]: value for name, value in flags.items() if name != "base"}
+    first = config.load(file=None, environment=os.environ, flags=given).config
+    base = flags.get("base") or first.git.base
+    clones = state_folder(first) / "clones"
+    source, sha = open_source(repository, None, clones).between(str(base) if base else None, head)
+    content = source.file(config.FILE_NAME)
+    file = (config.FILE_NAME, content) if content is not None else None
+    return config.load(file=file, environment=os.environ, flags=given).config, source, sha
+
+
 def state_folder(settings: Config) -> Path:
     """Where issues, clones and sessions are kept."""
     if settings.state_dir:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -19,13 +19,14 @@ from ci_agent.errors import UsageError
 from ci_agent.evidence import Evidence, Ground, Round
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.assembly import baselines, clean_logs, shown
-from ci_agent.job.settings import load_settings
+from ci_agent.job.settings import load_for
 from ci_agent.journal import Journal
-from ci_agent.journal.events import WorkspaceReady
+from ci_agent.journal.events import Warned, WorkspaceReady
 from ci_agent.reporting.evidence import evidence
 from ci_agent.reporting.folder import check_folder, write_folder
 from ci_agent.reporting.terminal import concluding
-from ci_agent.workspace import Control, Source, discard
+from ci_agent.reporting.wording import count
+from ci_agent.workspace import Control, discard
 
 READY, NOT_READY = 0, 1  # exit codes
 
@@ -43,18 +44,19 @@ class Request:
 
 def verify(request: Request) -> int:
     """Compare `head` with the commit at which it left the base; gives the exit code. Raises `CiAgentError`."""
-    loaded, source = load_settings(request.repository, request.flags)
-    settings = loaded.config
+    settings, source, sha = load_for(request.repository, request.flags, request.head)
     report = Path(settings.report.output_dir).expanduser().absolute()
     check_folder(report)
-    source, sha = _sides(source, request, settings)
-    with tempfile.TemporaryDirectory(prefix="ci-agent-verify-") as name, Interrupts() as interrupts:
-        folder = Path(name).resolve()
-        control = Control(source, folder)
-        control.make()
-        with Journal(folder / "session.jsonl", secrets=secrets(settings)) as journal:
+    folder = Path(tempfile.mkdtemp(prefix="ci-agent-verify-")).resolve()
+    try:
+        with (
+            Interrupts() as interrupts,
+            Journal(folder / "session.jsonl", secrets=secrets(settings)) as journal,
+        ):
+            control = Control(source, folder)
+            control.make()
             with shown(journal, sys.stdout, as_json=request.as_json):
-                round_ = _examine(control, sha, settings, journal, folder, fresh=request.fresh)
+                found = _examined(control, sha, settings, journal, folder, fresh=request.fresh)
             interrupts.hold()
             clean_logs(folder / "logs", settings)
             write_folder(
@@ -63,28 +65,23 @@ def verify(request: Request) -> int:
                 journal=journal.path,
                 logs=folder / "logs",
                 diff=control.diff(sha),
+                merge_request=None,
                 evidence=evidence(journal.events, version=__version__),
             )
             if not request.as_json:
                 click.echo(concluding(journal.events, places={"report": str(report)}), nl=False)
-    return READY if round_.judged.ready else NOT_READY
+    finally:
+        discard(folder)
+    if isinstance(found, str):
+        raise UsageError(found)
+    return READY if found.judged.ready else NOT_READY
 
 
-def _sides(source: Source, request: Request, settings: Config) -> tuple[Source, str]:
-    """The source, started at the merge base, and the commit to compare with it."""
-    base = settings.git.base or source.default_branch()
-    if base is None:
-        raise UsageError("there is no default branch to compare with; name one with --base")
-    _, base_sha = source.up_to(base)
-    return replace(source, base=base, base_sha=base_sha).up_to(request.head)
-
-
-def _examine(
+def _examined(
     control: Control, sha: str, settings: Config, journal: Journal, folder: Path, *, fresh: bool
-) -> Round:
+) -> Round | str:
+    """What came of it, or why the two can't be compared."""
     source = control.source
-    if control.tree_of(sha) == control.tree_of(source.base_sha):
-        raise UsageError(f"{sha[:12]} changes nothing against {source.base} ({source.base_sha[:12]})")
     ground = Ground(
         control=control,
         folder=folder,
@@ -105,12 +102,14 @@ def _examine(
             path=str(folder),
         )
     )
+    if source.uncommitted:
+        many = count(len(source.uncommitted), "file")
+        journal.append(
+            Warned(f"{many} with uncommitted changes in {source.address} not part of this comparison.")
+        )
     examined = Evidence(ground)
     try:
         problem = examined.begin() or examined.measure_base()
-        if problem:
-            raise UsageError(problem)
-        return examined.examine(control.tree_of(sha))
+        return problem or examined.examine(control.tree_of(sha))
     finally:
         examined.close()
-        discard(folder / "home")

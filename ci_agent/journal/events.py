@@ -194,6 +194,7 @@ class TestsChosen:
     runner: str  # e.g. `pytest`; empty when unknown
     why: str
     folder: str = ""  # of the project, relative to the root of the repository; empty: the root itself
+    configured: bool = False  # the configuration says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,10 @@ class Retried:
 class CasesRetried:
     round: int
     cases: tuple[Retried, ...]
-    left: int = 0  # cases that broke as well and were not run again: too many, or no time left
+    left: int = 0  # cases that broke as well and were not run again: no time left, or no way to
+    together: int = (
+        0  # cases that broke as well and failed once more, run all together: too many to run alone
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +282,23 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """A test that passes on the base and, as it is there, fails against the source of the result."""
+
+    id: str
+    gone: bool  # the change removes it; else it was changed, so that it passes
+    message: str = ""  # how it fails as it was
+
+
+@dataclass(frozen=True, slots=True)
 class ProofRan:
-    """The tests that the change adds or edits, run against the source of the base."""
+    """The tests that the change adds or edits, run against the source of the base, and the other way round."""
 
     round: int
     files: tuple[str, ...]  # test files of the change; none: it touches no test
     cases: tuple[Shown, ...]
     problem: str = ""  # why nothing can be said, as a clause
+    outdated: tuple[Outdated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,12 @@ def solve(
     agent = _agent(parts, proof, _brief(parts, proof, head, comments))
     empty_handed = False
     asked = 0  # hand-ins that held, and were given back for a test; they do not count
+    held: tuple[Stop, str] | None = None  # such a hand-in: whatever follows, it is not lost
     while True:
         stop = agent.work()
         tree = workspace.tree()
+        if stop.ending is not Ending.SUBMITTED and held:
+            return _held(voice, proof, stop, *held)
         if stop.ending is not Ending.SUBMITTED:
             _look_once_more(parts, voice, proof, stop, tree)
             return stop, tree
@@ -67,10 +70,22 @@ def solve(
             return Stop(Ending.SUBMITTED, judged.reasons[0]), tree
         left = parts.limits.verifications + asked - proof.rounds
         if not judged.ready and left <= 0:
-            return Stop(Ending.UNVERIFIED, judged.reasons[0]), tree
-        asked += bool(wanted)
+            stop = Stop(Ending.UNVERIFIED, judged.reasons[0])
+            return _held(voice, proof, stop, *held) if held else (stop, tree)
+        if wanted:
+            asked, held = 1, (Stop(Ending.SUBMITTED, judged.reasons[0]), tree)
         voice.status(Status.CODING)
         agent.answer(wanted or _not_accepted(proof, examined, left))
+
+
+def _held(voice: Voice, proof: Proof, stop: Stop, earlier: Stop, tree: str) -> tuple[Stop, str]:
+    """An earlier hand-in that held, in place of what came after it was given back for a test."""
+    if stop.ending in (Ending.CANCELLED, Ending.NEEDS_INPUT):
+        return stop, tree
+    voice.warn(f"Asked for a test that shows the change, the model came to no better end: {stop.detail}")
+    voice.status(Status.TESTING)
+    proof.verify(tree, None)  # so that the last verdict is on what is handed over
+    return earlier, tree
 
 
 def _look_once_more(parts: Parts, voice: Voice, proof: Proof, stop: Stop, tree: str) -> None:

@@ -51,7 +51,7 @@ def shown(
         was, now = old.get(case.id), new.get(case.id)
         if was and not (_edited(was, now) and (not telling or any(belongs(case.id, file) for file in files))):
             continue
-        verdict, message = _absent(case.id, without, others) if now is None else _present(now, files)
+        verdict, message = _absent(case.id, without, others) if now is None else told(now, files)
         found.append(Shown(case.id, was is None, verdict, message))
     return tuple(found)
 
@@ -81,7 +81,9 @@ def _edited(was: Case, now: Case | None) -> bool:
 # --- a case that was run ----------------------------------------------------------------------------------
 
 
-def _present(case: Case, files: Sequence[str]) -> tuple[Without, str]:
+def told(case: Case, files: Sequence[str]) -> tuple[Without, str]:
+    """What a case shows that was run against another source than its own, and how it failed. `files` are the test
+    files of the change."""
     if case.result is Result.PASSED:
         return Without.PASSES, ""
     if case.result is Result.SKIPPED:

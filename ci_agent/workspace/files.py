@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
+from ci_agent.errors import GitError
 from ci_agent.journal.events import FileChanged
 
 # What builds and tests leave lying around; never part of a commit unless the repository tracks it.
@@ -45,6 +46,16 @@ _BUILT = {
 }
 
 Stamp = tuple[int, int] | None  # time of the last change in nanoseconds and size; None: it is gone
+
+
+def check_place(root: Path) -> None:
+    """Raise `GitError` where what we write into the checkout `root` would end up elsewhere, because a command put
+    a link in its place or in that of a folder above. What is above our own folders is none of a command's."""
+    for place in (root, *root.parents):
+        if place.is_symlink():
+            raise GitError(f"{place} was replaced by a link, so the checkout is gone")
+        if place.exists() and not place.is_dir():
+            raise GitError(f"{place} was replaced by a file, so the checkout is gone")
 
 
 def discard(path: Path) -> None:

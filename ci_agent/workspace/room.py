@@ -34,6 +34,7 @@ class Room:
         """Put the files of `tree` in place of those there are; what no tree holds stays, as set-up left it."""
         # Nobody else is here, so a lock is that of a git that was killed.
         self._git_dir.joinpath("index.lock").unlink(missing_ok=True)
+        files.check_place(self.root)
         self.root.mkdir(parents=True, exist_ok=True)  # tests may have deleted it
         self._git("read-tree", "--reset", "-u", tree)
         self._git("checkout-index", "--all", "--force", "--quiet")  # what tests rewrote
@@ -50,6 +51,5 @@ class Room:
         return self._worktree
 
     def _git(self, *words: str) -> None:
-        if self.root.is_symlink():
-            raise GitError(f"{self.root} was replaced by a link, so the checkout is gone")
+        files.check_place(self.root)
         git("--git-dir", self._git_dir, "--work-tree", self.root, *words, directory=self.root)

@@ -196,8 +196,7 @@ class Workspace:
     def _git(
         self, *words: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
     ) -> bytes:
-        if self.root.is_symlink():
-            raise GitError(f"{self.root} was replaced by a link, so the checkout is gone")
+        files.check_place(self.root)
         place = ("--git-dir", self._worktree, "--work-tree", self.root)
         return git(*place, *words, directory=self.root, stdin=stdin, environment=environment)
 

@@ -150,6 +150,45 @@ def test_what_the_base_gained_meanwhile_is_no_part_of_the_comparison(tmp_path: P
     assert b"other.py" not in (tmp_path / "report" / "diff.patch").read_bytes()
 
 
+@pytest.mark.parametrize(("base", "head"), [("HEAD~1", "HEAD"), ("v1", "fix"), ("main~0", "refs/heads/fix")])
+def test_both_sides_are_whatever_git_takes_for_a_commit(tmp_path: Path, base: str, head: str) -> None:
+    repository = calculator(tmp_path)
+    repository.git("tag", "v1")
+    _fixed(repository)
+    done = _verify(tmp_path, repository, "--base", base, "--head", head)
+    assert done.returncode == 0, done.stderr
+    assert "1 test fixed" in done.stdout
+
+
+def test_in_a_clone_and_in_a_linked_worktree_it_is_the_branch_that_is_checked_out_there(
+    tmp_path: Path,
+) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    repository.git("branch", "other", "main")
+    repository.git("switch", "-q", "main")
+    repository.git("worktree", "add", "-q", str(tmp_path / "linked"), "fix")
+    repository.git("clone", "-q", str(repository.path), str(tmp_path / "clone"))
+    clone, linked = Repository(tmp_path / "clone"), Repository(tmp_path / "linked")
+    clone.git("switch", "-q", "fix")
+    for place in (clone, linked):
+        done = _verify(tmp_path, place)
+        assert done.returncode == 0, done.stderr
+        assert "1 test fixed" in done.stdout
+
+
+def test_the_configuration_is_that_of_the_base_and_never_that_of_the_branch(tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    repository.git("switch", "-q", "-c", "sly")
+    text = (repository.path / "calculator.py").read_text().replace("a * 2", "a * 3")
+    repository.commit({".ci-agent.yml": "verification:\n  test: 'true'\n", "calculator.py": text})
+    repository.write({"calculator.py": "uncommitted"})
+    done = _verify(tmp_path, repository)
+    assert done.returncode == 1
+    assert "Broken." in done.stdout
+    assert "1 file with uncommitted changes" in done.stdout
+
+
 def test_a_branch_that_breaks_something_is_an_exit_code_of_1(tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     repository.git("switch", "-q", "-c", "worse")
@@ -163,22 +202,34 @@ def test_a_branch_that_breaks_something_is_an_exit_code_of_1(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--head", "main", "--base", "main"), "changes nothing"),
-        (("--base", "nowhere"), "there is no base branch 'nowhere'"),
+        (("--head", "main", "--base", "main"), "is main ("),
+        (("--head", "main", "--base", "fix"), "is it the other way round?"),
+        (("--base", "nowhere"), "there is no branch, tag or commit 'nowhere'"),
         (("--head", "nowhere"), "there is no branch, tag or commit 'nowhere'"),
         (("--policy", "some"), "`full`, `changed` or `off`"),
         (("--setup", "false"), "`false` failed with exit code 1"),
     ],
 )
 def test_what_can_not_be_compared_is_an_exit_code_of_2_and_says_why(
-    tmp_path: Path, words: tuple[str, ...], said: str
+    tmp_path: Path, words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     repository = calculator(tmp_path)
     _fixed(repository)
     done = _verify(tmp_path, repository, *words)
     assert done.returncode == 2
     assert said in done.stderr
+    assert not list((tmp_path / "temporary").iterdir())
     assert "Traceback" not in done.stderr
+
+
+def test_of_a_set_up_that_fails_the_report_holds_what_it_printed(tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    done = _verify(tmp_path, repository, "--setup", "echo no wheels here; false")
+    assert done.returncode == 2
+    assert "no wheels here" in (tmp_path / "report" / "logs" / "setup.log").read_text()
 
 
 def test_secrets_of_the_settings_stand_in_no_file_of_the_report(

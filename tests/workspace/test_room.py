@@ -93,6 +93,21 @@ def test_tests_that_delete_or_replace_the_room_write_nowhere_else(tmp_path: Path
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_a_link_above_the_room_is_not_followed_either(tmp_path: Path) -> None:
+    """To a person's repository of the same name, say: what we write there would be theirs."""
+    repository = make_repository(tmp_path / "persons" / "shop", {"a": "1"})
+    repository.write({"a": "not committed"})
+    control = _control(repository, tmp_path)
+    tree = control.tree_of(control.source.base_sha)
+    room = Room(control, tmp_path / "session" / "result")
+    room.lay_out(tree, control.source.base_sha)
+    room.root.parent.rename(tmp_path / "session" / "moved")
+    room.root.parent.symlink_to(tmp_path / "persons")
+    with pytest.raises(GitError, match="replaced by a link"):
+        room.put(tree)
+    assert (repository.path / "a").read_text() == "not committed"
+
+
 def test_nothing_in_a_room_reaches_the_persons_repository(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {"a": "1"})
     before = repository.fingerprint()
