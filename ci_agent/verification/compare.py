@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ci_agent.journal.events import (
@@ -32,6 +32,7 @@ def compare(
     after: TestsRan,
     round: int,  # noqa: A002 - the event's own word
     retried: Sequence[Retried] = (),
+    unsteady: Collection[str] = (),
 ) -> TestsCompared:
     """The verdict on `after`, the `round`-th verification, measured against `before` (None: there was no run).
 
@@ -51,7 +52,7 @@ def compare(
     """
     if before and _known(before) and _known(after) and before.by_case != after.by_case:
         return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
-    compared = _sorted(before, after, round, {case.id: case.stability for case in retried})
+    compared = _sorted(before, after, round, {case.id: case.stability for case in retried}, unsteady)
     passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
     compared = replace(compared, lost=lost(compared, passing))
     verdict, reason = _verdict(before, after, compared)
@@ -63,6 +64,7 @@ def _sorted(
     after: TestsRan,
     round: int,  # noqa: A002 - as above
     steady: Mapping[str, Stability],
+    unsteady: Collection[str],
 ) -> TestsCompared:
     """The cases in their lists, in the order of their ids; the verdict is left to the caller."""
     old, new = _known(before), _known(after)
@@ -74,6 +76,8 @@ def _sorted(
             kind = "still_failing"
         if kind == "newly_broken" and name in steady:
             kind = _UNSTEADY.get(steady[name], kind)
+        if kind == "fixed" and name in unsteady:
+            kind = "flaky"
         if kind != "removed" or not after.problem:
             lists[kind].append(Change(name, was, now, _message(new.get(name)) or _message(old.get(name))))
     return TestsCompared(

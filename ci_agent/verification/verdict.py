@@ -125,6 +125,10 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
         does = "does" if len(compared.lost) == 1 else "do"
         text = f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {_names(compared.lost)}."
         yield _Point(Grade.NOT_VERIFIED, text)
+    if gone := [old.id for old in evidence.proof.outdated if old.gone] if evidence.proof else []:
+        was = "is" if len(gone) == 1 else "are"
+        text = f"{counted(len(gone), 'test')} that {was} there no more {_fail(gone)} with this change: {_ids(gone)}."
+        yield _Point(Grade.NOT_VERIFIED, text)
     if weakened := _weakened(evidence):
         passes = "passes" if len(weakened) == 1 else "pass"
         text = f"{counted(len(weakened), 'test')} that failed before {passes} now only because the test was changed"
@@ -178,6 +182,10 @@ def _worse_checks(evidence: Evidence) -> Iterator[_Point]:
 
 def _remarks(evidence: Evidence) -> Iterator[str]:
     yield from _of_proof(evidence.proof)
+    if edited := [old.id for old in evidence.proof.outdated if not old.gone] if evidence.proof else []:
+        was = "was" if len(edited) == 1 else "were"
+        text = f"{counted(len(edited), 'test')} {was} changed to fit"
+        yield f"{text}: as before, {'it' if len(edited) == 1 else 'they'} {_fail(edited)} with this change: {_ids(edited)}."
     if evidence.compared and evidence.compared.flaky:
         yield _flaky(evidence.compared.flaky, evidence.retried)
     yield from _of_runs(evidence)
@@ -198,7 +206,7 @@ def _flaky(flaky: Sequence[Change], retried: CasesRetried | None) -> str:
     told = []
     for change in flaky[:NAMED]:
         often = f" (failed {again[change.id][0]} of {again[change.id][1]} runs)" if change.id in again else ""
-        told.append(f"{_name(change)}{often}")
+        told.append(f"{_name(change.id)}{often}")
     return f"{counted(len(flaky), 'flaky test')}: {_enumerated(told, len(flaky))}."
 
 
@@ -258,11 +266,19 @@ def _measured(evidence: Evidence, remarks: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names(changes: Sequence[Change]) -> str:
-    return _enumerated([_name(change) for change in changes[:NAMED]], len(changes))
+    return _ids([change.id for change in changes])
 
 
-def _name(change: Change) -> str:
-    return f"`{short(one_line(change.id), LONGEST_NAME)}`"
+def _ids(names: Sequence[str]) -> str:
+    return _enumerated([_name(name) for name in names[:NAMED]], len(names))
+
+
+def _name(name: str) -> str:
+    return f"`{short(one_line(name), LONGEST_NAME)}`"
+
+
+def _fail(names: Sequence[str]) -> str:
+    return "fails" if len(names) == 1 else "fail"
 
 
 def _enumerated(told: Sequence[str], number: int) -> str:

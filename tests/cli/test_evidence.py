@@ -92,7 +92,7 @@ def test_what_a_check_finds_new_keeps_the_work_from_being_accepted(runner: Runne
 def test_the_next_session_on_the_same_commit_does_not_pay_for_the_base_again(
     runner: Runner, tmp_path: Path
 ) -> None:
-    repository = calculator(tmp_path)
+    repository = calculator(tmp_path, {"test_calculator.py": NO_TEST_OF_ADD})
     jobs = []
     for _ in range(2):
         with ModelServer([Say(calls=[FIX]), Say(calls=[SUBMIT])]) as server:

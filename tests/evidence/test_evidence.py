@@ -59,7 +59,8 @@ def test_a_fix_with_a_test_is_verified(tmp_path: Path) -> None:
     ]
     assert "'a--b' != 'a-b'" in proof.cases[0].message
     moments = [ran.moment for ran in here.of(TestsRan) if isinstance(ran, TestsRan)]
-    assert moments == [Moment.BEFORE, Moment.AFTER, Moment.PROOF]
+    again = [Moment.AGAIN] * 3  # without the change twice, with it once
+    assert moments == [Moment.BEFORE, Moment.AFTER, Moment.PROOF, *again, Moment.PROOF]
 
 
 def test_a_test_that_passes_without_the_change_is_named(tmp_path: Path) -> None:
@@ -176,6 +177,154 @@ def test_a_base_that_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     assert not third.before.reused
 
 
+def _times(tmp_path: Path, bad: list[int]) -> str:
+    return COUNTED.format(counter=str(tmp_path / "counter"), bad=bad)
+
+
+def test_what_failed_on_the_base_by_accident_is_not_called_fixed(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT | {"test_flaky.py": _times(tmp_path, [1])})
+    found = here.examine({"README": "x"})
+    assert found.compared.fixed == ()
+    assert [change.id for change in found.compared.flaky] == ["test_flaky.TestCounted::test_sometimes"]
+    assert found.judged.grade is Grade.REMARKS
+
+
+def test_a_new_test_that_fails_without_the_change_by_accident_is_no_proof(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    found = here.examine(FIX | {"test_flaky.py": _times(tmp_path, [2])})  # 1 is after, 2 the proof
+    assert found.measured.proof
+    assert [case.without for case in found.measured.proof.cases] == [Without.UNKNOWN]
+    assert found.judged.grade is Grade.REMARKS
+
+
+def test_a_change_of_tests_alone_proves_nothing_about_the_source(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    found = here.examine({"test_more.py": TESTS.replace("TestSlug", "TestMore")})
+    assert found.measured.proof
+    assert found.measured.proof.cases == ()
+    assert found.judged.grade is Grade.REMARKS
+    assert Moment.PROOF not in {ran.moment for ran in here.of(TestsRan) if isinstance(ran, TestsRan)}
+
+
+def test_what_tests_leave_behind_fails_no_other_run(tmp_path: Path) -> None:
+    """Each proof and each first run again has a checkout in which nothing was left behind."""
+    leaves = (
+        "import os, unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        os.mkdir('left')\n"
+    )
+    here = scene(tmp_path, PROJECT | {"test_leaves.py": leaves})
+    found = here.examine({"test_leaves.py": leaves + "# a comment\n", "README": "x"})
+    assert found.measured.proof
+    assert found.measured.proof.cases == ()
+    assert found.measured.proof.outdated == ()
+
+
+def test_what_fails_in_a_fresh_clone_is_broken_though_it_passes_the_second_time(tmp_path: Path) -> None:
+    found = scene(tmp_path, PROJECT).examine(
+        {
+            "slugs.py": "import os\n"
+            + PROJECT["slugs.py"].replace(
+                "    return",
+                "    if not os.path.exists('cache'):\n        os.mkdir('cache')\n        raise OSError\n    return",
+            )
+        }
+    )
+    assert [change.id for change in found.compared.newly_broken] == ["test_slugs.TestSlug::test_plain"]
+
+
+def test_a_test_that_was_weakened_to_fit_is_named(tmp_path: Path) -> None:
+    """As it was, it fails against the new source."""
+    found = scene(tmp_path, PROJECT).examine(
+        {
+            "slugs.py": PROJECT["slugs.py"].replace('"-"', '"_"'),
+            "test_slugs.py": TESTS.replace(
+                'self.assertEqual(slug("A b"), "a-b")', 'self.assertTrue(slug("A b"))'
+            ),
+        }
+    )
+    assert found.measured.proof
+    [old] = found.measured.proof.outdated
+    assert (old.id, old.gone) == ("test_slugs.TestSlug::test_plain", False)
+    assert "'a_b' != 'a-b'" in old.message
+    assert found.judged.grade is Grade.REMARKS
+    assert any("test_plain" in remark for remark in found.judged.remarks)
+
+
+def test_a_test_that_is_replaced_because_it_would_fail_is_not_renamed(tmp_path: Path) -> None:
+    found = scene(tmp_path, PROJECT).examine(
+        {
+            "slugs.py": PROJECT["slugs.py"].replace('"-"', '"_"'),
+            "test_slugs.py": TESTS.replace("test_plain", "test_plainly").replace("a-b", "a_b"),
+        }
+    )
+    assert found.measured.proof
+    assert [(old.id, old.gone) for old in found.measured.proof.outdated] == [
+        ("test_slugs.TestSlug::test_plain", True)
+    ]
+    assert not found.judged.ready
+
+
+def test_a_project_that_the_change_brings_has_no_run_before(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT, test=None)
+    brings = {"web/package.json": '{"scripts": {"test": "node --test"}}', "web/a.test.js": _NODE.format(1)}
+    found = here.examine(brings)
+    assert [change.after for change in found.compared.added] == ["passed"]
+    assert found.compared.removed == ()
+    assert found.judged.ready
+
+
+def test_a_project_that_the_change_removes_is_missed(tmp_path: Path) -> None:
+    below = {"web/package.json": '{"scripts": {"test": "node --test"}}', "web/a.test.js": _NODE.format(1)}
+    found = scene(tmp_path, PROJECT | below, test=None).examine(dict.fromkeys(below))
+    assert len(found.compared.lost) == 1
+    assert not found.judged.ready
+
+
+def test_the_manifest_of_the_first_tests_may_be_new_as_well(tmp_path: Path) -> None:
+    files = {"package.json": '{"scripts": {"test": "node --test"}}', "a.test.js": _NODE.format(1)}
+    found = scene(tmp_path, {"README": "x"}, test=None).examine(files)
+    assert found.before is None
+    assert [change.after for change in found.compared.added] == ["passed"]
+    assert found.judged.ready
+
+
+def test_what_the_change_needs_to_be_installed_is_installed(tmp_path: Path) -> None:
+    files = {"package.json": '{"scripts": {"test": "node --test"}}', "a.test.js": _NODE.format(1)}
+    here = scene(tmp_path, files, test=None)
+    needs = {
+        "package.json": '{"scripts": {"test": "node --test"}, "dependencies": {"one": "file:./one"}}',
+        "one/package.json": '{"name": "one", "version": "1.0.0", "main": "i.js"}',
+        "one/i.js": "module.exports = 1;\n",
+        "b.test.js": _NODE.format('require("one")').replace('"one", ()', '"two", ()'),
+    }
+    found = here.examine(needs)
+    assert found.compared.newly_broken == ()
+    assert len(found.compared.added) == 1
+
+
+def test_checks_see_nothing_that_tests_leave_behind(tmp_path: Path) -> None:
+    leaves = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        open('gen.py', 'w').close()\n"
+    here = scene(tmp_path, PROJECT | {"test_leaves.py": leaves}, checks=("test ! -e gen.py",))
+    for _ in range(2):  # the second time with a base that is remembered
+        found = here.examine({"README": "x"})
+        assert found.measured.checks
+        assert (found.measured.checks.checks[0].before, found.measured.checks.checks[0].after) == (0, 0)
+
+
+def test_where_single_cases_can_not_be_run_all_tests_are_run_again(tmp_path: Path) -> None:
+    counter = str(tmp_path / "counter")
+    flaky = (
+        'const fs = require("fs"); const t = require("node:test"); const a = require("assert");\n'
+        f't("now and then", () => {{ const f = {counter!r}; const n = fs.existsSync(f) ? +fs.readFileSync(f) + 1 : 1;\n'
+        "fs.writeFileSync(f, String(n)); a.notEqual(n, 2); });\n"
+    )
+    here = scene(
+        tmp_path, {"package.json": '{"scripts": {"test": "node --test"}}', "a.test.js": flaky}, test=None
+    )
+    found = here.examine({"README": "x"})
+    assert found.compared.newly_broken == ()
+    assert len(found.compared.flaky) == 1
+
+
 def test_without_tests_nothing_is_claimed(tmp_path: Path) -> None:
     found = scene(tmp_path, {"a": "1"}, test=None).examine({"a": "2"})
     assert found.judged.grade is Grade.NOT_VERIFIED
@@ -236,12 +385,13 @@ def test_the_policy_changed_runs_what_the_change_reaches_and_then_all(tmp_path: 
     }
     here = scene(tmp_path, files, policy="changed")
     found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
-    runs = [ran for ran in here.of(TestsRan) if isinstance(ran, TestsRan) and ran.moment is not Moment.PROOF]
+    both = (Moment.BEFORE, Moment.AFTER)
+    runs = [ran for ran in here.of(TestsRan) if isinstance(ran, TestsRan) and ran.moment in both]
     assert [(ran.moment, bool(ran.some), len(ran.cases)) for ran in runs] == [
-        (Moment.BEFORE, True, 1),
         (Moment.AFTER, True, 2),
-        (Moment.BEFORE, False, 2),
+        (Moment.BEFORE, True, 1),
         (Moment.AFTER, False, 3),
+        (Moment.BEFORE, False, 2),
     ]
     assert found.judged.grade is Grade.VERIFIED
     short = scene(tmp_path / "short", files, policy="changed", final_full=False)
