@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ci_agent import config
 from ci_agent.config import Config
+from ci_agent.errors import UsageError
 from ci_agent.workspace import Source, open_source
 
 # Which setting each flag of the command line stands for.
@@ -60,4 +61,7 @@ def state_folder(settings: Config) -> Path:
         return Path(settings.state_dir).expanduser().resolve()
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("ci-agent"))
+    try:
+        return Path(platformdirs.user_state_dir("ci-agent"))
+    except RuntimeError as error:  # an unknown user without HOME, as containers have them
+        raise UsageError("this user has no home folder; say with --state-dir where things are kept") from error

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ci_agent.journal.events import CheckRan, Judged, ProofRan, SetupChosen, TestsRan, Without
-from tests.support.jobs import FIX, SUBMIT, TESTS, Runner, calculator, last_results
+from ci_agent.task import Ending
+from tests.support.jobs import BRANCH, BREAK, FIX, SUBMIT, TESTS, Runner, calculator, last_results
 from tests.support.model_server import ModelServer, Say
 from tests.support.repositories import Repository
 
@@ -69,6 +70,26 @@ def test_it_may_say_why_there_is_no_test(runner: Runner, tmp_path: Path) -> None
     assert "**Verified, with remarks.**" in text
     assert "It is" in text
     assert "<b>" not in text
+
+
+def test_a_hand_in_that_held_is_not_lost_because_a_test_was_asked_for(runner: Runner, tmp_path: Path) -> None:
+    """The model breaks something then, and comes to the limit of its steps."""
+    repository = calculator(tmp_path, {"test_calculator.py": NO_TEST_OF_ADD})
+    steps = [
+        Say(calls=[FIX]),
+        Say(calls=[SUBMIT]),
+        Say(calls=[BREAK]),
+        Say(calls=[("bash", {"command": "ls"})]),
+    ]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, *_bug(tmp_path), "--max-iterations", "4", server=server)
+    assert job.exit_code == 0
+    assert job.end.ending is Ending.SUBMITTED
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+    assert "a * 2" in repository.show(BRANCH, "calculator.py")
+    [text] = job.merge_requests()
+    assert "draft: false" in text
+    assert "came to no better end" in text
 
 
 def test_what_a_check_finds_new_keeps_the_work_from_being_accepted(runner: Runner, tmp_path: Path) -> None:
