@@ -64,4 +64,6 @@ def state_folder(settings: Config) -> Path:
     try:
         return Path(platformdirs.user_state_dir("ci-agent"))
     except RuntimeError as error:  # an unknown user without HOME, as containers have them
-        raise UsageError("this user has no home folder; say with --state-dir where things are kept") from error
+        raise UsageError(
+            "this user has no home folder; say with --state-dir where things are kept"
+        ) from error

@@ -37,11 +37,13 @@ def compare(
     """The verdict on `after`, the `round`-th verification, measured against `before` (None: there was no run).
 
     `retried` says what became of cases that were run again: those that are flaky or depend on the order are in
-    lists of their own and not newly broken.
+    lists of their own and not newly broken. `unsteady` are ids of what failed on the base once and passed there when
+    it was run again: flaky, and not fixed.
 
     Each case of the two runs is in exactly one list or count of the result, with two exceptions: where one
     run has results by test case and the other only one for the whole command, nothing is said of single
-    cases; and where `after` did not reach its end, a case it does not show is not called removed. A failing
+    cases; and where `after` did not reach its end, or is of some tests only and `before` of all, a case it does not
+    show is not called removed. A failing
     case of which an unfinished `before` knows nothing is counted as still failing, with None as its before.
 
     A case that was skipped and passes now is counted as still passing.
@@ -54,7 +56,7 @@ def compare(
         return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
     compared = _sorted(before, after, round, {case.id: case.stability for case in retried}, unsteady)
     passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
-    compared = replace(compared, lost=lost(compared, passing))
+    compared = replace(compared, lost=lost(compared, passing, after.command))
     verdict, reason = _verdict(before, after, compared)
     return replace(compared, verdict=verdict, reason=reason)
 
@@ -78,7 +80,7 @@ def _sorted(
             kind = _UNSTEADY.get(steady[name], kind)
         if kind == "fixed" and name in unsteady:
             kind = "flaky"
-        if kind != "removed" or not after.problem:
+        if kind != "removed" or not (after.problem or (after.some and not (before and before.some))):
             lists[kind].append(Change(name, was, now, _message(new.get(name)) or _message(old.get(name))))
     return TestsCompared(
         round,

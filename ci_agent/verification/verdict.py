@@ -19,6 +19,7 @@ from ci_agent.journal.events import (
     Judged,
     ProofRan,
     Result,
+    Retried,
     Submitted,
     TestsCompared,
     TestsRan,
@@ -105,8 +106,10 @@ def _broken(evidence: Evidence) -> Iterator[_Point]:
     broken = evidence.compared.newly_broken
     noun = "test" if evidence.after is None or evidence.after.by_case else "command"
     text = f"{counted(len(broken), noun)} newly broken: {_names(broken)}."
+    if evidence.retried and evidence.retried.together:
+        text += f" {evidence.retried.together:,} of them failed once more, run together."
     if evidence.retried and evidence.retried.left:
-        text += f" {evidence.retried.left:,} of them {_was(evidence.retried.left)} not run again."
+        text += f" {_part(evidence.retried.left, len(broken))} not run again."
     yield _Point(Grade.BROKEN, text)
 
 
@@ -133,6 +136,10 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
         passes = "passes" if len(weakened) == 1 else "pass"
         text = f"{counted(len(weakened), 'test')} that failed before {passes} now only because the test was changed"
         yield _Point(Grade.NOT_VERIFIED, f"{text}: {_names(weakened)}.")
+    if since := _flaky_since(evidence):
+        became = counted(len(since), "test")
+        text = f"{became} became flaky with the change: {_flaky(since, evidence.retried)}."
+        yield _Point(Grade.NOT_VERIFIED, text)
     if compared and compared.order_dependent:
         fail = "fails" if len(compared.order_dependent) == 1 else "fail"
         many = counted(len(compared.order_dependent), "order-dependent test")
@@ -155,7 +162,7 @@ def _no_result(evidence: Evidence) -> str:
     before, after, compared = evidence.before, evidence.after, evidence.compared
     passes = after is not None and any(case.result is Result.PASSED for case in after.cases)
     if evidence.setup_failed and evidence.setup_needed:
-        return f"Set-up fails since the change: {evidence.setup_failed}."
+        return f"Set-up fails after the change: {evidence.setup_failed}."
     if evidence.setup_failed and not (passes and after and not after.problem):
         return f"The tests can't run after the change, because set-up fails: {evidence.setup_failed}."
     if after is None:
@@ -181,33 +188,56 @@ def _worse_checks(evidence: Evidence) -> Iterator[_Point]:
 
 
 def _remarks(evidence: Evidence) -> Iterator[str]:
-    yield from _of_proof(evidence.proof)
+    fixed = evidence.compared.fixed if evidence.compared else ()
+    yield from _of_proof(evidence.proof, mended=len(fixed) > len(_weakened(evidence)))
     if edited := [old.id for old in evidence.proof.outdated if not old.gone] if evidence.proof else []:
         was = "was" if len(edited) == 1 else "were"
         text = f"{counted(len(edited), 'test')} {was} changed to fit"
         yield f"{text}: as before, {'it' if len(edited) == 1 else 'they'} {_fail(edited)} with this change: {_ids(edited)}."
-    if evidence.compared and evidence.compared.flaky:
-        yield _flaky(evidence.compared.flaky, evidence.retried)
+    since = _flaky_since(evidence)
+    flaky = [case for case in (evidence.compared.flaky if evidence.compared else ()) if case not in since]
+    if flaky:
+        yield f"{counted(len(flaky), 'flaky test')}: {_flaky(flaky, evidence.retried)}."
     yield from _of_runs(evidence)
     yield from _of_coverage(evidence.coverage)
 
 
-def _of_proof(proof: ProofRan | None) -> Iterator[str]:
+def _of_proof(proof: ProofRan | None, *, mended: bool) -> Iterator[str]:
+    """`mended`: a test that failed before shows what the change does, so that new ones need not."""
     if proof and proof.problem:
         yield f"What the tests of the change do without it is not known: {proof.problem}."
     elif proof and proof.cases:
         kinds = {case.without for case in proof.cases}
-        if not proves(proof.cases) or Without.UNKNOWN in kinds:
+        if not (proves(proof.cases) or (mended and kinds == {Without.MISSING})) or Without.UNKNOWN in kinds:
             yield sentence(proof.cases)
 
 
+def _flaky_since(evidence: Evidence) -> list[Change]:
+    """Those that failed more than once on the result, and never on the base in more than one run."""
+    cases = evidence.retried.cases if evidence.retried else ()
+    since = {
+        case.id
+        for case in cases
+        if case.failures[0] > 1 and len(case.base_alone) > 1 and not any(each.bad for each in case.base_alone)
+    }
+    return [change for change in (evidence.compared.flaky if evidence.compared else ()) if change.id in since]
+
+
 def _flaky(flaky: Sequence[Change], retried: CasesRetried | None) -> str:
-    again = {case.id: case.failures for case in retried.cases} if retried else {}
-    told = []
-    for change in flaky[:NAMED]:
-        often = f" (failed {again[change.id][0]} of {again[change.id][1]} runs)" if change.id in again else ""
-        told.append(f"{_name(change.id)}{often}")
-    return f"{counted(len(flaky), 'flaky test')}: {_enumerated(told, len(flaky))}."
+    again = {case.id: case for case in retried.cases} if retried else {}
+    return _enumerated([_how_flaky(change, again.get(change.id)) for change in flaky[:NAMED]], len(flaky))
+
+
+def _how_flaky(change: Change, retried: Retried | None) -> str:
+    if retried is None:
+        on_base = change.before is not None and change.before.bad
+        return f"{_name(change.id)}{' (failed and passed on the base)' if on_base else ''}"
+    failed, runs = retried.failures
+    base = f", none of {len(retried.base_alone) + 1} on the base" if len(retried.base_alone) > 1 else ""
+    if any(each.bad for each in retried.base_alone):
+        bad = sum(each.bad for each in retried.base_alone)
+        base = f", {bad} of {len(retried.base_alone) + 1} on the base"
+    return f"{_name(change.id)} (failed {failed} of {runs} runs{base})"
 
 
 def _of_runs(evidence: Evidence) -> Iterator[str]:
@@ -285,5 +315,7 @@ def _enumerated(told: Sequence[str], number: int) -> str:
     return ", ".join(told) + (f" and {number - len(told):,} more" if number > len(told) else "")
 
 
-def _was(number: int) -> str:
-    return "was" if number == 1 else "were"
+def _part(number: int, whole: int) -> str:
+    if number >= whole:
+        return "It was" if whole == 1 else "They were"
+    return f"{number:,} of them {'was' if number == 1 else 'were'}"

@@ -112,7 +112,9 @@ class TestCounted(unittest.TestCase):
 
 
 def test_a_flaky_test_is_called_flaky_and_breaks_nothing(tmp_path: Path) -> None:
-    flaky = COUNTED.format(counter=str(tmp_path / "counter"), bad=[2, 4])  # 1 is before, 2 after
+    flaky = COUNTED.format(
+        counter=str(tmp_path / "counter"), bad=[2, 4, 7]
+    )  # 1 is before, 2 after, 6 to 8 are on the base again
     here = scene(tmp_path, PROJECT | {"test_flaky.py": flaky})
     found = here.examine({"slugs.py": PROJECT["slugs.py"] + "\n# a comment\n"})
     assert [change.id for change in found.compared.flaky] == ["test_flaky.TestCounted::test_sometimes"]
@@ -120,6 +122,14 @@ def test_a_flaky_test_is_called_flaky_and_breaks_nothing(tmp_path: Path) -> None
     assert found.judged.grade is Grade.REMARKS
     assert found.measured.retried
     assert found.measured.retried.cases[0].failures == (2, 4)
+
+
+def test_a_test_that_comes_to_fail_now_and_then_is_not_let_pass(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT | {"test_flaky.py": _times(tmp_path, [2, 4])})
+    found = here.examine({"README": "x"})
+    assert found.judged.grade is Grade.NOT_VERIFIED
+    assert found.judged.reasons[0].startswith("1 test became flaky with the change")
+    assert "failed 2 of 4 runs, none of 4 on the base" in found.judged.reasons[0]
 
 
 def test_a_test_that_fails_only_after_another_depends_on_the_order(tmp_path: Path) -> None:

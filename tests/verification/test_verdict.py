@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
     FileCoverage,
     Grade,
     Moment,
+    Outdated,
     ProofRan,
     Result,
     Retried,
@@ -343,6 +344,33 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 flaky test: `b`.",),
     ),
     "lost": (LOST, NOT, False, ("1 test that ran before does not run now: `b`.",), ()),
+    "flaky since the change": (
+        replace(
+            moved(BREAKING, "b", "flaky"),
+            retried=CasesRetried(
+                2,
+                (Retried("b", (Result.FAILED, Result.PASSED), (Result.PASSED,) * 2, None, Stability.FLAKY),),
+            ),
+        ),
+        NOT,
+        False,
+        ("1 test became flaky with the change: `b` (failed 2 of 3 runs, none of 3 on the base).",),
+        (),
+    ),
+    "a test that fails as it was": (
+        replace(ADDED, proof=replace(proof(Without.FAILS), outdated=(Outdated("old", True, ""),))),
+        NOT,
+        False,
+        ("1 test that is there no more fails with this change: `old`.",),
+        (),
+    ),
+    "a test that was changed to fit": (
+        replace(ADDED, proof=replace(proof(Without.FAILS), outdated=(Outdated("old", False, ""),))),
+        REMARKS,
+        True,
+        ("No test newly broken, 1 added.", "1 new test: fails without the change, passes with it."),
+        ("1 test was changed to fit: as before, it fails with this change: `old`.",),
+    ),
     "order-dependent": (
         moved(BREAKING, "b", "order_dependent"),
         NOT,
