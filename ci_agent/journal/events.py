@@ -194,6 +194,7 @@ class TestsChosen:
     runner: str  # e.g. `pytest`; empty when unknown
     why: str
     folder: str = ""  # of the project, relative to the root of the repository; empty: the root itself
+    configured: bool = False  # the configuration decides it, and nothing was looked for
 
 
 @dataclass(frozen=True, slots=True)
