@@ -121,6 +121,8 @@ class Bench:
                     junit=self.ground.config.verification.junit or "",
                     seed=seed,
                     some=some,
+                    limit=self.clock.limit(),
+                    hide=self.ground.hide,
                 )
             # Where the runner could not be narrowed, all of them were run.
             runs.append(replace(ran, some="") if some and ran.command == suite.command else ran)

@@ -88,6 +88,8 @@ def _measured(
             into=into,
             timeout=bench.clock.each(),
             related=related,
+            limit=bench.clock.limit(),
+            hide=bench.ground.hide,
         )
     if ran.problem or not ran.tool:
         return ran.tool, {}, ran.problem

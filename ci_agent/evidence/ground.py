@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ci_agent import verification
-from ci_agent.config import Config
-from ci_agent.journal import Journal
+from ci_agent.config import Config, secrets
+from ci_agent.journal import Journal, hidden
 from ci_agent.journal.events import CommandStarted, SetupChosen, SetupRan
 from ci_agent.sandbox import Sandbox, open_sandbox
 from ci_agent.workspace import Control, Room, discard
@@ -38,6 +39,11 @@ class Ground:
     def base(self) -> str:
         return self.control.source.base_sha
 
+    @property
+    def hide(self) -> Callable[[str], str]:
+        """What takes the secrets of the configuration out of what a command printed."""
+        return partial(hidden, secrets=secrets(self.config))
+
 
 @dataclass(slots=True)
 class Clock:
@@ -54,6 +60,14 @@ class Clock:
     def each(self) -> float:
         """Seconds that the next run may take."""
         return max(1.0, min(self.ground.config.verification.timeout * 60, self.left()))
+
+    def limit(self) -> str:
+        """The setting that the time of the next run comes from."""
+        each = self.ground.config.verification.timeout * 60
+        if each <= self.left():
+            return "verification.timeout"
+        total = self.ground.config.verification.total_timeout * 60 - self.spent
+        return "verification.total_timeout" if total <= self.ground.seconds_left() else "limits.timeout"
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -114,7 +128,9 @@ def prepare(
     ran = None
     if setup.command:
         ground.journal.append(CommandStarted(f"set-up ({place})", setup.command))
-        ran = verification.run_setup(setup.command, root, sandbox, ground.logs, timeout, place)
+        ran = verification.run_setup(
+            setup.command, root, sandbox, ground.logs, timeout, place, hide=ground.hide
+        )
         ground.journal.append(ran)
     # Now and not later: one that the tests make must not decide what they run with.
     inside = (root / VENV / "bin" / "python").exists()

@@ -108,6 +108,7 @@ class Proof:
                     timeout=self._seconds(),
                     selector=selector,
                     junit=self._parts.config.verification.junit or "",
+                    hide=self._evidence.ground.hide,
                 )
             self._parts.journal.append(ran)
             unused = "" if verification.can_narrow(suite, "selector") else selector

@@ -15,6 +15,7 @@ from typing import Literal
 from ci_agent.journal.events import SetupChosen, TestsChosen
 from ci_agent.sandbox import Sandbox
 from ci_agent.verification.ecosystems import RUNNERS, named
+from ci_agent.verification.ecosystems.words import last_call
 from ci_agent.verification.hints import Hint, hints
 from ci_agent.verification.project import LEFT_OUT, Project
 from ci_agent.verification.runner import Narrow, Runner
@@ -40,10 +41,11 @@ def choose(root: Path, configured: str, sandbox: Sandbox) -> TestsChosen:
     """
     wanted = configured.strip()
     if wanted.lower() in _NONE:
-        return TestsChosen("", "", f"the configuration says `{wanted}`")
+        return TestsChosen("", "", f"the configuration says `{wanted}`", configured=True)
     project = Project(root, sandbox)
     if wanted:
-        return TestsChosen(wanted, _runner_called(project, wanted), "the configuration says so")
+        called = _runner_called(project, wanted)
+        return TestsChosen(wanted, called, "the configuration says so", configured=True)
     return _detected(project, hints(project)) or TestsChosen(
         "", "", "nothing in the repository says how its tests are run; name a command in `verification.test`"
     )
@@ -58,7 +60,7 @@ def choose_more(
     that is a project with tests. Where the root has no tests and nothing is known to be changed, all projects
     below count, the nearest first. There are none beside a configured command, and beside `none`.
     """
-    if chosen.why.startswith("the configuration says"):
+    if chosen.configured:
         return []
     top = Project(root, sandbox)
     if changed:
@@ -154,7 +156,11 @@ def tests_inline(chosen: TestsChosen) -> bool:
 
 def _detected(project: Project, said: Sequence[Hint], folder: str = "") -> TestsChosen | None:
     for runner in RUNNERS if said else ():
-        hint = next((hint for hint in said if not runner.wraps and runner.called.search(hint.line)), None)
+        # Of a line only its last command, which is what `called` is about: a line can hold thousands.
+        hint = next(
+            (hint for hint in said if not runner.wraps and runner.called.search(last_call(hint.line)[1])),
+            None,
+        )
         sign = runner.sign(project) if hint else ""
         if hint and sign:
             why = f"{runner.why}: {one_line(sign)}; the CI's job `{one_line(hint.job)[:80]}` calls {runner.name}"

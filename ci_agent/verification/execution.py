@@ -4,6 +4,7 @@ and which files it wrote. It reads no results.
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import stat
@@ -37,14 +38,20 @@ def narrowed_to(
         return select(chosen, selector)
     inside = f"{chosen.folder}/" if chosen.folder else ""
     if cases:
-        plain_ids = [case.removeprefix(f"{chosen.folder}: ") if inside else case for case in cases]
-        return narrowed(chosen, "cases", [case.removeprefix(inside) for case in plain_ids])
+        return narrowed(chosen, "cases", in_project(chosen, cases))
     to: To = "files" if files else "related"
     paths = [path.removeprefix(inside) for path in files or related if path.startswith(inside)]
     runner = named(chosen.runner)
     if to == "related" and runner and not runner.related and runner.related_files:
         to, paths = "files", list(runner.related_files(project, paths))
     return narrowed(chosen, to, paths)
+
+
+def in_project(chosen: TestsChosen, cases: Sequence[str]) -> list[str]:
+    """Ids of the repository as the project itself has them."""
+    if not chosen.folder:
+        return list(cases)
+    return [case.removeprefix(f"{chosen.folder}: ").removeprefix(f"{chosen.folder}/") for case in cases]
 
 
 def report_of(chosen: TestsChosen, project: Project, command: str) -> Report:
@@ -135,8 +142,12 @@ def matching(root: Path, pattern: str) -> Iterator[tuple[Path, Stamp]]:
         paths = sorted(root.glob(pattern))
     except ValueError as error:
         raise ConfigError(f"verification.junit is {pattern!r}: {error}") from error
+    top = os.path.realpath(root)
     for path in paths:
-        status = path.lstat()
-        inside = path.parent.resolve().is_relative_to(root.resolve())
+        try:
+            status = path.lstat()
+        except OSError:  # gone meanwhile
+            continue
+        inside = Path(os.path.realpath(path.parent)).is_relative_to(top)
         if stat.S_ISREG(status.st_mode) and inside:
             yield path, (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -12,12 +12,12 @@ _FROM_PYTHON = ("pytest", "unittest")  # runners that our own plugin and script 
 _MISSING = "name the right command in `verification.test`, or install what it needs in `verification.setup`"
 
 
-def ended_badly(done: Completed, timeout: float) -> str:
-    """It was stopped by us: too long, too loud."""
+def ended_badly(done: Completed, timeout: float, limit: str) -> str:
+    """It was stopped by us: too long, too loud. `limit` is the setting that `timeout` comes from."""
     if done.timed_out:
         return (
             f"the tests did not end within {timeout:,.0f} s and were stopped; if they need more time, "
-            "raise `verification.timeout`, or name a quicker command in `verification.test`"
+            f"raise `{limit}`, or name a quicker command in `verification.test`"
         )
     if done.flooded:
         return "the tests were stopped because they wrote too much output; the log holds its first part"

@@ -6,7 +6,7 @@ What the tool leaves is read elsewhere (`coverage`).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,19 +15,28 @@ from ci_agent.sandbox import Sandbox
 from ci_agent.verification.ecosystems import named
 from ci_agent.verification.execution import NOTHING, execute, matching, narrowed_to, seeds
 from ci_agent.verification.incomplete import ended_badly
-from ci_agent.verification.logs import free
+from ci_agent.verification.logs import free, lost
+from ci_agent.verification.opening import regular
 from ci_agent.verification.project import Project
 from ci_agent.verification.pytest_reports import LINES
+from ci_agent.verification.text import one_line
+
+SEED = 1
+LONGEST_PROBLEM = 300  # characters
+_LONGEST_LINE = 16_384  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What a run with measured coverage left. `problem`: why there is nothing to be read, as a clause."""
+    """What a run with measured coverage left. `problem`: why there is nothing to be read, as a clause.
+    Without a run there is no `command` and no `log`."""
 
     tool: str
     format: str
     files: tuple[Path, ...]
     problem: str = ""
+    command: str = ""  # as a person would call it, without what was put in to measure
+    log: str = ""  # name in the folder of logs
 
 
 def run_coverage(
@@ -38,18 +47,19 @@ def run_coverage(
     logs: Path,
     into: Path,
     timeout: float,
-    files: Sequence[str] = (),
     related: Sequence[str] = (),
-    seed: int = 1,
+    limit: str = "verification.timeout",
+    hide: Callable[[str], str] = str,
 ) -> Lines:
-    """Run the chosen tests, or some (as for `run_tests`), with the coverage tool that the project has.
+    """Run the chosen tests, or those `related` to changed files, with the coverage tool that the project has;
+    `limit` and `hide` as for `run_tests`.
 
     What the tool writes goes into the folder `into`, made here; `format` is one of `coverage.FORMATS`. Nothing
     is installed: without a tool nothing is run, and `problem` says so.
     """
     place = root / chosen.folder
     project = Project(place, sandbox)
-    command = narrowed_to(chosen, project, "", (), files, related)
+    command = narrowed_to(chosen, project, "", (), (), related)
     runner = named(chosen.runner)
     entries = runner.coverage if runner else ()
     tool, report = next(
@@ -63,15 +73,18 @@ def run_coverage(
     into.mkdir(parents=True)
     stale = dict(matching(place, report.files))
     log = free(logs, f"tests-{Moment.COVERAGE}", numbered=True)
-    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-") as name:
-        environment = {LINES: str(into), **seeds(chosen, seed), **report.environment(into)}
+    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-", ignore_cleanup_errors=True) as name:
+        environment = {LINES: str(into), **seeds(chosen, SEED), **report.environment(into)}
         script = report.command(command, into)
         done = execute(chosen, script, Path(name), place, sandbox, timeout, log, environment)
     theirs = [path for path, stamp in matching(place, report.files) if stale.get(path) != stamp]
     made = [path for path, _ in matching(into, "**/*") if _readable(report.format, path)]
-    said = _first_line(into / "problem.txt")
-    problem = said or ended_badly(done, timeout) or ("" if made or theirs else f"{tool} left no report")
-    return Lines(tool, report.format, () if problem else (*made, *theirs), problem)
+    said = hide(_first_line(into / "problem.txt"))[:LONGEST_PROBLEM]
+    gone = lost(log)
+    problem = said or ended_badly(done, timeout, limit) or gone
+    problem = problem or ("" if made or theirs else f"{tool} left no report")
+    name = "" if gone else log.name
+    return Lines(tool, report.format, () if problem else (*made, *theirs), problem, command, name)
 
 
 def _readable(format: str, path: Path) -> bool:  # noqa: A002 - the noun
@@ -81,7 +94,7 @@ def _readable(format: str, path: Path) -> bool:  # noqa: A002 - the noun
 
 def _first_line(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline(300).strip()
+        with regular(path) as file:
+            return one_line(file.readline(_LONGEST_LINE).decode("utf-8", "replace").strip())
     except OSError:
         return ""

@@ -9,33 +9,49 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_agent.journal.events import Case, Moment, Result, SetupRan, TestsChosen, TestsRan
 from ci_agent.sandbox import Command, Sandbox
 from ci_agent.verification import reading
-from ci_agent.verification.execution import execute, matching, narrowed_to, report_of, seeds
+from ci_agent.verification.execution import execute, in_project, matching, narrowed_to, report_of, seeds
 from ci_agent.verification.incomplete import ended_badly, not_run, refused, unreported
-from ci_agent.verification.logs import free, tail, telling
+from ci_agent.verification.logs import free, lost, tail, telling
 from ci_agent.verification.project import Project
 from ci_agent.verification.text import by_exit_code, relative_to, whole
 
 NO_TESTS_COLLECTED = 5  # the exit code of pytest, and of unittest from Python 3.12, when there is no test
-_FROM_PYTHON = ("pytest", "unittest")  # runners that our own plugin and script report for
 
 
 def run_setup(
-    command: str, root: Path, sandbox: Sandbox, logs: Path, timeout: float, place: str = "work"
+    command: str,
+    root: Path,
+    sandbox: Sandbox,
+    logs: Path,
+    timeout: float,
+    place: str = "work",
+    *,
+    hide: Callable[[str], str] = str,
 ) -> SetupRan:
     """Run `command` in `root`, at most `timeout` seconds, its output in a new file in `logs`. `place` is what the
-    checkout is for."""
+    checkout is for; `hide` as for `run_tests`. Where the log was lost, the end says so, and no log is named."""
     log = free(logs, "setup")
+    shown = _shown(root, hide)
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
-    end = relative_to(root)(tail(log))
+    gone = lost(log)
     environment = ".venv" if (root / ".venv" / "bin" / "python").exists() else ""
-    return SetupRan(command, done.exit_code, done.seconds, done.timed_out, log.name, end, environment, place)
+    return SetupRan(
+        command,
+        done.exit_code,
+        done.seconds,
+        done.timed_out,
+        "" if gone else log.name,
+        gone or tail(log, shown),
+        environment,
+        place,
+    )
 
 
 def run_tests(
@@ -54,6 +70,8 @@ def run_tests(
     junit: str = "",
     seed: int = 1,
     some: str = "",
+    limit: str = "verification.timeout",
+    hide: Callable[[str], str] = str,
 ) -> TestsRan:
     """Run the chosen tests in their folder of `root`, at most `timeout` seconds, and give their results.
 
@@ -69,15 +87,19 @@ def run_tests(
 
     `junit` is a pattern relative to the project's folder for the reports that the command itself writes; what lay
     there before is not read. Tests in random order get the same order for the same `seed`. A run of no
-    command has no cases. Raises `ConfigError` when `junit` is not such a pattern.
+    command has no cases. `limit` is the setting that `timeout` comes from, for people. Every text from the run goes
+    through `hide` before any of it is cut off. A log or folder that the run deleted or replaced is its problem.
+    Raises `ConfigError` when `junit` is not such a pattern.
     """
     if not chosen.command:
         return TestsRan(moment, "", tree, None, 0.0, False, "", False, (), "", "")
     place = root / chosen.folder
     command = narrowed_to(chosen, Project(place, sandbox), selector, cases, files, related)
     log = free(logs, f"tests-{moment}", numbered=moment is not Moment.BEFORE)
-    shown = relative_to(root if not chosen.folder else place)
-    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-") as name:
+    shown = _shown(place, hide)
+    known = frozenset(in_project(chosen, cases))
+    here = _identity(place)
+    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         report = report_of(chosen, Project(place, sandbox), command)
         mine = folder / "report"
@@ -86,16 +108,23 @@ def run_tests(
         script = report.command(command, mine)
         environment = {**seeds(chosen, seed), **report.environment(mine)}
         done = execute(chosen, script, folder, place, sandbox, timeout, log, environment)
-        own = sorted(folder.glob("*.xml"))
+        own = [path for path, _ in matching(folder, "*.xml")]
         written = [path for path, stamp in matching(place, junit) if stale.get(path) != stamp]
         theirs = [path for path, stamp in matching(place, report.files) if stale.get(path) != stamp]
         made = [path for path, _ in matching(mine, "**/*")] if report.format else []
         printed = [log] if report.printed else []
-        found = _read(report.format, [*made, *theirs, *printed], [*own, *written], shown)
-    end = shown(tail(log) if found.any or done.exit_code == 0 else telling(log))
-    problem = ended_badly(done, timeout) or not_run(done, end, found.any, bool(own)) or found.problem
+        found = _read(report.format, [*made, *theirs, *printed], [*own, *written], shown, known)
+    end = (tail if found.any or done.exit_code == 0 else telling)(log, shown)
+    gone = lost(log)
+    moved = "" if _identity(place) == here else "the folder of the project was deleted or replaced by the run"
     problem = (
-        problem or unreported(chosen.runner, command, done, found.any) or refused(chosen.runner, done, end)
+        ended_badly(done, timeout, limit)
+        or gone
+        or moved
+        or not_run(done, end, found.any, bool(own))
+        or found.problem
+        or unreported(chosen.runner, command, done, found.any)
+        or refused(chosen.runner, done, end)
     )
     return TestsRan(
         moment=moment,
@@ -107,10 +136,24 @@ def run_tests(
         problem=problem,
         by_case=found.any,
         cases=_placed(chosen.folder, _cases(command, done.exit_code, problem, found, end)),
-        log=log.name,
+        log="" if gone else log.name,
         tail=end,
         some=some,
     )
+
+
+def _shown(root: Path, hide: Callable[[str], str]) -> Callable[[str], str]:
+    """What makes texts of the run fit to be kept."""
+    relative = relative_to(root)
+    return lambda text: relative(hide(text))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +165,23 @@ class Found:
     problem: str = ""
 
 
-def _read(format: str, made: list[Path], junit: list[Path], shown: Callable[[str], str]) -> Found:  # noqa: A002 - the noun
+def _read(
+    format: str,  # noqa: A002 - the noun
+    made: list[Path],
+    junit: list[Path],
+    shown: Callable[[str], str],
+    known: Container[str],
+) -> Found:
     """JUnit has the last word where there is some: it was asked for, or pytest wrote it."""
     if format == "junit":
         made, junit = [], [*made, *junit]
     try:
         if junit or not made:
-            return Found(bool(junit), reading.read("junit", junit, shown))
-        cases = reading.read(format, made, shown)
+            return Found(bool(junit), reading.read("junit", junit, shown, known))
+        cases = reading.read(format, made, shown, known)
         return Found(bool(cases), cases)
     except reading.ReportError as error:
-        return Found(any=False, problem=str(error))
+        return Found(any=False, problem=shown(str(error)))
 
 
 # Files of source, as ids begin with them.

@@ -16,6 +16,7 @@ from ci_agent.verification.project import Project
 from ci_agent.verification.runner import Report, Runner
 
 _ALL = "./..."
+_LONGEST = 4_096  # characters of a folder; no path of Linux is longer
 _PATTERN = re.compile(r"(?<=\s)(?:\.\.?(?:/\S*)?|\S*\.\.\.)(?=\s|$)")  # what `go test` is given as packages
 
 
@@ -27,7 +28,7 @@ def _used(project: Project) -> list[str]:
     blocks = re.findall(r"^[ \t]*use[ \t]*\(([^()]*)\)", text, re.MULTILINE)
     single = re.findall(r"^[ \t]*use[ \t]+([^\s(]+)[ \t]*$", text, re.MULTILINE)
     words = [word.strip('"`') for part in [*blocks, *single] for word in part.split()]
-    return [str(PurePosixPath(word)) for word in words] or ["."]
+    return [str(PurePosixPath(word)) for word in words if len(word) <= _LONGEST] or ["."]
 
 
 def _command(project: Project) -> str:

@@ -87,7 +87,7 @@ def _workspaces(project: Project) -> list[str]:
     said = project.json("package.json").get("workspaces")
     said = said.get("packages") if isinstance(said, dict) else said
     patterns = [pattern for pattern in said if isinstance(pattern, str)] if isinstance(said, list) else []
-    pnpm = re.findall(r"^\s*-\s*['\"]?([^'\"#\s]+)", project.text("pnpm-workspace.yaml"), re.MULTILINE)
+    pnpm = re.findall(r"^[ \t]*-[ \t]*['\"]?([^'\"#\s]+)", project.text("pnpm-workspace.yaml"), re.MULTILINE)
     return [*patterns, *pnpm] if "pnpm-workspace.yaml" in project.files else patterns
 
 
@@ -319,7 +319,7 @@ _AVA = _framework(
 _NODE = replace(
     _framework(
         "node:test",
-        r"node (?:\S+ )*--test",
+        r"(?>node (?:\S+ )*?--test(?=\s|$))",
         Report(format="junit", environment=_node_options, here=_unless("--test-reporter")),
     ),
     coverage=(

@@ -13,7 +13,8 @@ _MAKEFILES = r"GNUmakefile|makefile|Makefile"
 
 
 def _target(name: str) -> Callable[[Project], str]:
-    rule = rf"^([^\s#:=]+ +)*{name}( +[^\s#:=]+)* *::?(?!=)"
+    # The first target of the name decides: trying each of many would take the square of their number.
+    rule = rf"^(?>(?:[^\s#:=]+ +)*?{name}(?=[ :]))(?: +[^\s#:=]+)* *::?(?!=)"
     return lambda project: project.first(_MAKEFILES, rule)
 
 

@@ -7,7 +7,7 @@ what it finds. pytest and unittest need no report of an entry: `run` tells both 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -66,7 +66,7 @@ def _pytest_sign(project: Project) -> str:
     own = project.matching(r"\.?pytest\.(ini|toml)")
     configured = (
         next(own, "")
-        or project.first(r"pyproject\.toml", r"^\s*\[tool\.pytest\b")
+        or project.first(r"pyproject\.toml", r"^[ \t]*\[tool\.pytest\b")
         or project.first(r"tox\.ini", r"^\[pytest\]")
         or project.first(r"setup\.cfg", r"^\[tool:pytest\]")
     )
@@ -76,7 +76,7 @@ def _pytest_sign(project: Project) -> str:
         return ""
     project = _own(project)
     conftest = next(project.matching(r"(.*/)?conftest\.py"), "")
-    imports = conftest or project.first(_TEST_FILES, r"^\s*(import|from) +pytest\b")
+    imports = conftest or project.first(_TEST_FILES, r"^[ \t]*(import|from) +pytest\b")
     if imports:
         return imports
     test = next(project.matching(_TEST_FILES), "")
@@ -86,7 +86,7 @@ def _pytest_sign(project: Project) -> str:
 def _unittest_sign(project: Project) -> str:
     if not _speaks_python(project):
         return ""
-    return _own(project).first(r"(.*/)?test[^/]*\.py", r"^\s*(import|from) +unittest\b|\bTestCase\b")
+    return _own(project).first(r"(.*/)?test[^/]*\.py", r"^[ \t]*(import|from) +unittest\b|\bTestCase\b")
 
 
 def _tox_sign(project: Project) -> str:
@@ -180,21 +180,21 @@ def reached(project: Project, changed: Sequence[str]) -> Sequence[str]:
     below = tuple(
         "" if str(path.parent) == "." else f"{path.parent}/" for path in modules if path.name == "conftest.py"
     )
-    words = "|".join(sorted(map(re.escape, names - {""})))
-    imports = re.compile(rf"\b(?:{words})\b")
 
     def wanted(path: str) -> bool:
         stem = PurePosixPath(path).stem
         tested = stem.removeprefix("test_").removesuffix("_test")
         if path in changed or tested in names or (below and path.startswith(below)):
             return True
-        return bool(words) and bool(imports.search(_import_lines(project.text(path))))
+        return not names.isdisjoint(_imported(project.text(path)))
 
     return [path for path in project.matching(_TEST_FILES) if wanted(path)]
 
 
-def _import_lines(text: str) -> str:
-    return "\n".join(re.findall(r"^\s*(?:from|import)\s[^\n(]*(?:\([^)]*\))?", text, re.MULTILINE))
+def _imported(text: str) -> Iterator[str]:
+    """The words of the import statements. A bracket ends at the next one of any kind, closed or not."""
+    for line in re.finditer(r"^[ \t]*(?:from|import)\s[^\n(]*(?:\([^()]*\))?", text, re.MULTILINE):
+        yield from re.findall(r"\w+", line[0])
 
 
 def _covers(project: Project, folder: str) -> bool:
@@ -282,7 +282,7 @@ RUNNERS = (
         why="its tests are run by hatch",
         sign=_hatch_sign,
         command=lambda project: next(iter(_hatch_scripts(project)), "hatch test"),
-        called=call(r"hatch (?:run \S*test\S*|test)"),
+        called=call(r"hatch (?>run \S*?test\S*|test)"),
         tests=_TESTS,
         wraps=True,
         manifest=_MANIFEST,

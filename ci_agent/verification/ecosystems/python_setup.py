@@ -145,12 +145,14 @@ def _group(project: Project) -> list[str]:
     groups = _table(project, "dependency-groups")
     to_read = [next((name for name in _TEST_GROUPS if name in groups), "")]
     found: list[str] = []
+    seen = set(to_read)
     for name in to_read:  # grows as groups include others
         entries = groups.get(name)
         found += _texts(entries)
         for entry in entries if isinstance(entries, list) else ():
             other = entry.get("include-group") if isinstance(entry, dict) else None
-            if isinstance(other, str) and other not in to_read:
+            if isinstance(other, str) and other not in seen:
+                seen.add(other)
                 to_read.append(other)
     return found
 

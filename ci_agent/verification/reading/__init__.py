@@ -10,7 +10,7 @@ can't tell apart from the runner's own words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,20 +49,38 @@ _READERS: Mapping[str, Callable[[Path, BinaryIO, Cases], None]] = {
 FORMATS: tuple[str, ...] = tuple(_READERS)
 
 
-def read(format: str, paths: Iterable[Path], shown: Callable[[str], str] = str) -> tuple[Case, ...]:  # noqa: A002
+# Each costs an open file and a parser; so many are written only where something writes without end. Runners that
+# write a file for each class stay below it.
+MOST_REPORTS = 2_000
+
+
+def read(
+    format: str,  # noqa: A002
+    paths: Sequence[Path],
+    shown: Callable[[str], str] = str,
+    known: Container[str] = (),
+) -> tuple[Case, ...]:
     """The cases of all reports in `paths`, which are of a format of `FORMATS`, in the order of the reports.
 
-    Ids, messages and details are as `shown` gives them. Cases of the same id are numbered `#2`, `#3`, in the
+    Ids, messages and details are as `shown` gives them, before anything is cut. Ids are without what was made up
+    in the run (times, addresses, …) unless that alone tells cases of a report apart, or the id with it is
+    `known` from another run. Cases of the same id are numbered `#2`, `#3`, in the
     order of `paths` and, within one report, the better results first: their order in it does not matter.
     Raises `ReportError`, whose message says as a clause why a report can't be read to its end.
     """
+    if len(paths) > MOST_REPORTS:
+        raise ReportError(
+            f"there are {len(paths):,} test reports and at most {MOST_REPORTS:,} are read; "
+            "name a command for a part of the tests in `verification.test`"
+        )
     add_cases = _READERS[format]
-    reports: list[Cases] = []
-    room = MOST_BYTES
+    reports: list[list[Case]] = []
+    room, before = MOST_BYTES, 0
     for path in paths:
-        cases = Cases(shown, before=sum(len(report.found) for report in reports))
+        cases = Cases(shown, before)
         with opened(path, room) as file:
             add_cases(path, file, cases)
             room -= file.seek(0, 2)
-        reports.append(cases)
-    return unique(report.found for report in reports)
+        before += len(cases.found)
+        reports.append(cases.told(known))
+    return unique(reports)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 
 from ci_agent.errors import CiAgentError
@@ -31,6 +32,7 @@ class Cases:
     def __init__(self, shown: Callable[[str], str] = str, before: int = 0) -> None:
         self.found: list[Case] = []
         self.shown = shown
+        self._written: dict[int, str] = {}  # ids as the runner has them, where those of `found` are others
         self._room = MOST_CASES - before
 
     def add(
@@ -49,15 +51,18 @@ class Cases:
         self.make_room(len(self.found) + 1)
         if result is Result.PASSED:
             message = details = ""
-        # A text of which only this much is shown is not made fit to be shown as a whole.
+        # As a whole: a key that is cut first would not be known for one.
         message = message or (details.lstrip() if result.bad else "")
-        message = self.shown(plain(message[:KEPT])).strip() if message else ""
+        message = self.shown(plain(message)).strip() if message else ""
+        name, written = self._names(parts)
+        if written != name:
+            self._written[len(self.found)] = written
         self.found.append(
             Case(
-                id=self.name(parts),
+                id=name,
                 result=result,
                 seconds=seconds if math.isfinite(seconds) and seconds > 0 else 0.0,
-                message=short("\n".join(message.splitlines()[:3]), LONGEST_MESSAGE),
+                message=short("\n".join(message[:KEPT].splitlines()[:3]), LONGEST_MESSAGE),
                 details=self.fit(details) if result.bad else "",
             )
         )
@@ -74,15 +79,40 @@ class Cases:
         """Details as they are kept."""
         return excerpt(self.shown(plain(details)).strip("\n"), LONGEST_DETAILS)
 
-    def name(self, parts: Sequence[str]) -> str:
-        """The id that is made of these parts, without what is another in each run."""
+    def clear(self) -> None:
+        """Forget them all: the report is read anew."""
+        self.found.clear()
+        self._written.clear()
+
+    def is_last(self, parts: Sequence[str]) -> bool:
+        """Whether the last case has the name of these parts."""
+        last = len(self.found) - 1
+        return last >= 0 and self._names(parts)[1] == self._written.get(last, self.found[last].id)
+
+    def told(self, known: Container[str]) -> list[Case]:
+        """The cases, in their order. Those that differ in nothing but what looks as if it were made up in the run
+        have it in their ids, since the runner tells them apart; so have those whose id is `known` to have it."""
+        alike: dict[str, set[str]] = {self.found[index].id: set() for index in self._written}
+        for index, case in enumerate(self.found) if alike else ():
+            if case.id in alike:
+                alike[case.id].add(self._written.get(index, case.id))
+        return [
+            replace(case, id=written)
+            if (written := self._written.get(index)) and (len(alike[case.id]) > 1 or written in known)
+            else case
+            for index, case in enumerate(self.found)
+        ]
+
+    def _names(self, parts: Sequence[str]) -> tuple[str, str]:
+        """The id that is made of these parts, without what is another in each run, and with it."""
         told: list[str] = []
         room = 4 * LONGEST_ID  # strangers choose how long names are, and how many are around each other
         for part in parts:
             if room > 0 and (cut := part[:room].strip(" \t\r\n")):
                 told.append(cut)
                 room -= len(cut)
-        return short(steady(one_line(self.shown("::".join(told)))) or "(no name)", LONGEST_ID)
+        written = one_line(self.shown("::".join(told))) or "(no name)"
+        return short(steady(written), LONGEST_ID), short(written, LONGEST_ID)
 
 
 # What names hold that was made up in the run: addresses of objects in memory (Python's ` at 0x…`, others by

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 from xml.etree.ElementTree import ParseError  # only the exception; parsing is defusedxml's
 
+from ci_agent.verification.opening import regular
 from ci_agent.verification.reading.cases import ReportError
 
 MOST_BYTES = 50_000_000  # of all reports of a run; GitLab refuses single ones over 30 MB
@@ -22,16 +22,12 @@ T = TypeVar("T")
 def opened(path: Path, room: int = MOST_BYTES) -> BinaryIO:
     """The file, which has at most `room` bytes and is no link. Raises `ReportError`."""
     try:
-        # A test can leave a pipe or a link in the report's place; neither may block or lead us elsewhere.
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+        file = regular(path)
     except OSError as error:
         raise ReportError(f"the test report {path.name} can't be read: {error.strerror}") from error
-    status = os.fstat(file.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_size <= room:
+    if os.fstat(file.fileno()).st_size <= room:
         return file
     file.close()
-    if not stat.S_ISREG(status.st_mode):
-        raise ReportError(f"the test report {path.name} is not a regular file")
     raise ReportError(
         f"the test reports have more than the {MOST_BYTES / 1e6:,.0f} MB that are read at most; "
         "leave the output of passing tests out of them"

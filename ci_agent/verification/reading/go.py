@@ -58,7 +58,9 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
         raise ReportError(f"the test report {path.name} holds no results of `go test -json`")
     unended = [name for name, package in packages.items() if package.run.result is None]
     if unended:
-        raise ReportError(f"the test report {path.name} is cut off: package {unended[0][:200]} has no end")
+        raise ReportError(
+            f"the test report {path.name} is cut off: package {cases.shown(unended[0])[:200]} has no end"
+        )
     for name, package in packages.items():
         _add(cases, name, package, builds)
 

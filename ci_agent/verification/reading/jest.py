@@ -60,7 +60,9 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
         bad = False
         for test in one.assertionResults:
             if test.status not in _RESULTS:
-                raise ReportError(f"the test report {path.name} has the unknown result {test.status[:50]!r}")
+                raise ReportError(
+                    f"the test report {path.name} has the unknown result {cases.shown(test.status)[:50]!r}"
+                )
             result = _RESULTS[test.status]
             bad = bad or result.bad
             details = "\n".join(test.failureMessages or ())

@@ -49,7 +49,7 @@ class _Target:
     """What the parser tells of the elements; anything that is not a `testcase` or one of its parts is passed by."""
 
     def __init__(self, cases: Cases) -> None:
-        cases.found.clear()
+        cases.clear()
         self._cases = cases
         self._suites: list[tuple[str, str]] = []  # name and file of those we are in
         self._attributes: dict[str, str] | None = None  # of the case we are in
@@ -118,7 +118,7 @@ class _Target:
         found = self._cases.found
         if found and found[-1].result.bad and message.startswith("failed on teardown"):
             last = found[-1]
-            if last.id == self._cases.name(_parts(attributes, self._suites)):
+            if self._cases.is_last(_parts(attributes, self._suites)):
                 # pytest reports a test that fails, and then its fixture too, as two cases; it is one.
                 both = excerpt(f"{last.details}\n{self._cases.fit(details)}", LONGEST_DETAILS)
                 found[-1] = replace(last, seconds=last.seconds + seconds, details=both)

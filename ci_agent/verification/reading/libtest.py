@@ -144,7 +144,9 @@ class _Reader:
     def end(self) -> None:
         unended = self._name(self._binary.name if self._binary else self._next)
         if self._binary or self._next:
-            raise ReportError(f"the test report {self._path.name} is cut off: {unended[:200]} has no end")
+            raise ReportError(
+                f"the test report {self._path.name} is cut off: {self._cases.shown(unended)[:200]} has no end"
+            )
         if not self._any:
             raise ReportError(f"the test report {self._path.name} holds no results of `cargo test`")
 

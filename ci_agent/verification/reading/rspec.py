@@ -58,7 +58,9 @@ def read(path: Path, file: BinaryIO, cases: Cases) -> None:
         )
     for example in report.examples:
         if example.status not in _RESULTS:
-            raise ReportError(f"the test report {path.name} has the unknown result {example.status[:50]!r}")
+            raise ReportError(
+                f"the test report {path.name} has the unknown result {cases.shown(example.status)[:50]!r}"
+            )
         error = example.exception or _Raised()
         message = (error.message or example.pending_message or "").strip()
         details = "\n".join([message, *(error.backtrace or ())])

@@ -113,7 +113,7 @@ class _Reader:
         if stripped == "---" and indent and self._last:
             self._block = indent
         elif match := _BAIL.fullmatch(line):
-            raise self._error(f"was given up: {match[1].strip()[:200] or 'Bail out!'}")
+            raise self._error(f"was given up: {self._cases.shown(match[1].strip())[:200] or 'Bail out!'}")
         elif indent % _STEP or not self._structure(line, stripped, indent // _STEP):
             self._diagnosis(line)
 
