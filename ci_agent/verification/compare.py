@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ci_agent.journal.events import (
@@ -16,15 +16,16 @@ from ci_agent.journal.events import (
     Verdict,
 )
 from ci_agent.verification.lost import lost
-from ci_agent.verification.text import by_exit_code, counted, only_exit_code, short
+from ci_agent.verification.text import by_exit_code, counted, named, only_exit_code
 
 NAMED = 3  # lost cases in the sentence
 LONGEST_NAME = 120
+NOTHING_PASSES = "Nothing passes after the change, so nothing is proved."
 _LISTS = (
     *("fixed", "newly_broken", "still_failing", "newly_skipped", "added", "removed"),
     *("flaky", "order_dependent", "still_passing", "still_skipped"),
 )
-_UNSTEADY = {Stability.FLAKY: "flaky", Stability.ORDER: "order_dependent"}
+_NOT_BROKEN = {Stability.FLAKY: "flaky", Stability.ORDER: "order_dependent"}
 
 
 def compare(
@@ -32,16 +33,18 @@ def compare(
     after: TestsRan,
     round: int,  # noqa: A002 - the event's own word
     retried: Sequence[Retried] = (),
+    unsteady: Collection[str] = (),
 ) -> TestsCompared:
     """The verdict on `after`, the `round`-th verification, measured against `before` (None: there was no run).
 
     `retried` says what became of cases that were run again: those that are flaky or depend on the order are in
-    lists of their own and not newly broken.
+    lists of their own and not newly broken. `unsteady` are the ids of cases that failed on the base once and passed
+    there when they were run again: one that passes now is flaky and not fixed.
 
     Each case of the two runs is in exactly one list or count of the result, with two exceptions: where one
     run has results by test case and the other only one for the whole command, nothing is said of single
-    cases; and where `after` did not reach its end, a case it does not show is not called removed. A failing
-    case of which an unfinished `before` knows nothing is counted as still failing, with None as its before.
+    cases; and where `after` did not reach its end, or ran some tests where `before` ran all, a case it does not
+    show is not called removed. A failing case of which an unfinished `before` knows nothing is counted as still failing, with None as its before.
 
     A case that was skipped and passes now is counted as still passing.
 
@@ -51,9 +54,9 @@ def compare(
     """
     if before and _known(before) and _known(after) and before.by_case != after.by_case:
         return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
-    compared = _sorted(before, after, round, {case.id: case.stability for case in retried})
+    compared = _sorted(before, after, round, {case.id: case.stability for case in retried}, unsteady)
     passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
-    compared = replace(compared, lost=lost(compared, passing))
+    compared = replace(compared, lost=lost(compared, passing, before.command if before else ""))
     verdict, reason = _verdict(before, after, compared)
     return replace(compared, verdict=verdict, reason=reason)
 
@@ -62,19 +65,23 @@ def _sorted(
     before: TestsRan | None,
     after: TestsRan,
     round: int,  # noqa: A002 - as above
-    steady: Mapping[str, Stability],
+    stability: Mapping[str, Stability],
+    unsteady: Collection[str],
 ) -> TestsCompared:
     """The cases in their lists, in the order of their ids; the verdict is left to the caller."""
     old, new = _known(before), _known(after)
+    narrower = bool(after.some) and not (before and before.some)
     lists: dict[str, list[Change]] = {name: [] for name in _LISTS}
     for name in sorted(old.keys() | new.keys()):
         was, now = _result(name, old, before, None), _result(name, new, after, Result.ERROR)
         kind = _kind(was, now)
         if kind == "newly_broken" and was is None and before and before.problem:
             kind = "still_failing"
-        if kind == "newly_broken" and name in steady:
-            kind = _UNSTEADY.get(steady[name], kind)
-        if kind != "removed" or not after.problem:
+        if kind == "newly_broken" and name in stability:
+            kind = _NOT_BROKEN.get(stability[name], kind)
+        if kind == "fixed" and name in unsteady:
+            kind = "flaky"
+        if kind != "removed" or not (after.problem or narrower):
             lists[kind].append(Change(name, was, now, _message(new.get(name)) or _message(old.get(name))))
     return TestsCompared(
         round,
@@ -142,7 +149,7 @@ def _verdict(before: TestsRan | None, after: TestsRan, compared: TestsCompared) 
     if nothing := _proves_nothing(after, said):
         return Verdict.INCOMPLETE, nothing
     if compared.lost:
-        return Verdict.WEAKENED, f"{_no_longer(compared)} {said}"
+        return Verdict.WEAKENED, f"{no_longer(compared.lost)} {said}"
     if unfinished and compared.still_failing:
         many = counted(len(compared.still_failing), "test")
         said = f"{many} failing, and it is not known whether they did before: {unfinished}."
@@ -159,15 +166,14 @@ def _proves_nothing(after: TestsRan, said: str) -> str:
     if not after.cases:
         return "No test ran after the change, though there were tests before it."
     if not any(case.result is Result.PASSED for case in after.cases):
-        return f"Nothing passes after the change, so nothing is proved. {said}"
+        return f"{NOTHING_PASSES} {said}"
     return ""
 
 
-def _no_longer(compared: TestsCompared) -> str:
-    names = ", ".join(short(change.id, LONGEST_NAME) for change in compared.lost[:NAMED])
-    more = f" and {len(compared.lost) - NAMED:,} more" if len(compared.lost) > NAMED else ""
-    does = "does" if len(compared.lost) == 1 else "do"
-    return f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {names}{more}."
+def no_longer(gone: Sequence[Change]) -> str:
+    """That these cases ran before and do not run now, as a sentence."""
+    names = named([change.id for change in gone], NAMED, LONGEST_NAME)
+    return f"{counted(len(gone), 'test')} that ran before {'does' if len(gone) == 1 else 'do'} not run now: {names}."
 
 
 def _unlike(after: TestsRan) -> str:

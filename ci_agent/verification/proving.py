@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from ci_agent.journal.events import Case, Result, Shown, TestsRan, Without
-from ci_agent.verification.text import by_exit_code, one_line, short, whole
+from ci_agent.verification.text import by_exit_code, named, one_line, short, whole
 
 LONGEST_MESSAGE = 200
 LONGEST_NAME = 120
@@ -247,5 +247,4 @@ def _names(cases: Sequence[Shown], kind: Without) -> str:
     names = [case.id for case in cases if case.without is kind]
     if kind is not Without.PASSES or (len(names) > NAMED and proves(cases)):
         return ""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ": " + ", ".join(f"`{short(name, LONGEST_NAME)}`" for name in names[:NAMED]) + more
+    return f": {named(names, NAMED, LONGEST_NAME)}"

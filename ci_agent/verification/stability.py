@@ -18,7 +18,8 @@ def stability(
     On the result alone it
 
     - passes and fails: *flaky*;
-    - always passes: *order-dependent* if it failed again together with the others, else *flaky*;
+    - always passes: *flaky* if it passes together with the others too, else *order-dependent*: that it failed with
+      them was seen, and where they were not run again nothing speaks against it;
     - always fails: *newly broken* if it passes alone on the base or was not run there, *flaky* if it passes
       and fails there, *order-dependent* if it always fails there: it had passed only because of the others.
 
@@ -28,7 +29,7 @@ def stability(
     if bad == {True, False}:
         return Stability.FLAKY
     if bad == {False}:
-        return Stability.ORDER if together and together.bad else Stability.FLAKY
+        return Stability.ORDER if together is None or together.bad else Stability.FLAKY
     bad_on_base = {result.bad for result in base_alone}
     if not bad or bad_on_base <= {False}:
         return Stability.BROKEN

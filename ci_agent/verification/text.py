@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,16 @@ def only_exit_code(command: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 test`, `2,000 tests`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def named(names: Sequence[str], most: int, longest: int) -> str:
+    """The first `most` of these names as code, each cut to `longest` characters: `` `a`, `b` and 2 more``."""
+    return enumerated([f"`{short(one_line(name), longest)}`" for name in names[:most]], len(names))
+
+
+def enumerated(told: Sequence[str], number: int) -> str:
+    """What is `told` of `number` things: `a, b and 2 more`."""
+    return ", ".join(told) + (f" and {number - len(told):,} more" if number > len(told) else "")
 
 
 def _spelled(match: re.Match[str]) -> str:

@@ -19,20 +19,21 @@ from ci_agent.journal.events import (
     Judged,
     ProofRan,
     Result,
+    Retried,
     Submitted,
     TestsCompared,
     TestsRan,
     Verdict,
     Without,
 )
+from ci_agent.verification.compare import LONGEST_NAME, NAMED, NOTHING_PASSES, no_longer
 from ci_agent.verification.proving import proves, sentence
-from ci_agent.verification.text import counted, one_line, only_exit_code, short
+from ci_agent.verification.text import counted, enumerated, named, only_exit_code
 
-NAMED = 3  # tests in a sentence
-LONGEST_NAME = 120
 LEAST_COVERED = (
     0.5  # share of the changed lines that can be run; below it, that they were not run is a remark
 )
+STEADY = 2  # runs alone on the base that it takes to call a case steady there
 FULL, CHANGED, OFF = "full", "changed", "off"  # the values of `verification.policy`
 
 
@@ -55,7 +56,7 @@ class Evidence:
     policy: str = FULL
     narrowed: str = ""  # why the last run was only of some tests, as a clause; empty when it was whole
     setup_failed: str = ""  # how set-up failed on the result, as a clause; empty when it did not
-    setup_needed: bool = False  # a person asked for set-up, and on the base it did not fail
+    setup_needed: bool = False  # set-up is known to have passed on the base, so that the change made it fail
 
 
 _WORST_LAST = (Grade.VERIFIED, Grade.REMARKS, Grade.NOT_VERIFIED, Grade.BROKEN)
@@ -66,15 +67,17 @@ def judge(evidence: Evidence) -> Judged:
 
     - *broken*: a test is newly broken.
     - *not verified*: the tests did not run or reached no end after the change, nothing passes in that run, tests
-      are lost (removed or newly skipped) or pass only because they were changed, order-dependent ones fail since
-      the change, or a check is worse. These are not ready. A change of which nothing can be said because there are no tests (no run on either side, or
-      none with a case) or because they are switched off is not verified either, but ready: nothing speaks
-      against it.
+      are lost (removed or newly skipped) or pass only because they were changed, became flaky or fail with the
+      others since the change, set-up fails that passes on the base, or a check is worse. These are not ready. A
+      change of which nothing can be said because there are no tests (no run on either side, or none with a case)
+      or because they are switched off is not verified either, but ready: nothing speaks against it.
     - *verified with remarks*: nothing of that, but nothing shows what the change does (no fixed test, and no
-      test of the change that fails without it), or something weakens what was measured: flaky tests, tests of
-      the change that were not run to their end without it, a run of some tests only, a base that is not known, tests that fail as
-      before, results known only by exit code, fewer than half of the changed lines run (`LEAST_COVERED`).
-    - *verified*: all tests ran, nothing is broken, and something shows what the change does.
+      test of the change that fails without it; tests that can't run without it show too little), or something
+      weakens what was measured: other flaky tests, tests of the change that were not run to their end without
+      it, a run of some tests only, a base that is not known, tests that fail as before, results known only by
+      exit code, fewer than half of the changed lines run (`LEAST_COVERED`).
+    - *verified*: all tests ran, nothing is broken, and something shows what the change does. Tests beside it
+      that can't run without the change are no remark then.
 
     The reasons are what keeps it from a better grade, for the two better grades what was measured; the remarks
     are all else.
@@ -105,8 +108,10 @@ def _broken(evidence: Evidence) -> Iterator[_Point]:
     broken = evidence.compared.newly_broken
     noun = "test" if evidence.after is None or evidence.after.by_case else "command"
     text = f"{counted(len(broken), noun)} newly broken: {_names(broken)}."
-    if evidence.retried and evidence.retried.left:
-        text += f" {evidence.retried.left:,} of them {_was(evidence.retried.left)} not run again."
+    if evidence.retried and evidence.retried.together:
+        text += f" {_of_them(evidence.retried.together, len(broken))} failed once more, run together."
+    if left := evidence.retried.left if evidence.retried else 0:
+        text += f" {_of_them(left, len(broken))} {'was' if left == 1 else 'were'} not run again."
     yield _Point(Grade.BROKEN, text)
 
 
@@ -122,13 +127,14 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
         text = compared.reason if compared else "There is no test to run."
         yield _Point(Grade.NOT_VERIFIED, text, against=False)
     if compared and compared.lost:
-        does = "does" if len(compared.lost) == 1 else "do"
-        text = f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {_names(compared.lost)}."
-        yield _Point(Grade.NOT_VERIFIED, text)
+        yield _Point(Grade.NOT_VERIFIED, no_longer(compared.lost))
     if weakened := _weakened(evidence):
         passes = "passes" if len(weakened) == 1 else "pass"
         text = f"{counted(len(weakened), 'test')} that failed before {passes} now only because the test was changed"
         yield _Point(Grade.NOT_VERIFIED, f"{text}: {_names(weakened)}.")
+    if since := _flaky_since(evidence):
+        text = f"{counted(len(since), 'test')} became flaky with the change: {_flaky(since, evidence.retried, since)}."
+        yield _Point(Grade.NOT_VERIFIED, text)
     if compared and compared.order_dependent:
         fail = "fails" if len(compared.order_dependent) == 1 else "fail"
         many = counted(len(compared.order_dependent), "order-dependent test")
@@ -144,6 +150,23 @@ def _weakened(evidence: Evidence) -> list[Change]:
     return [
         change for change in (evidence.compared.fixed if evidence.compared else ()) if change.id in passing
     ]
+
+
+def _flaky_since(evidence: Evidence) -> list[Change]:
+    """The flaky cases that fail often enough on the result, and are steady on the base."""
+    flaky = evidence.compared.flaky if evidence.compared else ()
+    again = {case.id: case for case in evidence.retried.cases} if evidence.retried else {}
+    return [
+        change
+        for change in flaky
+        if change.id in again and again[change.id].failures[0] > 1 and _steady_on_base(again[change.id])
+    ]
+
+
+def _steady_on_base(case: Retried) -> bool:
+    """A run in which it was skipped tells nothing."""
+    passed = case.base_alone.count(Result.PASSED)
+    return passed >= STEADY and not any(result.bad for result in case.base_alone)
 
 
 def _no_result(evidence: Evidence) -> str:
@@ -163,7 +186,7 @@ def _no_result(evidence: Evidence) -> str:
     if compared.verdict is Verdict.INCOMPLETE:
         return compared.reason
     if not passes and compared.verdict is not Verdict.NO_TESTS:
-        return "Nothing passes after the change, so nothing is proved."
+        return NOTHING_PASSES
     return ""
 
 
@@ -177,36 +200,56 @@ def _worse_checks(evidence: Evidence) -> Iterator[_Point]:
 
 
 def _remarks(evidence: Evidence) -> Iterator[str]:
-    yield from _of_proof(evidence.proof)
-    if evidence.compared and evidence.compared.flaky:
-        yield _flaky(evidence.compared.flaky, evidence.retried)
+    yield from _of_proof(evidence.proof, mended=_mended(evidence))
+    since = set(_flaky_since(evidence))
+    flaky = [
+        change for change in (evidence.compared.flaky if evidence.compared else ()) if change not in since
+    ]
+    if flaky:
+        yield f"{counted(len(flaky), 'flaky test')}: {_flaky(flaky, evidence.retried)}."
     yield from _of_runs(evidence)
     yield from _of_coverage(evidence.coverage)
 
 
-def _of_proof(proof: ProofRan | None) -> Iterator[str]:
+def _of_proof(proof: ProofRan | None, *, mended: bool) -> Iterator[str]:
+    """`mended`: a test that failed before shows what the change does, so that a new one need not show all of it."""
     if proof and proof.problem:
         yield f"What the tests of the change do without it is not known: {proof.problem}."
     elif proof and proof.cases:
         kinds = {case.without for case in proof.cases}
-        if not proves(proof.cases) or Without.UNKNOWN in kinds:
+        enough = proves(proof.cases) or (mended and kinds == {Without.MISSING})
+        if not enough or Without.UNKNOWN in kinds:
             yield sentence(proof.cases)
 
 
-def _flaky(flaky: Sequence[Change], retried: CasesRetried | None) -> str:
-    again = {case.id: case.failures for case in retried.cases} if retried else {}
+def _mended(evidence: Evidence) -> bool:
+    """Whether a test that failed before passes now, and not because the test was changed."""
+    fixed = evidence.compared.fixed if evidence.compared else ()
+    return len(fixed) > len(_weakened(evidence))
+
+
+def _flaky(flaky: Sequence[Change], retried: CasesRetried | None, since: Sequence[Change] = ()) -> str:
+    """The first ones, each with how often it failed; of those that are flaky `since` the change on both sides."""
+    again = {case.id: case for case in retried.cases} if retried else {}
     told = []
     for change in flaky[:NAMED]:
-        often = f" (failed {again[change.id][0]} of {again[change.id][1]} runs)" if change.id in again else ""
-        told.append(f"{_name(change)}{often}")
-    return f"{counted(len(flaky), 'flaky test')}: {_enumerated(told, len(flaky))}."
+        case, often = again.get(change.id), ""
+        if case:
+            failed, runs = case.failures
+            on_base = case.base_alone.count(Result.PASSED) + (change.before is Result.PASSED)
+            on_base_too = f", none of {on_base:,} on the base" if change in since else ""
+            often = f" (failed {failed} of {runs} runs{on_base_too})"
+        elif change.before and change.before.bad and change.after is Result.PASSED:
+            often = " (failed and passed on the base)"
+        told.append(f"{_names([change])}{often}")
+    return enumerated(told, len(flaky))
 
 
 def _of_runs(evidence: Evidence) -> Iterator[str]:
     before, after, compared = evidence.before, evidence.after, evidence.compared
     if after is None or after.problem or not after.cases:
         return
-    if evidence.setup_failed:
+    if evidence.setup_failed and not evidence.setup_needed:  # else it is a reason
         yield f"Set-up fails after the change: {evidence.setup_failed}."
     if some := evidence.narrowed or after.some:
         yield f"Not all tests were run: {some}."
@@ -230,11 +273,9 @@ def _of_coverage(coverage: CoverageMeasured | None) -> Iterator[str]:
 
 
 def _shows_nothing(evidence: Evidence) -> Iterator[str]:
-    """That nothing shows what the change does. A test that fails before and passes now shows it, unless the
-    same test passes without the change: then it is the test that changed."""
+    """That nothing shows what the change does."""
     cases = evidence.proof.cases if evidence.proof else ()
-    fixed = evidence.compared.fixed if evidence.compared else ()
-    if proves(cases) or len(fixed) > len(_weakened(evidence)):
+    if proves(cases) or _mended(evidence):
         return
     if any(case.without is Without.MISSING for case in cases):
         return  # they show a little, and how little is a remark of its own
@@ -258,16 +299,10 @@ def _measured(evidence: Evidence, remarks: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names(changes: Sequence[Change]) -> str:
-    return _enumerated([_name(change) for change in changes[:NAMED]], len(changes))
+    return named([change.id for change in changes], NAMED, LONGEST_NAME)
 
 
-def _name(change: Change) -> str:
-    return f"`{short(one_line(change.id), LONGEST_NAME)}`"
-
-
-def _enumerated(told: Sequence[str], number: int) -> str:
-    return ", ".join(told) + (f" and {number - len(told):,} more" if number > len(told) else "")
-
-
-def _was(number: int) -> str:
-    return "was" if number == 1 else "were"
+def _of_them(number: int, whole: int) -> str:
+    if number == whole:
+        return "It" if whole == 1 else "They"
+    return f"{number:,} of them"

@@ -89,7 +89,7 @@ def test_what_stays_skipped_is_only_counted() -> None:
             ran({"a": PASSED, "b": FAILED, "c": SKIPPED, "e": PASSED}),
             Verdict.WEAKENED,
             (
-                "2 tests that ran before do not run now: c, d. 1 test fixed, none newly broken, "
+                "2 tests that ran before do not run now: `c`, `d`. 1 test fixed, none newly broken, "
                 "1 added, 1 removed, 1 newly skipped, 1 failing as before."
             ),
         ),
@@ -221,20 +221,34 @@ def test_a_failure_of_which_a_stopped_run_before_knows_nothing_is_not_called_new
         # one that did not run before is no loss
         ({"a::x": SKIPPED}, {}, []),
         # moved to another file or class
-        ({"a::x": PASSED, "a::y": FAILED}, {"b::x": PASSED, "a::T::y": PASSED}, []),
+        ({"a::x": PASSED, "a::y": PASSED}, {"b::x": PASSED, "a::T::y": PASSED}, []),
         ({"a::x": PASSED}, {"b::x": SKIPPED}, ["a::x"]),
         ({"a::x": PASSED, "b::x": PASSED}, {"c::x": PASSED}, ["b::x"]),
         ({"a::x[1::2]": PASSED}, {"b::x[1::2]": PASSED}, []),
         # other parameters
-        ({"a::x[1-2]": FAILED}, {"a::x[1-3]": PASSED}, []),
+        ({"a::x[1-2]": PASSED}, {"a::x[1-3]": PASSED}, []),
         ({"a::x[1]": PASSED, "a::x[2]": PASSED}, {"a::x[3]": PASSED}, ["a::x[2]"]),
-        # another name in the same file: a failing test may not make way
-        ({"a::x": PASSED}, {"a::y": PASSED}, []),
-        ({"a::x": PASSED, "a::z": PASSED}, {"a::y": PASSED}, ["a::z"]),
-        ({"a::x[1]": PASSED}, {"a::y[1]": PASSED}, []),
-        ({"a::x[1]": PASSED}, {"a::y[2]": PASSED}, ["a::x[1]"]),
-        ({"a::x": PASSED}, {"b::y": PASSED}, ["a::x"]),
-        ({"a::x": FAILED}, {"a::y": PASSED}, ["a::x"]),
+        # another name in the same file, if it is alike
+        ({"a::test_tab": PASSED}, {"a::test_tabs": PASSED}, []),
+        ({"a::test_tab": PASSED, "a::test_tabbed": PASSED}, {"a::test_tabs": PASSED}, ["a::test_tabbed"]),
+        ({"a::test_tabs": PASSED}, {"a::test_tabs_and_blanks": PASSED}, []),
+        ({"a::testTabsAndBlanks": PASSED}, {"a::testTabs": PASSED}, []),
+        ({"a::test_tab[1]": PASSED}, {"a::test_tabs[1]": PASSED}, []),
+        ({"a::test_tab[1]": PASSED}, {"a::test_tabs[2]": PASSED}, ["a::test_tab[1]"]),
+        ({"a::test_tab": PASSED}, {"b::test_tabs": PASSED}, ["a::test_tab"]),
+        ({"a::test_total_of_nothing": PASSED}, {"a::test_limit": PASSED}, ["a::test_total_of_nothing"]),
+        ({"a::x": PASSED}, {"a::y": PASSED}, ["a::x"]),
+        # what all tests are called makes none alike
+        ({"a::test_total": PASSED}, {"a::test_limit": PASSED}, ["a::test_total"]),
+        ({"a::testTotal": PASSED}, {"a::testLimit": PASSED}, ["a::testTotal"]),
+        ({"a::should add": PASSED}, {"a::should run": PASSED}, ["a::should add"]),
+        # a failing test may not make way for any
+        ({"a::y": FAILED}, {"a::T::y": PASSED}, ["a::y"]),
+        ({"a::x[1-2]": ERROR}, {"a::x[1-3]": PASSED}, ["a::x[1-2]"]),
+        ({"a::test_tab": FAILED}, {"a::test_tabs": PASSED}, ["a::test_tab"]),
+        # a second run of the same test is one of another kind
+        ({"anchor#2": PASSED}, {}, ["anchor#2"]),
+        ({"anchor#2": FAILED}, {}, ["anchor#2"]),
         # an error that stood for a whole file or class
         ({"a.py": ERROR}, {"a.py::x[1]": PASSED}, []),
         ({"a.py": ERROR}, {"a.py::T::x": PASSED}, []),
@@ -256,6 +270,65 @@ def test_what_ran_before_and_has_no_successor_weakens_the_proof(
     assert all(name in compared.reason for name in lost)
 
 
+@pytest.mark.parametrize(
+    ("command", "failures_again"),
+    [
+        ("pytest || pytest --lf", True),
+        ("pytest; pytest --last-failed", True),
+        ("rspec; rspec --only-failures", True),
+        ("gotestsum --rerun-fails", True),
+        ("mvn -Dsurefire.rerunFailingTestsCount=2 test", True),
+        ("make test-a || make test-b", True),
+        ("make test", False),
+        ("A=1 pytest; A=2 pytest", False),
+        ("A=1 pytest || exit 1; A=2 pytest", False),
+        ("A=1 pytest || true\nA=2 pytest", False),
+        ("A=1 pytest ||:; A=2 pytest", False),
+    ],
+)
+def test_a_second_run_is_not_missed_only_where_failures_are_run_again(
+    command: str, failures_again: bool
+) -> None:
+    before = ran({"a": PASSED, "x": FAILED, "x#2": FAILED}, command=command)
+    compared = compare(before, ran({"a": PASSED, "x": PASSED}, command="pytest || pytest --lf"), 1)
+    assert [change.id for change in compared.lost] == ([] if failures_again else ["x#2"])
+
+
+def test_a_case_that_does_not_pass_in_its_first_run_is_missed_in_its_second() -> None:
+    before = ran({"a": PASSED, "x": FAILED, "x#2": FAILED}, command="pytest || pytest --lf")
+    compared = compare(before, ran({"a": PASSED, "x": SKIPPED}), 1)
+    assert [change.id for change in compared.lost] == ["x", "x#2"]
+
+
+def test_names_are_compared_for_some_pairs_only() -> None:
+    few, many = 20, 5_000
+    for number, lost in ((few, 0), (many, many)):
+        before = {f"a::{'o' * 150}{name}": PASSED for name in range(number)}
+        after = {f"a::{'e' * 50}{'o' * 100}{name}": PASSED for name in range(number)}
+        compared = compare(ran({"anchor": PASSED, **before}), ran({"anchor": PASSED, **after}), 1)
+        assert lost * 0.9 <= len(compared.lost) <= lost, number
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "removed"),
+    [("", "the change reaches them", []), ("the policy", "the policy", ["b", "c"]), ("the policy", "", ["b", "c"])],
+)  # fmt: skip
+def test_a_run_of_some_tests_loses_none_of_a_run_of_all(before: str, after: str, removed: list[str]) -> None:
+    all_of_them = ran({"a": PASSED, "b": PASSED, "c": FAILED}, some=before)
+    compared = compare(all_of_them, ran({"a": PASSED}, some=after), 1)
+    assert [change.id for change in compared.removed] == removed
+    assert [change.id for change in compared.lost] == removed
+
+
+def test_what_failed_on_the_base_once_and_passed_there_again_is_not_fixed() -> None:
+    before = ran({"a": FAILED, "b": FAILED, "c": FAILED, "d": PASSED})
+    compared = compare(before, ran({"a": PASSED, "b": PASSED, "c": FAILED}), 1, unsteady={"a", "c", "d"})
+    assert ids(compared) == {"fixed": ["b"], "still_failing": ["c"], "removed": ["d"]}
+    assert compared.flaky == (Change("a", FAILED, PASSED, "why a"),)
+    assert "1 test fixed" in compared.reason
+    assert "1 flaky" in compared.reason
+
+
 def test_what_is_broken_comes_before_what_is_lost() -> None:
     compared = compare(ran({"a": PASSED, "b": PASSED}), ran({"a": FAILED}), 1)
     assert (compared.verdict, [change.id for change in compared.lost]) == (Verdict.BROKEN, ["b"])
@@ -264,7 +337,7 @@ def test_what_is_broken_comes_before_what_is_lost() -> None:
 def test_of_many_lost_tests_the_sentence_names_three_and_counts_the_others() -> None:
     many = {f"f{number}::{number}": PASSED for number in range(1, 7)}
     compared = compare(ran({"a": PASSED, **many}), ran({"a": PASSED}), 1)
-    said = "6 tests that ran before do not run now: f1::1, f2::2, f3::3 and 3 more. No test newly broken, 6 removed."
+    said = "6 tests that ran before do not run now: `f1::1`, `f2::2`, `f3::3` and 3 more. No test newly broken, 6 removed."
     assert compared.reason == said
 
 

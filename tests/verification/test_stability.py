@@ -19,8 +19,8 @@ TOGETHER = {GOOD: Result.PASSED, BAD: Result.FAILED, NONE: None}
 # alone on the result, alone on the base, once more together with the others
 EXPECTED = {
     **{(MIXED, base, again): Stability.FLAKY for base, again in product(RUNS, TOGETHER)},
-    **{(GOOD, base, BAD): Stability.ORDER for base in RUNS},
-    **{(GOOD, base, again): Stability.FLAKY for base, again in product(RUNS, (GOOD, NONE))},
+    **{(GOOD, base, again): Stability.ORDER for base, again in product(RUNS, (BAD, NONE))},
+    **{(GOOD, base, GOOD): Stability.FLAKY for base in RUNS},
     **{(BAD, base, again): Stability.BROKEN for base, again in product((GOOD, NONE), TOGETHER)},
     **{(BAD, MIXED, again): Stability.FLAKY for again in TOGETHER},
     **{(BAD, BAD, again): Stability.ORDER for again in TOGETHER},
@@ -41,4 +41,5 @@ def test_what_further_runs_say(runs: tuple[str, str, str], expected: Stability) 
 @pytest.mark.parametrize("base", [(), (Result.PASSED,)])
 def test_one_run_is_enough_to_tell(base: tuple[Result, ...]) -> None:
     assert stability((Result.ERROR,), base, None) is Stability.BROKEN
-    assert stability((Result.PASSED,), base, None) is Stability.FLAKY
+    assert stability((Result.PASSED,), base, None) is Stability.ORDER
+    assert stability((Result.PASSED,), base, Result.PASSED) is Stability.FLAKY

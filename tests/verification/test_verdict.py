@@ -90,6 +90,15 @@ LOST = evidence(ran({"a": PASSED, "b": PASSED}), ran({"a": PASSED, "b": SKIPPED}
 STOPPED = ran(
     {"pytest": Result.ERROR}, by_case=False, problem="the tests did not end within 9 s", exit_code=None
 )
+
+
+def again(result: str, base: str, together: Result | None = None, case: str = "b") -> CasesRetried:
+    """Further runs of a flaky case, a letter for each: `p`assed, `f`ailed, `s`kipped."""
+    words = {"p": PASSED, "f": FAILED, "s": SKIPPED}
+    runs = (tuple(words[letter] for letter in letters) for letters in (result, base))
+    return CasesRetried(2, (Retried(case, *runs, together, Stability.FLAKY),))
+
+
 RETRIED = CasesRetried(2, (Retried("b", (PASSED, FAILED, PASSED), (PASSED,), None, Stability.FLAKY),))
 NOTHING = "Nothing shows what the change does: no test fails without it and passes with it."
 LESS = "1 new test can't run without the change (it needs what it adds), passes with it."
@@ -141,6 +150,40 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("No test newly broken, 1 added.",),
         (LESS,),
     ),
+    "fixed, and only names that are new": (
+        replace(FIXED, proof=proof(Without.MISSING)),
+        VERIFIED,
+        True,
+        ("1 test fixed, none newly broken.", LESS),
+        (),
+    ),
+    "fixed, names that are new and a test that shows nothing": (
+        replace(FIXED, proof=proof(Without.MISSING, Without.PASSES)),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        (
+            (
+                "Of 2 new tests: 1 passes without the change as well: `new1`; "
+                "1 can't run without the change (it needs what it adds), passes with it."
+            ),
+        ),
+    ),
+    "fixed by editing the test, and only names that are new": (
+        replace(
+            FIXED,
+            proof=ProofRan(2, (), (Shown("b", False, Without.PASSES), Shown("n", True, Without.MISSING))),
+        ),
+        NOT,
+        False,
+        ("1 test that failed before passes now only because the test was changed: `b`.",),
+        (
+            (
+                "Of 1 new and 1 edited tests: 1 passes without the change as well: `b`; "
+                "1 can't run without the change (it needs what it adds), passes with it."
+            ),
+        ),
+    ),
     "fixed, and a test that shows nothing": (
         replace(FIXED, proof=proof(Without.PASSES)),
         REMARKS,
@@ -168,6 +211,17 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         True,
         ("No test newly broken.", "1 new test: fails without the change, passes with it."),
         ("1 flaky test: `b` (failed 2 of 4 runs).",),
+    ),
+    "flaky on the base": (
+        evidence(
+            ran({"a": FAILED, "b": FAILED}),
+            ran({"a": PASSED, "b": PASSED}),
+            compared=compare(ran({"a": FAILED, "b": FAILED}), ran({"a": PASSED, "b": PASSED}), 2, (), ["b"]),
+        ),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken, 1 flaky.",),
+        ("1 flaky test: `b` (failed and passed on the base).",),
     ),
     "narrowed": (
         replace(FIXED, narrowed="there was no time for all"),
@@ -343,6 +397,20 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 flaky test: `b`.",),
     ),
     "lost": (LOST, NOT, False, ("1 test that ran before does not run now: `b`.",), ()),
+    "flaky since the change": (
+        moved(BREAKING, "b", "flaky", retried=again("pfp", "pp"), proof=proof(Without.FAILS)),
+        NOT,
+        False,
+        ("1 test became flaky with the change: `b` (failed 2 of 4 runs, none of 3 on the base).",),
+        (),
+    ),
+    "set-up fails since the change, tests ran": (
+        replace(FIXED, setup_failed="`npm ci` failed", setup_needed=True),
+        NOT,
+        False,
+        ("Set-up fails since the change: `npm ci` failed.",),
+        (),
+    ),
     "order-dependent": (
         moved(BREAKING, "b", "order_dependent"),
         NOT,
@@ -387,6 +455,72 @@ def test_the_verdict(
     assert (judged.grade, judged.ready, judged.round) == (grade, ready, 2)
     assert judged.reasons == reasons
     assert judged.remarks == remarks
+
+
+@pytest.mark.parametrize(
+    ("retried", "since"),
+    [
+        (again("pfp", "pp"), True),
+        (again("pff", "ppp"), True),
+        (again("ppp", "ppp", FAILED), True),
+        (again("ppp", "ppp"), False),  # it failed once
+        (again("pfp", "p"), False),  # seen on the base too seldom
+        (again("pfp", ""), False),
+        (again("pfp", "ppf"), False),
+        (again("pfp", "ss"), False),  # a skipped run tells nothing
+        (again("pfp", "sp"), False),
+        (again("pfp", "pp", case="another"), False),
+    ],
+)
+def test_a_case_became_flaky_where_it_failed_twice_and_is_steady_on_the_base(
+    retried: CasesRetried, since: bool
+) -> None:
+    judged = judge(moved(BREAKING, "b", "flaky", retried=retried))
+    assert judged.ready is not since
+    assert any("became flaky" in reason for reason in judged.reasons) is since
+    assert any("flaky test" in remark for remark in judged.remarks) is not since
+
+
+def test_of_the_flaky_those_since_the_change_are_told_apart() -> None:
+    before, after = ran(dict.fromkeys("abc", PASSED)), ran({"a": PASSED, "b": FAILED, "c": FAILED})
+    broken = evidence(before, after)
+    assert broken.compared
+    flaky = replace(
+        broken.compared, newly_broken=(), flaky=broken.compared.newly_broken, verdict=Verdict.VERIFIED
+    )
+    cases = (*again("pfp", "pp").cases, *again("ppp", "", case="c").cases)
+    judged = judge(replace(broken, compared=flaky, retried=CasesRetried(2, cases)))
+    assert judged.reasons == (
+        "1 test became flaky with the change: `b` (failed 2 of 4 runs, none of 3 on the base).",
+    )
+    assert judged.remarks == ("1 flaky test: `c` (failed 1 of 4 runs).",)
+
+
+def test_a_case_that_was_skipped_before_is_not_counted_as_a_run_on_the_base() -> None:
+    skipped = evidence(ran({"a": PASSED, "b": SKIPPED}), ran({"a": PASSED, "b": FAILED}))
+    (reason,) = judge(moved(skipped, "b", "flaky", retried=again("pfp", "pp"))).reasons
+    assert "(failed 2 of 4 runs, none of 2 on the base)" in reason
+
+
+@pytest.mark.parametrize(
+    ("together", "left", "said"),
+    [
+        (0, 0, "3 tests newly broken: `b`, `c`, `d`."),
+        (2, 0, "3 tests newly broken: `b`, `c`, `d`. 2 of them failed once more, run together."),
+        (2, 1, "3 tests newly broken: `b`, `c`, `d`. 2 of them failed once more, run together. 1 of them was not run again."),
+        (3, 0, "3 tests newly broken: `b`, `c`, `d`. They failed once more, run together."),
+        (0, 3, "3 tests newly broken: `b`, `c`, `d`. They were not run again."),
+    ],
+)  # fmt: skip
+def test_it_is_said_which_broken_cases_were_not_run_again_alone(together: int, left: int, said: str) -> None:
+    before, after = ran(dict.fromkeys("abcd", PASSED)), ran({"a": PASSED, **dict.fromkeys("bcd", FAILED)})
+    retried = CasesRetried(2, (), left=left, together=together)
+    assert judge(evidence(before, after, retried=retried)).reasons == (said,)
+
+
+def test_a_single_broken_case_that_was_not_run_again() -> None:
+    judged = judge(replace(BREAKING, retried=CasesRetried(2, (), left=1)))
+    assert judged.reasons == ("1 test newly broken: `b`. It was not run again.",)
 
 
 @pytest.mark.parametrize(
