@@ -240,7 +240,9 @@ class TestsCompared:
     ] = ()  # of the newly skipped and the removed: what ran before and has no successor
     still_passing: int = 0
     still_skipped: int = 0
-    flaky: tuple[Change, ...] = ()  # bad after, but not each time: see the event `CasesRetried`
+    flaky: tuple[
+        Change, ...
+    ] = ()  # bad after, but not each time (see `CasesRetried`); or before, and not each time
     order_dependent: tuple[Change, ...] = ()  # bad after, and alone not as together with the others
 
 
@@ -340,6 +342,7 @@ class CheckRan:
     findings: tuple[Finding, ...]
     log: str
     tail: str
+    cut: str = ""  # why not all of its findings are known, as a clause; empty when they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +354,7 @@ class CheckCompared:
     after: int | None
     new: tuple[Finding, ...]
     gone: int
-    worse: bool  # it passed before and fails now, or it has new findings
+    worse: bool  # it passed before and fails now, has new findings, or has no whole result any more
     said: str  # what it came to, in a sentence
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ci_agent.journal.events import CheckCompared, CheckRan, Finding, Moment
 from ci_agent.verification.checks import compare_checks, findings, run_check
-from ci_agent.verification.checks.findings import MOST_FINDINGS
+from ci_agent.verification.checks.findings import MOST_FINDINGS, MOST_LINES, MOST_READ
 from tests.verification.projects import sandbox
 
 FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -19,7 +19,7 @@ Row = tuple[str, int, str, str]
 
 
 def rows(output: str, root: Path) -> list[Row]:
-    return [(found.path, found.line, found.rule, found.message) for found in findings(output, root)]
+    return [(found.path, found.line, found.rule, found.message) for found in findings(output, root)[0]]
 
 
 # --- what is printed --------------------------------------------------------------------------------------
@@ -176,8 +176,32 @@ def test_a_document_that_is_none_has_no_findings(tmp_path: Path, output: str) ->
 
 def test_findings_have_an_end(tmp_path: Path) -> None:
     many = "".join(f"a.py:{n}: {'long ' * 90}\n" for n in range(1, MOST_FINDINGS + 100))
-    found = findings(many, tmp_path)
+    found, cut = findings(many, tmp_path)
     assert (len(found), max(len(one.message) for one in found)) == (MOST_FINDINGS, 300)
+    assert cut == "it has more than 10,000 findings"
+
+
+def test_findings_that_are_just_as_many_as_are_kept_are_all_of_them(tmp_path: Path) -> None:
+    lines = [f"a.py:{n}: bad\n" for n in range(1, MOST_FINDINGS + 1)]
+    found, cut = findings("".join([*lines, *lines]), tmp_path)
+    assert (len(found), cut) == (MOST_FINDINGS, "")
+
+
+@pytest.mark.parametrize(
+    ("noise", "cut"),
+    [
+        ("\n" * (MOST_LINES - 1), ""),
+        ("\n" * MOST_LINES, "it printed more than 500,000 lines"),
+        (("x" * 999 + "\n") * (MOST_READ // 1_000), "it printed more than 20 MB"),
+    ],
+    ids=["all", "lines", "bytes"],
+)
+def test_what_is_beyond_what_is_read_is_told(tmp_path: Path, noise: str, cut: str) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{noise}a.py:1: bad\n")
+    found, told = findings(log, tmp_path)
+    assert (len(found), told) == (int(not cut), cut)
+    assert findings(log.read_text(), tmp_path) == (found, told)
 
 
 @FOLDER
@@ -207,7 +231,7 @@ def test_findings_have_an_end(tmp_path: Path) -> None:
     )
 )
 def test_nothing_printed_is_too_odd(tmp_path: Path, output: str) -> None:
-    for found in findings(output, tmp_path):
+    for found in findings(output, tmp_path)[0]:
         assert found.path
         assert not found.path.startswith(("/", ".."))
 
@@ -231,6 +255,11 @@ def test_a_check_is_run_and_read(tmp_path: Path) -> None:
     assert [(f.path, f.line, f.rule) for f in check.findings] == [("a.py", 1, "F401")]
     assert "Found 1 error" in check.tail
     assert (ran(tmp_path, "true").log, ran(tmp_path, "true").exit_code) == ("check-after-2.log", 0)
+
+
+def test_a_check_that_prints_too_much_says_so(tmp_path: Path) -> None:
+    check = ran(tmp_path, f"yes '' | head -n {MOST_LINES}; echo 'a.py:1: bad'; exit 1")
+    assert (check.findings, check.cut) == ((), "it printed more than 500,000 lines")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +296,33 @@ def one(before: CheckRan | None, after: CheckRan | None) -> CheckCompared:
 COMPARED = [
     (check(0), check(0), False, "passes before and after the change"),
     (check(1), check(1), False, "fails before and after the change"),
-    (check(1), check(2), False, "fails before and after the change, with exit code 1 and 2"),
+    # ruff, mypy and eslint end with 2 where they can't run
+    (
+        check(1),
+        check(2),
+        True,
+        "has no result after the change: it ends with exit code 2 (before the change 1) and names no finding",
+    ),
+    (
+        check(4, at(1)),
+        check(1),
+        True,
+        "has no result after the change: it ends with exit code 1 (before the change 4) and names no finding",
+    ),
+    (
+        check(1, at(1), at(2)),
+        check(2, at(1, "bad configuration")),
+        True,
+        "has no result after the change: it ends with exit code 2 (before the change 1) and names fewer findings (1, before 2)",
+    ),
+    # pylint adds up the kinds of what it found
+    (
+        check(20, at(1), at(2, "x")),
+        check(16, at(1)),
+        False,
+        "fails before and after the change, with exit code 20 and 16: 1 gone",
+    ),
+    (check(1, at(1)), check(2, at(1)), False, "fails before and after the change, with exit code 1 and 2"),
     (check(0), check(1), True, "passes before the change and fails after it (exit code 1)"),
     (
         check(0),
@@ -330,11 +385,21 @@ def test_of_equal_findings_those_beyond_the_number_before_are_new() -> None:
     assert (compared.new, compared.gone) == ((at(6),), 0)
 
 
-def test_lists_that_were_cut_are_not_compared() -> None:
-    many = tuple(at(n, f"m{n}") for n in range(MOST_FINDINGS))
-    compared = one(check(1), check(1, *many))
-    assert (compared.new, compared.worse) == ((), False)
-    assert compared.said.endswith("It has more than 10,000 findings, so they are not compared.")
+@pytest.mark.parametrize(
+    ("before", "after", "worse", "unknown"),
+    [
+        ("", "it has more", True, "after the change it has more"),
+        ("it has more", "", False, "before the change it has more"),
+        ("it has more", "it printed more", False, "before the change it has more and after the change it printed more"),
+    ],
+)  # fmt: skip
+def test_findings_that_are_not_all_known_are_not_compared(
+    before: str, after: str, worse: bool, unknown: str
+) -> None:
+    was, now = replace(check(1, at(1)), cut=before), replace(check(1, at(2, "x")), cut=after)
+    compared = one(was, now)
+    assert (compared.new, compared.gone, compared.worse) == ((), 0, worse)
+    assert compared.said == f"`lint` fails before and after the change. What is new is not known: {unknown}."
 
 
 def test_checks_are_told_by_their_commands_in_order() -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ci_agent.journal.events import CheckCompared, CheckRan, Finding
-from ci_agent.verification.checks.findings import MOST_FINDINGS
 from ci_agent.verification.text import counted, whole
 
 
@@ -21,7 +20,9 @@ def compare_checks(
     beyond the number before are new.
 
     *Worse* is a check that passed before and fails now, that has new findings, or that had a result before and
-    has none now. One that had no result before can't be worse.
+    has none now: it did not end, not all of its findings are known any more, or it could not run, as its exit code
+    and findings tell (see `_could_not_run`). One that had no result before can't be worse. Where not all findings
+    of a side are known, none is called new or gone.
     """
     old = {check.command: check for check in before}
     new = {check.command: check for check in after}
@@ -40,13 +41,34 @@ def _compared(
     if after is None or after.problem:
         why = after.problem if after else "it was not run"
         return CheckCompared(command, *codes, (), 0, True, f"{name} has no result after the change: {why}.")
-    cut = max(len(before.findings), len(after.findings)) >= MOST_FINDINGS
-    added, gone = ((), 0) if cut else _new(before.findings, after.findings, renamed)
-    broke = before.exit_code == 0 and after.exit_code != 0
+    if why := _could_not_run(before, after):
+        return CheckCompared(command, *codes, (), 0, True, f"{name} has no result after the change: {why}.")
+    sides = (("before", before), ("after", after))
+    unknown = " and ".join(f"{when} the change {run.cut}" for when, run in sides if run.cut)
+    added, gone = ((), 0) if unknown else _new(before.findings, after.findings, renamed)
     said = f"{name} {_said(before, after, added, gone)}."
-    if cut:
-        said += f" It has more than {MOST_FINDINGS:,} findings, so they are not compared."
-    return CheckCompared(command, *codes, added, gone, broke or bool(added), said)
+    if unknown:
+        said += f" What is new is not known: {unknown}."
+    broke = before.exit_code == 0 and after.exit_code != 0
+    worse = broke or bool(added) or bool(after.cut and not before.cut)
+    return CheckCompared(command, *codes, added, gone, worse, said)
+
+
+def _could_not_run(before: CheckRan, after: CheckRan) -> str:
+    """Why a check that fails on both sides has no result after the change, as a clause; empty where it has one.
+
+    Of linters and type checkers 1 is for findings and a higher code for a run that was not possible (ruff, mypy,
+    eslint). Fewer findings with a lower code are an improvement: pylint's code adds up the kinds of what it found.
+    """
+    was, now = before.exit_code or 0, after.exit_code or 0
+    if was == now or 0 in (was, now) or after.cut:
+        return ""
+    codes = f"it ends with exit code {now} (before the change {was})"
+    if not after.findings:
+        return f"{codes} and names no finding"
+    if now > was and len(after.findings) < len(before.findings):
+        return f"{codes} and names fewer findings ({len(after.findings):,}, before {len(before.findings):,})"
+    return ""
 
 
 def _now(after: CheckRan | None) -> str:
@@ -64,11 +86,12 @@ def _said(before: CheckRan, after: CheckRan, added: Sequence[Finding], gone: int
     if before.exit_code != 0 and after.exit_code == 0:
         return f"fails before the change and passes after it{found and ', '}{found}"
     passes = "passes" if after.exit_code == 0 else "fails"
-    if found:
-        return f"{passes} before and after the change: {found}"
-    if before.exit_code != after.exit_code:
-        return f"fails before and after the change, with exit code {before.exit_code} and {after.exit_code}"
-    return f"{passes} before and after the change"
+    codes = (
+        ""
+        if before.exit_code == after.exit_code
+        else f", with exit code {before.exit_code} and {after.exit_code}"
+    )
+    return f"{passes} before and after the change{codes}{found and ': '}{found}"
 
 
 Key = tuple[str, str, str]

@@ -35,27 +35,44 @@ LONGEST_PATH = 400
 Said = tuple[str, int, str, str]  # path, line, message, rule, as they are printed
 
 
-def findings(output: str | Path, root: Path) -> tuple[Finding, ...]:
+def findings(output: str | Path, root: Path) -> tuple[tuple[Finding, ...], str]:
     """The findings in what a check printed (a text, or the log that holds it), in its order, the same place and
     message once. Paths are relative to `root`, the checkout; findings in files outside of it are left out.
-    Notes and hints that go with a finding are none. At most `MOST_FINDINGS`."""
-    text = _read(output) if isinstance(output, Path) else output[:MOST_READ]
+    Notes and hints that go with a finding are none. At most `MOST_FINDINGS`.
+
+    With it why they are not all, as a clause: there is more of them, or of the output, than is read. Empty when
+    they are."""
+    text, more = _read(output)
+    cut = f"it printed more than {MOST_READ // 1_000_000} MB" if more else ""
     text = relative_to(root)(text)
     place = _places(root)
     found: dict[Finding, None] = {}
-    for path, line, message, rule in sarif(text) or checkstyle(text) or _lines(text, place):
+    document = sarif(text) or checkstyle(text)
+    if not (document or cut) and _has_more_lines(text):
+        cut = f"it printed more than {MOST_LINES:,} lines"
+    for path, line, message, rule in document or _lines(text, place):
         here = place(path)
-        if here:
-            told = short(" ".join(plain(message).split()), LONGEST_MESSAGE)
-            found[Finding(here, line, told, short(plain(rule), LONGEST_RULE))] = None
-        if len(found) >= MOST_FINDINGS:
-            break
-    return tuple(found)
+        if not here:
+            continue
+        told = short(" ".join(plain(message).split()), LONGEST_MESSAGE)
+        finding = Finding(here, line, told, short(plain(rule), LONGEST_RULE))
+        if len(found) == MOST_FINDINGS and finding not in found:
+            return tuple(found), f"it has more than {MOST_FINDINGS:,} findings"
+        found[finding] = None
+    return tuple(found), cut
 
 
-def _read(log: Path) -> str:
-    with log.open("rb") as file:
-        return file.read(MOST_READ).decode("utf-8", "replace")
+def _read(output: str | Path) -> tuple[str, bool]:
+    """What is looked at, and whether there is more."""
+    if isinstance(output, str):
+        return output[:MOST_READ], len(output) > MOST_READ
+    with output.open("rb") as file:
+        read = file.read(MOST_READ + 1)
+    return read[:MOST_READ].decode("utf-8", "replace"), len(read) > MOST_READ
+
+
+def _has_more_lines(text: str) -> bool:
+    return next(islice(io.StringIO(text), MOST_LINES, None), None) is not None
 
 
 _LIKE_A_FILE = re.compile(r"(?!/|\.\./)[\w.@+/-]{1,300}\.[A-Za-z]\w{0,9}")

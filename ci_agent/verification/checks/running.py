@@ -20,15 +20,17 @@ def run_check(
     `logs`. `problem` is why its exit code says nothing of the code: it could not be started or was stopped."""
     log = free(logs, f"check-{moment}", numbered=True)
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
+    found, cut = findings(log, root)
     return CheckRan(
         moment=moment,
         command=command,
         exit_code=done.exit_code,
         seconds=done.seconds,
         problem=_problem(done, timeout),
-        findings=findings(log, root),
+        findings=found,
         log=log.name,
         tail=relative_to(root)(tail(log)),
+        cut=cut,
     )
 
 
