@@ -136,6 +136,7 @@ class Checks:
                     sandbox=place.sandbox,
                     logs=bench.ground.logs,
                     timeout=bench.clock.each(),
+                    hide=bench.ground.hide,
                 )
             bench.ground.journal.append(ran)
             found.append(ran)

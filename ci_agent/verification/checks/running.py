@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from ci_agent.journal.events import CheckRan, Moment
@@ -14,12 +15,21 @@ from ci_agent.verification.text import relative_to
 
 
 def run_check(
-    command: str, moment: Moment, *, root: Path, sandbox: Sandbox, logs: Path, timeout: float
+    command: str,
+    moment: Moment,
+    *,
+    root: Path,
+    sandbox: Sandbox,
+    logs: Path,
+    timeout: float,
+    hide: Callable[[str], str] = str,
 ) -> CheckRan:
     """Run `command` in `root`, at most `timeout` seconds, its output in a new file `check-{moment}-{n}.log` in
-    `logs`. `problem` is why its exit code says nothing of the code: it could not be started or was stopped."""
+    `logs`. `problem` is why its exit code says nothing of the code: it could not be started or was stopped. What is
+    kept of its output goes through `hide` before it is cut."""
     log = free(logs, f"check-{moment}", numbered=True)
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
+    relative = relative_to(root)
     found, cut = findings(log, root)
     return CheckRan(
         moment=moment,
@@ -29,7 +39,7 @@ def run_check(
         problem=_problem(done, timeout),
         findings=found,
         log=log.name,
-        tail=relative_to(root)(tail(log)),
+        tail=tail(log, lambda text: relative(hide(text))),
         cut=cut,
     )
 
