@@ -203,7 +203,7 @@ def test_the_order_of_sets_is_the_same_for_the_same_seed(tmp_path: Path) -> None
     assert first != other
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize("text", ["\n" * 200_000, "import a(\n" * 20_000, "from a import (" + " " * 180_000])
 def test_imports_made_to_be_slow_are_read_in_no_time(tmp_path: Path, text: str) -> None:
     files = {f"test_{n}.py": text for n in range(5)} | {
