@@ -555,16 +555,14 @@ def test_a_log_that_was_deleted_or_replaced_is_a_problem(tmp_path: Path, instead
 
 def test_after_a_folder_of_logs_that_was_replaced_there_is_a_new_one(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    ran = run(tmp_path, tmp_path, f"rm -r {logs}; ln -s /nonexistent {logs}")
+    ran = run(tmp_path, tmp_path, f"rm -r {logs}; ln -s {tmp_path}/nowhere {logs}")
     assert "was deleted or replaced" in ran.problem
-    ran = run(tmp_path, tmp_path, f"ln -s /nonexistent {logs}/tests-after-2.log", moment=Moment.AFTER)
+    ran = run(tmp_path, tmp_path, f"ln -s nowhere {logs}/tests-after-2.log", moment=Moment.AFTER)
     assert (ran.log, ran.problem) == ("tests-after-1.log", "")
     assert run(tmp_path, tmp_path, "true", moment=Moment.AFTER).log == "tests-after-3.log"
 
 
-@pytest.mark.parametrize(
-    "instead", ["", "mkdir project", "ln -s /nonexistent project", "ln -s project project"]
-)
+@pytest.mark.parametrize("instead", ["", "mkdir project", "ln -s nowhere project", "ln -s project project"])
 def test_a_folder_that_was_deleted_or_replaced_is_a_problem(tmp_path: Path, instead: str) -> None:
     ran = run(tmp_path, project(tmp_path, {"a": ""}), f"cd ..; mv project old; {instead}", junit="*.xml")
     assert ran.problem == "the folder of the project was deleted or replaced by the run"
