@@ -83,8 +83,8 @@ def run_coverage(
     gone = lost(log)
     problem = said or ended_badly(done, timeout, limit) or gone
     problem = problem or ("" if made or theirs else f"{tool} left no report")
-    name = "" if gone else log.name
-    return Lines(tool, report.format, () if problem else (*made, *theirs), problem, command, name)
+    kept = "" if gone else log.name
+    return Lines(tool, report.format, () if problem else (*made, *theirs), problem, command, kept)
 
 
 def _readable(format: str, path: Path) -> bool:  # noqa: A002 - the noun

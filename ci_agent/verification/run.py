@@ -97,7 +97,7 @@ def run_tests(
     command = narrowed_to(chosen, Project(place, sandbox), selector, cases, files, related)
     log = free(logs, f"tests-{moment}", numbered=moment is not Moment.BEFORE)
     shown = _shown(place, hide)
-    known = frozenset(in_project(chosen, cases))
+    known = frozenset(_NUMBER.sub("", case) for case in in_project(chosen, cases))
     here = _identity(place)
     with tempfile.TemporaryDirectory(prefix="ci-agent-tests-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -154,6 +154,9 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+_NUMBER = re.compile(r"#\d+'*$")  # of cases that are called alike
 
 
 @dataclass(frozen=True, slots=True)

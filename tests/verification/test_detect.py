@@ -310,7 +310,10 @@ def test_what_the_roots_command_runs_already_is_not_run_again(
 def test_beside_a_configured_command_nothing_is_looked_for(tmp_path: Path, configured: str) -> None:
     root = project(tmp_path, MANY)
     top = choose(root, configured, sandbox(tmp_path))
+    assert top.configured
     assert choose_more(root, sandbox(tmp_path), top, ["front/src/a.js"]) == []
+    words = TestsChosen(top.command, top.runner, "the configuration says so, but not of the tests")
+    assert choose_more(root, sandbox(tmp_path), words, ["front/src/a.js"]) != []
 
 
 def test_links_do_not_lead_to_projects_elsewhere(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from ci_agent.journal.events import TestsChosen
-from ci_agent.verification import can_narrow, choose, choose_setup, is_test_file, run_coverage
+from ci_agent.verification import can_narrow, choose, choose_setup, is_test_file, reading, run_coverage
 from ci_agent.verification.detect import To, narrowed
 from ci_agent.verification.ecosystems import named
 from ci_agent.verification.project import Project
@@ -52,12 +54,12 @@ def test_the_framework_behind_a_script_is_known_where_words_reach_it(
     ("runner", "command", "to", "words", "expected"),
     [
         ("jest", "npm test", "cases", ["src/a.test.ts::g > it's (1)"],
-         "npm test -- --runTestsByPath src/a.test.ts -t '^(g it'\"'\"'s \\(1\\))$'"),
+         "npm test -- --runTestsByPath src/a.test.ts -t '^ *(g( | > )it'\"'\"'s \\(1\\)) *$'"),
         ("jest", "yarn test", "files", ["a b.test.js"], "yarn test --runTestsByPath 'a b.test.js'"),
         ("jest", "pnpm test", "related", ["a.js"], "pnpm test --passWithNoTests --findRelatedTests a.js"),
-        ("vitest", "npm test", "cases", ["a.test.ts::x#2", "a.test.ts::y"], "npm test -- a.test.ts -t '^(x|y)$'"),
+        ("vitest", "npm test", "cases", ["a.test.ts::x#2", "a.test.ts::y"], "npm test -- a.test.ts -t '^ *(x|y) *$'"),
         ("vitest", "npm test", "related", ["a.ts"], "npx --no-install vitest related --run --passWithNoTests a.ts"),
-        ("mocha", "npm test -- -x", "cases", ["t.js::g h::one"], "npm test -- -x --grep '^(g h one)$'"),
+        ("mocha", "npm test -- -x", "cases", ["t.js::g h::one"], "npm test -- -x --grep '^ *(g h( |::)one) *$'"),
         ("ava", "npm test", "selector", ["a.js"], "npm test -- a.js"),
         ("node:test", "npm test", "cases", ["test::one"], "npm test"),
         ("npm test", "npm test", "files", ["a.js"], "npm test"),
@@ -69,6 +71,22 @@ def test_frameworks_are_narrowed_in_their_own_words(
     chosen = TestsChosen(command, runner, "")
     assert narrowed(chosen, to, words) == expected
     assert can_narrow(chosen, to) is (expected != command)
+
+
+def test_the_ids_of_mochas_report_lead_back_to_its_full_titles(tmp_path: Path) -> None:
+    titles = ["outside of all", " with  blanks ", "suite a :: b > c", "suite deep x"]
+    tests = [
+        {"title": full.removeprefix("suite "), "fullTitle": full, "file": "t/a-test.js"} for full in titles
+    ]
+    found = tmp_path / "mocha.json"
+    stats = {"passes": len(tests), "pending": 0, "failures": 0}
+    found.write_text(json.dumps({"stats": stats, "passes": tests, "pending": [], "failures": []}))
+    ids = [case.id for case in reading.read("mocha", [found])]
+    assert ids[0] == "t/a-test.js::outside of all"
+    for case, full in zip(ids, titles, strict=True):
+        command = narrowed(TestsChosen("npm test", "mocha", ""), "cases", [case])
+        expression = shlex.split(command)[-1]
+        assert [title for title in titles if re.search(expression, title)] == [full]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +155,7 @@ def test_packages_are_installed_where_there_are_some_and_node_modules_is_missing
 @pytest.mark.parametrize(
     ("path", "it_is"),
     [("src/a.test.tsx", True), ("__tests__/x.js", True), ("a/__snapshots__/x.snap", True), ("test.js", True),
-     ("lib/b.spec.mjs", True), ("src/latest.js", False), ("src/test-utils.ts", False), ("src/contest.js", False)],
+     ("lib/b.spec.mjs", True), ("lib/b-test.js", True), ("src/latest.js", False), ("src/test-utils.ts", False), ("src/contest.js", False)],
 )  # fmt: skip
 def test_it_is_known_where_tests_live(path: str, it_is: bool) -> None:
     assert is_test_file(TestsChosen("npm test", "jest", ""), path) is it_is

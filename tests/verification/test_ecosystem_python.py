@@ -203,6 +203,16 @@ def test_the_order_of_sets_is_the_same_for_the_same_seed(tmp_path: Path) -> None
     assert first != other
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", ["\n" * 200_000, "import a(\n" * 20_000, "from a import (" + " " * 180_000])
+def test_imports_made_to_be_slow_are_read_in_no_time(tmp_path: Path, text: str) -> None:
+    files = {f"test_{n}.py": text for n in range(5)} | {
+        "test_b.py": "from x import (  # (\n  core)\nimport core\n"
+    }
+    root = project(tmp_path, files)
+    assert reached(Project(root, sandbox(tmp_path)), ["core.py"]) == ["test_b.py"]
+
+
 # --- which lines are run ----------------------------------------------------------------------------------
 
 CORE = "def used():\n    return 1\ndef unused():\n    return 2\n"
@@ -230,6 +240,8 @@ def test_lines_are_measured_from_the_first_import_on(tmp_path: Path, kind: str) 
     core = json.loads(report.read_text())["files"]["core.py"]
     assert (core["executed_lines"], core["missing_lines"]) == ([1, 2, 3], [4])
     assert not list(root.glob(".coverage*"))
+    assert (tmp_path / "logs" / found.log).is_file()
+    assert found.command.endswith(f"-m {kind}")
 
 
 def test_a_project_that_measures_itself_is_left_alone(tmp_path: Path) -> None:
@@ -241,3 +253,26 @@ def test_a_project_that_measures_itself_is_left_alone(tmp_path: Path) -> None:
 def test_without_coverage_py_nothing_is_measured_and_it_says_why(tmp_path: Path) -> None:
     found = measure(tmp_path, project(tmp_path, {"test_a.py": UNIT}, pytest=False))
     assert found.problem == "the project's Python has no coverage.py"
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "ln -s /etc/passwd", "mkdir"])
+def test_what_is_no_file_in_the_place_of_a_problem_is_not_there(tmp_path: Path, make: str) -> None:
+    root = project(tmp_path, {"test_a.py": UNIT})
+    found = measure(
+        tmp_path, root, f'{make} "$CI_AGENT_LINES/problem.txt"; .venv/bin/python -m unittest -k none'
+    )
+    assert found.problem in ("", "coverage.py left no report")
+
+
+def test_keys_in_a_problem_are_hidden_before_it_is_cut(tmp_path: Path) -> None:
+    root = project(tmp_path, {"test_a.py": UNIT})
+    command = f'printf "%0290d{KEY}" 0 > "$CI_AGENT_LINES/problem.txt"; .venv/bin/python -m unittest -k none'
+    chosen = choose(root, command, sandbox(tmp_path))
+    found = run_coverage(
+        chosen, root=root, sandbox=sandbox(tmp_path), logs=tmp_path / "logs", into=tmp_path / "lines", timeout=60,
+        hide=lambda text: text.replace(KEY, "***"),
+    )  # fmt: skip
+    assert found.problem == f"{'0' * 290}***"
+
+
+KEY = "q7Zk-93jd-PPq1-0qmX-77aa"

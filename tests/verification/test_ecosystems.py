@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci_agent.verification import choose
+from ci_agent.verification.ecosystems import named
 from ci_agent.verification.project import Project
 from ci_agent.verification.runner import Runner
 from tests.verification.ecosystem_projects import MAVEN, laid_out
@@ -449,7 +451,7 @@ def test_lines_are_measured_only_with_what_is_there(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     ("name", "file", "text"),
     [
@@ -460,17 +462,51 @@ def test_lines_are_measured_only_with_what_is_there(tmp_path: Path) -> None:
         ("meson test", "meson.build", "project(\n" * 20_000),
         ("minitest", "Rakefile", "task " * 40_000),
         ("rspec", ".rspec", "order " * 33_000),
+        ("make test", "Makefile", "test " * 40_000 + "\n"),
+        ("make check", "Makefile", "a check" * 28_000),
+        ("pytest", "test_a.py", "\n" * 200_000),
+        ("pytest", "pyproject.toml", "\n" * 200_000),
+        ("pytest", "tox.ini", "testpaths" + "\n" * 190_000),
+        ("unittest", "test_a.py", "\n" * 200_000),
+        ("unittest", "test_a.py", "import" + " " * 190_000),
+        ("nox", "noxfile.py", "def test" + " " * 190_000),
+        ("go test", "go.work", "use a=" + ";a=" * 66_000),
+        ("node:test", "package.json", '{"scripts": {"test": "node' + " --test" * 28_000 + ';"}}'),
+        ("npm test", "pnpm-workspace.yaml", "\n" * 200_000),
+        ("npm test", "pnpm-workspace.yaml", "-" + " " * 199_000),
     ],
 )
 def test_manifests_made_to_be_slow_are_read_in_no_time(
     tmp_path: Path, name: str, file: str, text: str
 ) -> None:
     found = project(tmp_path, {file: text})
-    runner = RUNNERS[name]
+    runner = named(name)
+    assert runner
     runner.sign(found)
     runner.covers(found, "a")
     assert runner.command(found)
-    assert any(report.here(found, "") for report in runner.reports)
+    command = runner.command(found)
+    made = [report.command(command, tmp_path) for report in runner.reports if report.here(found, "")]
+    assert bool(made) is bool(runner.reports)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=;" * 60_000,
+        ";" * 190_000,
+        "node" + " --test" * 27_000 + " (",
+    ],
+)
+def test_lines_of_a_ci_made_to_be_slow_are_read_in_no_time(tmp_path: Path, line: str) -> None:
+    signs = {
+        "setup.py": "",
+        "test_a.py": "import pytest\n",
+        "package.json": '{"scripts": {"test": "node --test"}}',
+    }
+    found = project(tmp_path, {**signs, ".gitlab-ci.yml": f"test:\n  script:\n    - '{line}'\n"})
+    assert choose(found.root, "", found.sandbox).runner == "pytest"
 
 
 NARROWED = [

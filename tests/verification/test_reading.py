@@ -72,6 +72,52 @@ ONE = st.tuples(
 )
 
 
+FIRST, SECOND = "16fd2706-8baf-433b-82eb-8c7fada847da", "26fd2706-8baf-433b-82eb-8c7fada847db"
+
+
+def test_cases_that_only_what_looks_made_up_tells_apart_stay_apart(tmp_path: Path) -> None:
+    def of(*names: str) -> str:
+        return "".join(f"<testcase classname='m' name='t[{one}]'><failure/></testcase>" for one in names)
+
+    passed = f"<testcase classname='m' name='t[{SECOND}]'/>"
+    both = f"m::t[{FIRST}]", f"m::t[{SECOND}]"
+    assert results(tmp_path, "junit", f"<r>{of(FIRST)}{passed}</r>") == {both[0]: "failed", both[1]: "passed"}
+    assert results(tmp_path, "junit", f"<r>{passed}{of(FIRST)}</r>") == {both[0]: "failed", both[1]: "passed"}
+    assert list(results(tmp_path, "junit", f"<r>{of(FIRST)}</r>")) == ["m::t[…]"]
+    assert list(results(tmp_path, "junit", f"<r>{of(FIRST, FIRST)}</r>")) == ["m::t[…]", "m::t[…]#2"]
+
+
+def test_an_id_of_another_run_is_found_again_by_a_run_of_this_case_alone(tmp_path: Path) -> None:
+    path = report(tmp_path, f"<testcase classname='m' name='t[{FIRST}]'/>")
+    (case,) = reading.read("junit", [path], known={f"m::t[{FIRST}]"})
+    assert case.id == f"m::t[{FIRST}]"
+
+
+def test_a_failure_and_the_teardown_of_another_case_are_not_one(tmp_path: Path) -> None:
+    body = "".join(
+        f"<testcase classname='m' name='t[{one}]'><error message='{said}'/></testcase>"
+        for one, said in (
+            (FIRST, "boom"),
+            (SECOND, "failed on teardown with x"),
+            (SECOND, "failed on teardown"),
+        )
+    )
+    assert len(results(tmp_path, "junit", f"<r>{body}</r>")) == 2
+
+
+def test_more_reports_than_are_read_are_refused_unread(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="2,001 test reports"):
+        reading.read("junit", [tmp_path / "not there"] * (reading.MOST_REPORTS + 1))
+
+
+@pytest.mark.slow
+def test_the_cases_of_all_reports_count(tmp_path: Path) -> None:
+    half = cases.MOST_CASES // 2 + 1
+    path = report(tmp_path, "ok\n" * half + f"1..{half}\n")
+    with pytest.raises(ReportError, match="300,000"):
+        reading.read("tap", [path, path])
+
+
 def as_junit(tests: Sequence[Told]) -> str:
     inside = {Result.FAILED: "<failure/>", Result.ERROR: "<error/>", Result.SKIPPED: "<skipped/>"}
     told = [f"<testcase classname={g!r} name={n!r}>{inside.get(r, '')}</testcase>" for g, n, r in tests]

@@ -128,8 +128,17 @@ def _named(ids: Sequence[str]) -> tuple[list[str], str]:
             files.append(file)
         else:
             name = f"{file}::{name}" if name else file
-        names.append(re.sub("::| > | \u203a ", " ", name))
-    return list(dict.fromkeys(files)), f"^({'|'.join(map(escaped, dict.fromkeys(names)))})$"
+        names.append(_title(name))
+    return list(dict.fromkeys(files)), f"^ *({'|'.join(dict.fromkeys(names))}) *$"
+
+
+_BETWEEN = re.compile("(::| > | \u203a )")
+
+
+def _title(name: str) -> str:
+    """In a full name a blank stands between a suite and what is in it, but titles can hold what ids have there."""
+    parts = _BETWEEN.split(name)  # every other one stands between
+    return "".join(f"( |{escaped(part)})" if n % 2 else escaped(part) for n, part in enumerate(parts))
 
 
 def _jest_cases(command: str, ids: Sequence[str]) -> str:
