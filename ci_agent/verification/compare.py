@@ -56,7 +56,7 @@ def compare(
         return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
     compared = _sorted(before, after, round, {case.id: case.stability for case in retried}, unsteady)
     passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
-    compared = replace(compared, lost=lost(compared, passing, after.command))
+    compared = replace(compared, lost=lost(compared, passing, before.command if before else ""))
     verdict, reason = _verdict(before, after, compared)
     return replace(compared, verdict=verdict, reason=reason)
 

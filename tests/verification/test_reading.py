@@ -106,7 +106,7 @@ def test_a_failure_and_the_teardown_of_another_case_are_not_one(tmp_path: Path) 
 
 
 def test_more_reports_than_are_read_are_refused_unread(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="2,001 test reports"):
+    with pytest.raises(ReportError, match="20,001 test reports"):
         reading.read("junit", [tmp_path / "not there"] * (reading.MOST_REPORTS + 1))
 
 

@@ -105,7 +105,7 @@ def _inside(root: Path, candidates: Iterable[str]) -> str:
 
 
 _MODULE = re.compile(r'^module\s+"?([^\s"]{1,500})', re.MULTILINE)
-_USE = re.compile(r'^\s*(?:use\s+)?"?(\.[^\s"()]{0,300})"?\s*(?://.*)?$', re.MULTILINE)
+_USE = re.compile(r'^[ \t]*(?:use\s+)?"?(\.[^\s"()]{0,300})"?[ \t]*(?://.*)?$', re.MULTILINE)
 
 
 def _modules(root: Path, folder: str) -> Iterator[tuple[str, str]]:

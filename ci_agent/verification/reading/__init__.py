@@ -49,9 +49,9 @@ _READERS: Mapping[str, Callable[[Path, BinaryIO, Cases], None]] = {
 FORMATS: tuple[str, ...] = tuple(_READERS)
 
 
-# Each costs an open file and a parser; so many are written only where something writes without end. Runners that
-# write a file for each class stay below it.
-MOST_REPORTS = 2_000
+# Each costs an open file and a parser. Maven and Gradle write one for each class; more than this is written only where
+# something writes without end.
+MOST_REPORTS = 20_000
 
 
 def read(
