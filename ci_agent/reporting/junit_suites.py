@@ -209,8 +209,10 @@ def proof(summary: Summary, told: ProofRan) -> ET.Element:
     """A test that fails without the change is what was wanted. One that passes shows nothing, but breaks nothing."""
     from junit_xml import TestSuite
 
-    run = summary.last.proof_run
-    properties = (_properties(summary, run) if run else {}) | {
+    runs = summary.last.proof_runs
+    properties = (_properties(summary, runs[0]) if runs else {}) | {
+        "command": "\n".join(dict.fromkeys(run.command for run in runs)),
+        "log": ", ".join(run.log for run in runs if run.log),
         "files": ", ".join(told.files),
         "problem": told.problem,
     }

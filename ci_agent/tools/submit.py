@@ -22,9 +22,7 @@ class Submit:
             "what was wrong, what changed and why",
             example="Words were split at each blank. Now at runs of white space, as the docs say.",
         ),
-        Parameter(
-            "no_test", "string", "why no test can show it", required=False, default=""
-        ),
+        Parameter("no_test", "string", "why no test can show it", required=False, default=""),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:  # noqa: ARG002 - what every tool gets

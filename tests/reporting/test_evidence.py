@@ -34,7 +34,7 @@ def test_it_reads_from_the_verdict_to_the_commands() -> None:
         "<details><summary>1 fixed, 2 added, 1 edited</summary>\n",
         "Changed lines run by the tests: 4 of 7; not run:",
         "### Checks\n- `ruff check .`: **worse**",
-        "### Check it yourself\n```sh\npip install -e .\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
+        "### Check it yourself\n```sh\npip install -e .   # it is set in .ci-agent.yml\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
         "ci-agent verify --base 3f2c1aa --head 9b8e7d6\n```\n",
         "<details><summary>Commands that were run</summary>\n",
         "- tests after, on the result: not verified: 1 test fails together",
@@ -67,7 +67,7 @@ def test_every_run_of_one_verification_is_told() -> None:
 
 def test_before_it_is_judged_it_is_no_verdict() -> None:
     told = [fact for fact in facts(alone(success())) if not isinstance(fact, Judged)]
-    assert evidence(story(*told)).startswith("**Not finished.** This change was not judged to the end.\n\n|")
+    assert evidence(story(*told)).startswith("**Not finished.** The change was not judged to the end.\n\n|")
     assert evidence([]).startswith("**Not finished.**")
 
 

@@ -192,8 +192,8 @@ def test_each_round_has_its_own_evidence() -> None:
     first, second = Summary.of(ALL["second_try"]()).rounds
     assert (first.proof, first.coverage, first.retried) == (None, None, None)
     assert second.proof is not None
-    assert second.proof_run is not None
-    assert second.proof_run.moment is Moment.PROOF
+    assert second.proof_runs
+    assert second.proof_runs[0].moment is Moment.PROOF
     assert second.coverage is not None
     assert first.after is not second.after
     worse = Summary.of(ALL["worse"]()).last

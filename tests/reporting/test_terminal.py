@@ -225,10 +225,10 @@ def test_the_log_tells_each_part_of_a_verification() -> None:
     lines = [line[9:] for line in logged(remarks())]
     for line in (
         "check before: ruff check .: exit code 0 in 0.2 s",
-        "set-up (result): exit code 0 in 6.1 s",
+        "set-up of the result: exit code 0 in 6.1 s",
         f"tests after: 214 passed, 1 failed, 3 skipped in 6.4 s; {SOME}",
         "tests/test_cache.py::test_expiry is flaky, failed 2 of 4 runs",
-        "the new tests against the base: 1 passed, 1 failed, 3 skipped in 6.4 s",
+        "tests of one side against the other: 1 passed, 1 failed, 3 skipped in 6.4 s",
         "check after: ruff check .: exit code 0 in 0.2 s",
         "round 1: Verified, with remarks. 1 test fixed, none newly broken.",
     ):
@@ -243,7 +243,7 @@ def test_what_could_not_be_measured_is_said_in_the_log() -> None:
     assert [
         line[9:] for line in logged(story(proof, coverage, check, chosen, SetupChosen("", "all is there")))
     ] == [
-        "the new tests against the base: the base can't be checked out",
+        "the tests of the change without it: the base can't be checked out",
         "coverage: there is no coverage.py",
         "check after: lint: it took more than 9 s in 9 s",
         "tests in web: none (there is no sign of any)",
@@ -266,7 +266,7 @@ def test_the_last_words_of_a_verification_without_a_session() -> None:
     assert concluding(alone(remarks()), places={}).startswith(
         "Verified, with remarks. 1 test fixed, none newly broken.\n- 1 test is flaky.\n- 1 of 2 new tests shows nothing.\n"
     )
-    assert concluding([], places={}).startswith("Not finished: the change was not judged to the end.\n")
+    assert concluding([], places={}).startswith("Not finished. The change was not judged to the end.\n")
 
 
 def test_of_a_long_list_the_first_are_among_the_last_words() -> None:

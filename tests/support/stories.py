@@ -192,7 +192,7 @@ def working() -> list[Event]:
         WorkspaceReady("main", BASE, BRANCH, BASE, (), False, "/tmp/work/12"),
         StatusChanged(Status.ANALYZING),
         SetupChosen("pip install -e .", "it is set in .ci-agent.yml", configured=True),
-        CommandStarted("set-up", "pip install -e ."),
+        CommandStarted("set-up (work)", "pip install -e ."),
         SetupRan("pip install -e .", 0, 8.2, False, "setup.log", "Successfully installed slugs"),
         TestsChosen("python -m pytest", "pytest", "pyproject.toml has [tool.pytest.ini_options]"),
         *measured(Moment.BEFORE, OLD_FAILURE),
