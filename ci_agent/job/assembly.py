@@ -167,9 +167,11 @@ def clean_logs(logs: Path, settings: Config) -> None:
             file = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             continue
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            continue
         with os.fdopen(file, "rb") as reading:
-            if stat.S_ISREG(os.fstat(file).st_mode):
-                _clean(log, reading, known)
+            _clean(log, reading, known)
 
 
 def _clean(log: Path, reading: BinaryIO, secrets: Sequence[bytes]) -> None:

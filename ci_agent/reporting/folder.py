@@ -139,14 +139,12 @@ def _opened(logs: Path, name: str) -> BinaryIO | None:
     if logs.is_symlink():
         return None
     try:
-        file = os.fdopen(
-            os.open(logs / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-        )
+        file = os.open(logs / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None  # the run never got so far as to write one
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return os.fdopen(file, "rb")
+    os.close(file)
     return None
 
 

@@ -238,8 +238,12 @@ def flaky(change: Change, retried: Retried | None) -> str:
     """How a flaky case went, on which side: `failed 2 of 4 runs`. Empty where nothing is known."""
     if retried is not None:
         return failures(retried)
-    on_base = change.before is not None and change.before.bad and change.after is Result.PASSED
-    return "failed and passed on the base" if on_base else ""
+    return "failed and passed on the base" if flaky_on_base(change) else ""
+
+
+def flaky_on_base(change: Change) -> bool:
+    """Whether a flaky case is one that failed on the base, and passed there when it was run again."""
+    return change.before is not None and change.before.bad and change.after is Result.PASSED
 
 
 def command_of(summary: Summary, run: TestsRan) -> str:
@@ -264,7 +268,7 @@ def unjudged(summary: Summary) -> str:
     how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
     last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
     where = f" All it printed is in the report's logs/{ran.log}." if ran.log else ""
-    said = f"`{one_line(ran.command, 120)}` {how}{': ' + one_line(last, 200).rstrip('.') if last else ''}"
+    said = f"`{one_line(semicolons(ran.command), 120)}` {how}{': ' + one_line(last, 200).rstrip('.') if last else ''}"
     return f"Set-up fails before the change, so nothing was compared: {said}.{where}"
 
 

@@ -15,6 +15,7 @@ from ci_agent.journal.events import (
     CommandStarted,
     CoverageMeasured,
     HandedOver,
+    Judged,
     ModelReplied,
     Moment,
     ProofRan,
@@ -23,6 +24,7 @@ from ci_agent.journal.events import (
     Result,
     SessionEnded,
     SetupChosen,
+    SetupRan,
     TestsChosen,
     TestsCompared,
     Warned,
@@ -41,6 +43,8 @@ from tests.support.stories import (
     ran,
     remarks,
     second_try,
+    set_up_fails,
+    several,
     started,
     story,
     success,
@@ -276,3 +280,40 @@ def test_of_a_long_list_the_first_are_among_the_last_words() -> None:
     assert "  newly broken  t::0\n                t::1\n" in said
     assert "                t::9\n                and 4 more\n" in said
     assert "\x1b" not in said
+
+
+def test_the_last_words_where_set_up_fails_say_so_and_where_to_read_on() -> None:
+    assert concluding(set_up_fails(), places={"report": "out/"}) == (
+        "Not finished. Set-up fails before the change, so nothing was compared: `npm ci; npm run build` failed with "
+        "exit code 2: error: no such file `a.ts`. All it printed is in the report's logs/setup.log.\n"
+        "  tests   before: not run\n"
+        "          after:  not run\n"
+        "  report  out/\n"
+    )
+    late = [
+        replace(f, timed_out=True, tail="") if isinstance(f, SetupRan) else f for f in facts(set_up_fails())
+    ]
+    assert "`npm ci; npm run build` did not end in time. All it" in concluding(story(*late), places={})
+
+
+@pytest.mark.parametrize(
+    "change", [{"exit_code": 0}, {"command": "guessed"}], ids=["it passed", "nobody asked for it"]
+)
+def test_a_set_up_that_stopped_nothing_is_not_blamed(change: dict[str, object]) -> None:
+    told = [replace(f, **change) if isinstance(f, SetupRan) else f for f in facts(set_up_fails())]  # type: ignore[arg-type]
+    assert concluding(story(*told), places={}).startswith(
+        "Not finished. The change was not judged to the end.\n"
+    )
+
+
+def test_long_reasons_have_lines_of_their_own_among_the_last_words() -> None:
+    long = ("a" * 400, "b" * 400)
+    told = [replace(f, reasons=long) if isinstance(f, Judged) else f for f in facts(alone(success()))]
+    lines = concluding(story(*told), places={}).split("\n")
+    assert lines[:3] == ["Verified.", f"A{'a' * 399}.", f"B{'b' * 399}."]
+
+
+def test_flaky_cases_are_told_with_how_they_went_on_which_side() -> None:
+    said = concluding(alone(several()), places={})
+    assert "tests/test_cache.py::test_expiry: failed 2 of 4 runs\n" in said
+    assert "tests/test_cache.py::test_size: failed and passed on the base\n" in said
