@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from ci_agent import session
 from ci_agent.config import Config, secrets
-from ci_agent.errors import AuthenticationError, UsageError
+from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.settings import state_folder
 from ci_agent.journal import Journal
@@ -154,19 +156,41 @@ def write_report(journal: Journal, folder: Path, report: Path, settings: Config)
 
 
 def clean_logs(logs: Path, settings: Config) -> None:
-    """Take the secrets of the settings out of what commands printed."""
-    for log in sorted(logs.glob("*")):
-        _clean(log, [secret.encode() for secret in secrets(settings)])
-
-
-def _clean(log: Path, secrets: Sequence[bytes]) -> None:
-    """Take out of a log what a command printed of them."""
-    if not log.stat().st_size:
+    """Take the secrets of the settings out of what commands printed. Links, pipes and folders that a command put
+    in the place of a log are left alone, and what is behind them too: no report takes them for a log. Raises
+    `CiAgentError` when a log with a secret can't be written anew."""
+    if logs.is_symlink():
         return
-    with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    known = [secret.encode() for secret in secrets(settings)]
+    for log in sorted(logs.glob("*")):
+        try:
+            file = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            continue
+        with os.fdopen(file, "rb") as reading:
+            _clean(log, reading, known)
+
+
+def _clean(log: Path, reading: BinaryIO, secrets: Sequence[bytes]) -> None:
+    """Take out of a log what a command printed of them."""
+    if not os.fstat(reading.fileno()).st_size:
+        return
+    with mmap.mmap(reading.fileno(), 0, access=mmap.ACCESS_READ) as content:
         found = [secret for secret in secrets if content.find(secret) >= 0]
-    if found:
-        clean = log.read_bytes()  # no longer than a sandbox lets a command print
-        for secret in found:
-            clean = clean.replace(secret, b"***")
-        log.write_bytes(clean)
+    if not found:
+        return
+    clean = reading.read()  # no longer than a sandbox lets a command print
+    for secret in found:
+        clean = clean.replace(secret, b"***")
+    try:
+        log.unlink()  # a new file, because this one may have another name elsewhere
+        with log.open("xb") as writing:
+            writing.write(clean)
+    except OSError as error:
+        raise CiAgentError(
+            f"the log {log.name} holds a secret that can't be taken out of it ({error.strerror}), so no report was "
+            "written; see that commands leave the folder of logs alone"
+        ) from error

@@ -318,6 +318,8 @@ class CoverageMeasured:
     tool: str  # e.g. `coverage.py 7.6`; empty: not measured
     files: tuple[FileCoverage, ...]
     problem: str = ""  # why it was not measured, as a clause
+    command: str = ""  # of the run with which it was measured; empty: nothing was run for it
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)

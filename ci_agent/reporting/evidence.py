@@ -7,25 +7,32 @@ Nothing here is a model's word.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import CheckCompared, FileCoverage, Finding, TestsChosen, TestsRan
+from ci_agent.journal.events import CheckCompared, FileCoverage, Finding, Judged, SetupRan, TestsRan
 from ci_agent.reporting import tables
 from ci_agent.reporting.sections import Section, fit
-from ci_agent.reporting.summary import Round, Summary
-from ci_agent.reporting.text import code, prose, shell_block
+from ci_agent.reporting.summary import Round, SetUp, Summary
+from ci_agent.reporting.text import code, codes, one_line, plain, prose, shell_block
 from ci_agent.reporting.wording import (
+    FIRST_LINE,
     GRADES,
+    REASON,
+    command_of,
     commit,
     count,
     counts,
     duration,
     failures,
+    in_folder,
     lines_run,
     partly,
+    purpose,
     reasons,
     result,
+    unjudged,
 )
 
 REMARKS = 8  # shown; the journal has all of them
@@ -35,6 +42,10 @@ FILES = 10  # whose lines that were not run are named
 RANGES = 12  # of them, in a file
 PROJECTS = 10
 RETRIED = 10  # cases that were run again and are named with the commands
+AGAIN = 10  # commands of runs again
+SET_UPS = 10  # commands, by what they prepared
+UNJUDGED = 700  # characters of why there is no verdict
+NOTE = 160  # characters of a comment behind a command
 
 
 def evidence(events: Sequence[Event], *, version: str = "") -> str:
@@ -60,12 +71,23 @@ def verdict(summary: Summary) -> str:
     """The verdict with its reasons, and beneath it what to know beside."""
     judged = summary.judged
     if judged is None:
-        return "**Not finished.** This change was not judged to the end."
-    head = " ".join([f"**{GRADES[judged.grade]}.**", *map(prose, reasons(judged))])
-    remarks = [f"- {prose(remark)}" for remark in judged.remarks[:REMARKS]]
+        return f"**Not finished.** {prose(unjudged(summary), UNJUDGED)}"
+    head = headed(f"**{GRADES[judged.grade]}.**", judged)
+    remarks = [f"- {prose(remark, REASON)}" for remark in judged.remarks[:REMARKS]]
     more = len(judged.remarks) - REMARKS
     remarks += [f"- … and {more:,} more"] if more > 0 else []
+    if remarks and "\n" in head:  # or the two lists would read as one
+        remarks = ["Beside that:", "", *remarks]
     return "\n\n".join([head, "\n".join(remarks)]) if remarks else head
+
+
+def headed(first: str, judged: Judged) -> str:
+    """The reasons behind `first`; as a list beneath it where they would make a line that nobody reads."""
+    told = [prose(reason, REASON) for reason in reasons(judged)]
+    line = " ".join([first, *told])
+    if len(line) <= FIRST_LINE:
+        return line
+    return "\n".join([first, "", *(f"- {reason}" for reason in told)])
 
 
 def named(summary: Summary) -> Section:
@@ -153,14 +175,18 @@ def _finding(finding: Finding) -> str:
 def by_hand(summary: Summary, fetch_hint: str = "") -> str:
     """The commands with which anybody can do it again. Empty where there is none."""
     lines = [fetch_hint] if fetch_hint else []
-    if summary.setup:
-        lines.append(summary.setup.command)
-        if summary.setup.environment:
-            lines.append(f". {shlex.quote(f'{summary.setup.environment}/bin/activate')}")
-    chosen = summary.commands_of_tests[:PROJECTS]
-    for each in chosen:
-        expected = f"   # {counts(summary.after)}" if summary.after and len(chosen) == 1 else ""
-        lines.append(_in_folder(each) + ("" if "\n" in each.command else expected))
+    activated = ""
+    for each in summary.prepared:
+        last = each.runs[-1]
+        lines.append(_noted(last.command, each.chosen.why if each.chosen else ""))
+        if last.environment and last.environment != activated:
+            activated = last.environment
+            lines.append(f". {shlex.quote(f'{activated}/bin/activate')}")
+    chosen = summary.commands_of_tests
+    for suite in chosen[:PROJECTS]:
+        expected = counts(summary.after) if summary.after and len(chosen) == 1 else ""
+        lines.append(_noted(in_folder(suite), expected))
+    lines += [f"# … and {len(chosen) - PROJECTS:,} more"] if len(chosen) > PROJECTS else []
     if summary.workspace and chosen:
         base = shlex.quote(commit(summary.workspace.base_sha))
         head = shlex.quote(commit(summary.workspace.head_sha) if summary.alone else summary.workspace.branch)
@@ -168,21 +194,27 @@ def by_hand(summary: Summary, fetch_hint: str = "") -> str:
     return "### Check it yourself\n" + shell_block(lines) if lines else ""
 
 
-def _in_folder(chosen: TestsChosen) -> str:
-    return f"(cd {shlex.quote(chosen.folder)} && {chosen.command})" if chosen.folder else chosen.command
+def _noted(command: str, note: str) -> str:
+    """A command with a comment: behind it, or before it where it has several lines."""
+    said = plain(one_line(note, NOTE))
+    if not said:
+        return command
+    return f"# {said}\n{command}" if "\n" in command.strip("\n") else f"{command}   # {said}"
 
 
 def commands(summary: Summary) -> Iterator[str]:
     """What the harness ran and why, as the items of a list."""
     yield from _set_up(summary)
     for chosen in summary.chosen[:PROJECTS]:
-        what = code(chosen.command) if chosen.command else "none"
+        what = codes(chosen.command) if chosen.command else "none"
         folder = f" in {code(chosen.folder)}" if chosen.folder else ""
         yield f"- the tests{folder}: {what}{_why(chosen.why)}"
+    if len(summary.chosen) > PROJECTS:
+        yield f"- … and {len(summary.chosen) - PROJECTS:,} more"
     known = ""
     if summary.before:
         known = summary.before.command
-        yield f"- tests before: {code(known)}: {_outcome(summary.before)}"
+        yield f"- tests before: {codes(command_of(summary, summary.before))}: {_outcome(summary.before)}"
     for check in summary.checks_before[:CHECKS]:
         yield f"- check before: {code(check.command, 160)}: {_ended(check.exit_code, check.problem)}, {duration(check.seconds)}"
     for verification in summary.rounds:
@@ -191,12 +223,26 @@ def commands(summary: Summary) -> Iterator[str]:
 
 
 def _set_up(summary: Summary) -> Iterator[str]:
-    why = _why(summary.setup_chosen.why) if summary.setup_chosen else ""
-    if summary.setup:
-        how = "timed out" if summary.setup.timed_out else f"exit code {summary.setup.exit_code}"
-        yield f"- set-up: {code(summary.setup.command)}: {how}, {duration(summary.setup.seconds)}{why}"
-    elif summary.setup_chosen and not summary.setup_chosen.command:
-        yield f"- set-up: none{why}"
+    ran = [*summary.set_ups, *(each for verification in summary.rounds for each in verification.set_ups)]
+    joined: dict[tuple[str, str], list[SetUp]] = {}
+    for each in ran:
+        joined.setdefault((each.runs[0].place, each.runs[0].command), []).append(each)
+    for (place, command), same in list(joined.items())[:SET_UPS]:
+        why = next((_why(each.chosen.why) for each in same if each.chosen), "")
+        outcome = _set_ups_ended([run for each in same for run in each.runs])
+        yield f"- {purpose(f'set-up ({place})')}: {codes(command)}: {outcome}{why}"
+    if len(joined) > SET_UPS:
+        yield f"- … and {len(joined) - SET_UPS:,} more set-ups"
+    if not joined and summary.nothing_to_set_up:
+        yield f"- set-up: none{_why(summary.nothing_to_set_up.why)}"
+
+
+def _set_ups_ended(runs: Sequence[SetupRan]) -> str:
+    """How they ended, which may differ though the command is the same."""
+    said = Counter("timed out" if run.timed_out else f"exit code {run.exit_code}" for run in runs)
+    told = [how if len(said) == 1 else f"{number:,} times {how}" for how, number in said.items()]
+    times = f"{len(runs):,} times, " if len(runs) > 1 else ""
+    return f"{times}{', '.join(told)}, {duration(sum(run.seconds for run in runs))}"
 
 
 def _round(verification: Round, known: str, *, alone: bool) -> str:
@@ -208,7 +254,7 @@ def _round(verification: Round, known: str, *, alone: bool) -> str:
     after, said = verification.after, prose(result(verification))
     if after is None:
         return f"{what}: {said}"
-    command = f"{code(after.command)}: " if after.command != known else ""
+    command = f"{codes(after.command)}: " if after.command != known else ""
     return f"{what}: {said} ({command}{_outcome(after)})"
 
 
@@ -216,16 +262,33 @@ def _last_round(verification: Round) -> Iterator[str]:
     """What else was measured at last, as far as no other part of the report tells it."""
     for case in verification.retried.cases[:RETRIED] if verification.retried else ():
         yield f"- again, alone: {code(case.id)}: {failures(case)}, so it is {case.stability}"
-    proof, run = verification.proof, verification.proof_run
-    if proof and run:
-        yield f"- the new tests against the base: {code(run.command)}: {_outcome(run)}"
+    yield from _again(verification)
+    for run in verification.proof_runs:
+        yield f"- {purpose(f'tests {run.moment}')}: {codes(run.command)}: {_outcome(run)}"
+    proof = verification.proof
     if proof and proof.problem:
-        yield f"- the new tests against the base: {prose(proof.problem)}"
+        yield f"- the tests of the change without it: {prose(proof.problem)}"
     told = verification.coverage
     if told and (told.tool or told.problem):
-        yield f"- coverage: {prose(told.problem) if told.problem else f'measured with {prose(told.tool)}'}"
+        command = f"{codes(told.command)}: " if told.command else ""
+        said = prose(told.problem) if told.problem else f"measured with {prose(told.tool)}"
+        yield f"- coverage: {command}{said}"
     for check in verification.checks_ran[:CHECKS]:
         yield f"- check after: {code(check.command, 160)}: {_ended(check.exit_code, check.problem)}, {duration(check.seconds)}"
+
+
+def _again(verification: Round) -> Iterator[str]:
+    """The runs of cases that were run again, the same commands together."""
+    runs = verification.again
+    if not runs:
+        return
+    commands = Counter(run.command for run in runs)
+    took = duration(sum(run.seconds for run in runs))
+    yield f"- {count(len(runs), 'run')} of tests again, {took}:"
+    for command, number in list(commands.items())[:AGAIN]:
+        yield f"  - {codes(command)}{f', {number:,} times' if number > 1 else ''}"
+    if len(commands) > AGAIN:
+        yield f"  - … and {count(len(commands) - AGAIN, 'other command')}"
 
 
 def folded_commands(lines: Sequence[str], note: str) -> str:

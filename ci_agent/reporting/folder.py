@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from ci_agent.errors import CiAgentError, JournalError, UsageError
 from ci_agent.journal import Event, read
-from ci_agent.journal.events import CheckRan, SetupRan, TestsRan
+from ci_agent.journal.events import CheckRan, CoverageMeasured, SetupRan, TestsRan
 from ci_agent.reporting.junit import junit_report
 
 _JUNIT, _JOURNAL, _TEXT, _DIFF, _LOGS = "junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"
@@ -58,7 +61,8 @@ def write_folder(
         _remove_earlier(folder)
         if own:
             _write(folder / _IGNORE, b"*\n")
-        _copy(journal, folder / _JOURNAL)
+        with journal.open("rb") as written:
+            _copy(written, folder / _JOURNAL)
         for name in _log_names(events):
             _copy_log(logs, folder / _LOGS, name)
         _write(folder / _JUNIT, junit_report(events, lambda name: _log(logs, name)).encode())
@@ -104,30 +108,49 @@ def _remove_earlier(folder: Path) -> None:
 
 
 def _log_names(events: Iterable[Event]) -> list[str]:
-    """The logs of setup, tests and checks that `events` name, as plain names inside the folder of logs."""
-    names = [event.fact.log for event in events if isinstance(event.fact, SetupRan | TestsRan | CheckRan)]
+    """The logs of set-up, tests, coverage and checks that `events` name, as plain names inside the folder of logs."""
+    kinds = SetupRan | TestsRan | CheckRan | CoverageMeasured
+    names = [event.fact.log for event in events if isinstance(event.fact, kinds)]
     return [name for name in dict.fromkeys(names) if name and Path(name).name == name]
 
 
 def _copy_log(logs: Path, target: Path, name: str) -> None:
-    if not (logs / name).is_file():
-        return  # the run never got so far as to write one
-    if target.is_symlink():
-        target.unlink()
-    target.mkdir(exist_ok=True)
-    _copy(logs / name, target / name)
+    reading = _opened(logs, name)
+    if reading is None:
+        return
+    with reading:
+        if target.is_symlink():
+            target.unlink()
+        target.mkdir(exist_ok=True)
+        _copy(reading, target / name)
 
 
 def _log(logs: Path, name: str) -> str:
-    path = logs / name
-    if Path(name).name != name or not path.is_file():
+    reading = _opened(logs, name) if Path(name).name == name else None
+    if reading is None:
         return f"(there is no log {name})"
-    return path.read_text(encoding="utf-8", errors="replace")
+    with reading:
+        return reading.read().decode("utf-8", "replace")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _opened(logs: Path, name: str) -> BinaryIO | None:
+    """A log as it was written; None where there is none, or where a command put a link, a pipe or a folder in its
+    place: what that leads to is no log."""
+    if logs.is_symlink():
+        return None
+    try:
+        file = os.open(logs / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None  # the run never got so far as to write one
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return os.fdopen(file, "rb")
+    os.close(file)
+    return None
+
+
+def _copy(reading: BinaryIO, target: Path) -> None:
     target.unlink(missing_ok=True)
-    with source.open("rb") as reading, target.open("xb") as writing:
+    with target.open("xb") as writing:
         shutil.copyfileobj(reading, writing)
 
 

@@ -24,7 +24,7 @@ from ci_agent.journal import Event
 from ci_agent.journal.events import TestsRan
 from ci_agent.reporting.junit_suites import Detail, after, before, checks, element, legal, legal_items, proof
 from ci_agent.reporting.summary import Summary
-from ci_agent.reporting.wording import GRADES, counts, partly, reasons, wrong
+from ci_agent.reporting.wording import GRADES, counts, partly, reasons, unjudged, wrong
 from ci_agent.task import Ending
 
 if TYPE_CHECKING:
@@ -160,7 +160,10 @@ def _verdict(summary: Summary) -> TestCase:
     judged, compared = summary.judged, summary.compared
     if judged is None:
         case = _own_case("verdict")
-        case.add_skipped_info("not reached")
+        if summary.alone:  # where there is a session, its own case says how it ended
+            case.add_error_info(legal(unjudged(summary)))
+        else:
+            case.add_skipped_info("not reached")
         return case
     said = legal(" ".join([f"{GRADES[judged.grade]}.", *reasons(judged)]))
     case = _own_case("verdict", said="\n".join([said, *judged.remarks]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from ci_agent.journal.events import (
 )
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import cut
-from ci_agent.reporting.wording import failures
+from ci_agent.reporting.wording import failures, flaky_on_base
 
 if TYPE_CHECKING:
     from junit_xml import TestCase, TestSuite
@@ -103,8 +103,10 @@ def before(summary: Summary, run: TestsRan, detail: Detail) -> ET.Element:
     if detail.differing:
         results = {case.id: case.result for case in summary.after.cases} if summary.after else {}
         cases = (case for case in cases if case.result is not results.get(case.id))
+    compared = summary.compared
+    unsteady = {change.id for change in compared.flaky if flaky_on_base(change)} if compared else set()
     told = [
-        replace(case, result=Result.SKIPPED, message=f"fails on the base: {case.message or case.result}")
+        replace(case, result=Result.SKIPPED, message=_on_base(case, unsteady))
         if case.result.bad
         else replace(case, details="")
         for case in _reduced(tuple(cases), detail)
@@ -114,6 +116,11 @@ def before(summary: Summary, run: TestsRan, detail: Detail) -> ET.Element:
     whole = replace(run, problem="")
     suite = _suite("before", told, whole, f"before: {_runner(summary, run)}", properties, prefix="before: ")
     return element(suite)
+
+
+def _on_base(case: Case, unsteady: Container[str]) -> str:
+    how = "failed and passed" if case.id in unsteady else "fails"
+    return f"{how} on the base: {case.message or case.result}"
 
 
 def _suite(
@@ -209,8 +216,10 @@ def proof(summary: Summary, told: ProofRan) -> ET.Element:
     """A test that fails without the change is what was wanted. One that passes shows nothing, but breaks nothing."""
     from junit_xml import TestSuite
 
-    run = summary.last.proof_run
-    properties = (_properties(summary, run) if run else {}) | {
+    runs = summary.last.proof_runs
+    properties = (_properties(summary, runs[0]) if runs else {}) | {
+        "command": "\n".join(dict.fromkeys(run.command for run in runs)),
+        "log": ", ".join(run.log for run in runs if run.log),
         "files": ", ".join(told.files),
         "problem": told.problem,
     }

@@ -18,7 +18,7 @@ from ci_agent.journal.events import ModelReplied, Moment, TestsRan, ToolAnswered
 from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
-from ci_agent.reporting.wording import count, counts, duration, purpose, result, spent, tokens
+from ci_agent.reporting.wording import count, counts, duration, purpose, result, semicolons, spent, tokens
 from ci_agent.task import Status
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class LiveView:
         if summary.waiting:
             return f"waiting for the model: {summary.waiting.reason}"
         if summary.running:
-            return f"{purpose(summary.running.purpose)}: {summary.running.command}"
+            return f"{purpose(summary.running.purpose)}: {semicolons(summary.running.command)}"
         if summary.tool:
             return call(summary.tool)
         return "the model thinks" if summary.status is Status.CODING else ""

@@ -15,6 +15,7 @@ from ci_agent.reporting.evidence import (
     counted,
     coverage,
     folded_commands,
+    headed,
     named,
     verdict,
 )
@@ -27,7 +28,6 @@ from ci_agent.reporting.wording import (
     duration,
     grade,
     in_words_of,
-    reasons,
     requester,
     spent,
     tokens,
@@ -105,7 +105,7 @@ def _verdict(summary: Summary) -> str:
     needs = " ".join(["**Needs human.**", *map(prose, beside)])
     if judged is None:
         return needs
-    return f"{needs}\n\nWhat was tested: {grade(judged)}. {' '.join(map(prose, reasons(judged)))}".rstrip()
+    return f"{needs}\n\n{headed(f'What was tested: {grade(judged)}.', judged)}"
 
 
 def _changes(summary: Summary) -> str:

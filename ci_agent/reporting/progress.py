@@ -9,7 +9,7 @@ from typing import Final
 from ci_agent.journal import Event
 from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import LOCAL, Summary
-from ci_agent.reporting.text import code, link, one_line, prose, quote
+from ci_agent.reporting.text import code, codes, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
     clock,
     comparison,
@@ -131,8 +131,7 @@ def _reading(summary: Summary) -> str:
 def _tests_before(summary: Summary) -> str:
     if summary.before:
         return f"Tests before: {prose(counts(summary.before))}"
-    nothing_to_do = summary.setup_chosen is not None and not summary.setup_chosen.command
-    ready = summary.setup or summary.chosen or nothing_to_do
+    ready = summary.prepared or summary.chosen or summary.nothing_to_set_up
     return "Tests before" if ready else "Tests before, once the project is set up"
 
 
@@ -161,7 +160,7 @@ def _waiting(summary: Summary) -> str:
             f"(attempt {summary.waiting.attempt}, next in {duration(summary.waiting.wait_seconds)})."
         )
     if summary.running:
-        return f"Running: {purpose(summary.running.purpose)}, {code(summary.running.command)}"
+        return f"Running: {purpose(summary.running.purpose)}, {codes(summary.running.command)}"
     return f"Step {summary.tool.step:,}: {code(call(summary.tool))}" if summary.tool else ""
 
 

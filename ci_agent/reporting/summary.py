@@ -50,7 +50,16 @@ from ci_agent.journal.events import (
 from ci_agent.task import Ending, Status, Usage
 
 LOCAL = "local"  # the platform whose branches are in a repository on this machine
+RESULT = "result"  # the place of a set-up in the checkout that is verified
 CHECKOUT_KEPT = "The checkout with the work so far is kept in "  # and its path: how a warning says it
+
+
+@dataclass(slots=True)
+class SetUp:
+    """A command that prepared a checkout, as often as it did so."""
+
+    chosen: SetupChosen | None  # why it was this one; None: nothing says so
+    runs: list[SetupRan]  # at least one, all of the same command and place
 
 
 @dataclass(slots=True)
@@ -58,11 +67,13 @@ class Round:
     """One verification of the work, as far as it has come. `None` means: that has not happened."""
 
     handed_in: bool  # False: the end came first, and this is what was there
+    set_ups: list[SetUp] = field(default_factory=list)  # of the result
     after: TestsRan | None = None
+    again: list[TestsRan] = field(default_factory=list)  # of cases, once more, on either side
     retried: CasesRetried | None = None
     compared: TestsCompared | None = None
     proof: ProofRan | None = None
-    proof_run: TestsRan | None = None
+    proof_runs: list[TestsRan] = field(default_factory=list)
     coverage: CoverageMeasured | None = None
     checks_ran: list[CheckRan] = field(default_factory=list)  # on the result
     checks: ChecksCompared | None = None
@@ -83,8 +94,8 @@ class Summary:
     started: SessionStarted | None = None
     issue: IssueRead | None = None
     workspace: WorkspaceReady | None = None
-    setup_chosen: SetupChosen | None = None
-    setup: SetupRan | None = None
+    setups_chosen: list[SetupChosen] = field(default_factory=list)  # the last one for each command
+    set_ups: list[SetUp] = field(default_factory=list)  # of all checkouts but those of the result
     chosen: list[TestsChosen] = field(default_factory=list)  # one for each project of the repository
     before: TestsRan | None = None
     checks_before: list[CheckRan] = field(default_factory=list)
@@ -188,6 +199,19 @@ class Summary:
         return self.started is None and self.workspace is not None
 
     @property
+    def prepared(self) -> list[SetUp]:
+        """What prepared the last checkout of the result, in order; where there is none yet, any other."""
+        result = next((each.set_ups for each in reversed(self.rounds) if each.set_ups), [])
+        place = self.set_ups[0].runs[0].place if self.set_ups else ""
+        return result or [each for each in self.set_ups if each.runs[0].place == place]
+
+    @property
+    def nothing_to_set_up(self) -> SetupChosen | None:
+        """The choice that no command is needed to prepare a checkout, where none ever was."""
+        chosen = self.setups_chosen
+        return chosen[-1] if chosen and not any(each.command for each in chosen) else None
+
+    @property
     def commands_of_tests(self) -> list[TestsChosen]:
         """How the tests are run, for each project that has any."""
         return [chosen for chosen in self.chosen if chosen.command]
@@ -225,6 +249,7 @@ class Summary:
             case SessionStarted():
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
                 self.chosen, self.checks_before, self.verifying = [], [], False
+                self.setups_chosen, self.set_ups = [], []
             case StatusChanged():
                 self.status = fact.status
             case IssueRead():
@@ -233,10 +258,8 @@ class Summary:
                 self.workspace = fact
             case CommandStarted():
                 self.running = fact
-            case SetupChosen():
-                self.setup_chosen = fact
-            case SetupRan():
-                self.setup, self.running = self.setup or fact, None  # later ones repeat it
+            case SetupChosen() | SetupRan():
+                self._take_set_up(fact)
             case TestsChosen():
                 self.chosen = [each for each in self.chosen if each.folder != fact.folder] + [fact]
             case TestsRan() | CheckRan():
@@ -279,6 +302,19 @@ class Summary:
             case SessionEnded():
                 self.ended, self.status, self.tool, self.waiting = fact, fact.status, None, None
 
+    def _take_set_up(self, ran: SetupChosen | SetupRan) -> None:
+        if isinstance(ran, SetupChosen):
+            self.setups_chosen = [each for each in self.setups_chosen if each.command != ran.command] + [ran]
+            return
+        self.running = None
+        known = self._round().set_ups if ran.place == RESULT else self.set_ups
+        for each in known:
+            if (each.runs[0].command, each.runs[0].place) == (ran.command, ran.place):
+                each.runs.append(ran)
+                return
+        chosen = next((each for each in self.setups_chosen if each.command == ran.command), None)
+        known.append(SetUp(chosen, [ran]))
+
     def _take_run(self, run: TestsRan | CheckRan) -> None:
         self.running = None
         match run:
@@ -286,8 +322,10 @@ class Summary:
                 self.before = run
             case TestsRan(moment=Moment.AFTER):
                 self._round().after = run
+            case TestsRan(moment=Moment.AGAIN):
+                self._round().again.append(run)
             case TestsRan(moment=Moment.PROOF):
-                self._round().proof_run = run
+                self._round().proof_runs.append(run)
             case CheckRan(moment=Moment.BEFORE):
                 self.checks_before = [each for each in self.checks_before if each.command != run.command]
                 self.checks_before.append(run)

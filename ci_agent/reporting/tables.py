@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from ci_agent.journal.events import Change, Result, Retried, Shown, Stability, TestsRan, Without
 from ci_agent.reporting.summary import Round, Summary
-from ci_agent.reporting.text import cell, code, prose
-from ci_agent.reporting.wording import NOTHING, commit, failures, partly, tally
+from ci_agent.reporting.text import LINES, cell, code, prose
+from ci_agent.reporting.wording import NOTHING, command_of, commit, failures, partly, tally
+from ci_agent.reporting.wording import flaky as flaky_in_words
 
 OPEN = 10  # rows shown without a click: what is newly broken or lost
 FOLDED = 50  # rows in a folded list; `junit.xml` has all of them
@@ -24,7 +25,9 @@ def totals(summary: Summary) -> str:
         return ""
     base = f" on {commit(summary.workspace.base_sha)}" if summary.workspace else ""
     result = commit(summary.workspace.head_sha) if summary.workspace and summary.alone else "this branch"
-    head = f"| {cell(latest.command, 80)}{base} → {result} | before | after |\n|---|--:|--:|"
+    lines = [line for line in command_of(summary, latest).split("\n") if line.strip()] or [""]
+    told = ", ".join(cell(line, 80) for line in lines[:LINES]) + (" …" if len(lines) > LINES else "")
+    head = f"| {told}{base} → {result} | before | after |\n|---|--:|--:|"
     notes = [
         f"*{moment}: {prose(note)}.*"
         for moment, run in (("Before", before), ("After", after))
@@ -112,7 +115,8 @@ def _retried(verification: Round) -> Mapping[str, Retried]:
 
 def _again(change: Change, retried: Retried | None) -> str:
     if retried is None:
-        how = ""
+        said = flaky_in_words(change, None)
+        how = f": {said}" if said else ""
     elif retried.stability is Stability.ORDER and not any(result.bad for result in retried.result_alone):
         how = ": fails together with the others, passes alone"
     else:

@@ -42,22 +42,27 @@ from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
+    FIRST_LINE,
     GRADES,
+    REASON,
     commit,
     comparison,
     count,
     counts,
     duration,
     failures,
+    flaky,
     headline,
     lines_run,
     partly,
     purpose,
     reasons,
+    semicolons,
     sentence,
     short_verdict,
     spent,
     tokens,
+    unjudged,
     unpriced,
 )
 from ci_agent.task import Status
@@ -124,14 +129,13 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
         case SetupChosen():
-            return f"set-up: {fact.command or 'none'} ({fact.why})"
+            return f"set-up: {semicolons(fact.command) or 'none'} ({fact.why})"
         case SetupRan():
             how = "timed out" if fact.timed_out else f"exit code {fact.exit_code}"
-            place = "" if fact.place == "work" else f" ({fact.place})"
-            return f"set-up{place}: {how} in {duration(fact.seconds)}"
+            return f"{purpose(f'set-up ({fact.place})')}: {how} in {duration(fact.seconds)}"
         case TestsChosen():
             folder = f" in {fact.folder}" if fact.folder else ""
-            return f"tests{folder}: {fact.command or 'none'} ({fact.why})"
+            return f"tests{folder}: {semicolons(fact.command) or 'none'} ({fact.why})"
         case TestsRan():
             said = f"{purpose(f'tests {fact.moment}')}: {counts(fact)} in {duration(fact.seconds)}"
             return "; ".join([said, *partly(fact)])
@@ -182,7 +186,7 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
     return ""
 
 
-_MEASURED = {ProofRan: "the new tests against the base", CoverageMeasured: "coverage"}
+_MEASURED = {ProofRan: "the tests of the change without it", CoverageMeasured: "coverage"}
 
 
 def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
@@ -221,10 +225,13 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     summary = Summary.of(events)
     judged, last = summary.judged, summary.last
     if judged is None:
-        head = ["Not finished: the change was not judged to the end."]
+        head = [f"Not finished. {unjudged(summary)}"]
     else:
-        head = [" ".join([f"{GRADES[judged.grade]}.", *reasons(judged)])]
-        head += [f"- {one_line(remark, 300)}" for remark in judged.remarks[:_REMARKS]]
+        told = reasons(judged)
+        head = [" ".join([f"{GRADES[judged.grade]}.", *told])]
+        if len(head[0]) > FIRST_LINE:
+            head = [f"{GRADES[judged.grade]}.", *told]
+        head += [f"- {one_line(remark, REASON)}" for remark in judged.remarks[:_REMARKS]]
     rows = [("tests", f"before: {'; '.join([counts(summary.before), *partly(summary.before)])}")]
     rows += [("", f"after:  {'; '.join([counts(summary.after), *partly(summary.after)])}")]
     rows += _tests_by_name(last)
@@ -240,12 +247,15 @@ def _tests_by_name(verification: Round) -> list[tuple[str, str]]:
     compared, retried = verification.compared, verification.retried
     if compared is None:
         return []
-    again = {case.id: f": {failures(case)}" for case in retried.cases} if retried else {}
+    again = {case.id: case for case in retried.cases} if retried else {}
     named = {
         "newly broken": [change.id for change in compared.newly_broken],
         "no longer run": [change.id for change in compared.lost],
         "order-dependent": [change.id for change in compared.order_dependent],
-        "flaky": [change.id + again.get(change.id, "") for change in compared.flaky],
+        "flaky": [
+            ": ".join(filter(None, [change.id, flaky(change, again.get(change.id))]))
+            for change in compared.flaky
+        ],
     }
     rows: list[tuple[str, str]] = []
     for title, lines in named.items():

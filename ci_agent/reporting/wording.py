@@ -6,26 +6,31 @@ whoever shows them makes them inert first.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from datetime import UTC, datetime
 
 from ci_agent.journal.events import (
+    Change,
     Grade,
     Judged,
     Moment,
     Result,
     Retried,
+    TestsChosen,
     TestsCompared,
     TestsRan,
     Verdict,
 )
 from ci_agent.reporting.summary import Round, Summary
-from ci_agent.reporting.text import mention, one_line, prose
+from ci_agent.reporting.text import clean, mention, one_line, prose
 from ci_agent.task import Ending, Limits, Status
 
 MINUS = "\u2212"
 NOTHING = "\u2013"  # the dash that stands where there is no value
 
+REASON = 700  # characters; three long names of tests and what is the matter with them
+FIRST_LINE = 600  # characters of the verdict with its reasons; beyond, they stand beneath it as a list
 REASONS = 6  # of a verdict, the weightiest first; the journal has all of them
 GRADES = {
     Grade.VERIFIED: "Verified",
@@ -172,7 +177,7 @@ def grade(judged: Judged) -> str:
 
 def reasons(judged: Judged) -> list[str]:
     """Why the verdict is what it is, in at most `REASONS` sentences."""
-    return [_sentence(reason) for reason in judged.reasons[:REASONS]]
+    return [_sentence(reason, REASON) for reason in judged.reasons[:REASONS]]
 
 
 def result(verification: Round) -> str:
@@ -214,6 +219,11 @@ def lines_run(verification: Round) -> tuple[int, int] | None:
     return executable - sum(len(file.missed) for file in told.files), executable
 
 
+def semicolons(command: str) -> str:
+    """A command of several lines on one, as a shell understands it."""
+    return "; ".join(line for line in clean(command).split("\n") if line.strip())
+
+
 def partly(run: TestsRan | None) -> list[str]:
     """What one has to know of a run whose figures are not what they seem: clauses."""
     if run is None:
@@ -224,16 +234,60 @@ def partly(run: TestsRan | None) -> list[str]:
     return said
 
 
+def flaky(change: Change, retried: Retried | None) -> str:
+    """How a flaky case went, on which side: `failed 2 of 4 runs`. Empty where nothing is known."""
+    if retried is not None:
+        return failures(retried)
+    return "failed and passed on the base" if flaky_on_base(change) else ""
+
+
+def flaky_on_base(change: Change) -> bool:
+    """Whether a flaky case is one that failed on the base, and passed there when it was run again."""
+    return change.before is not None and change.before.bad and change.after is Result.PASSED
+
+
+def command_of(summary: Summary, run: TestsRan) -> str:
+    """The command of a run of the tests; of several projects one in a line, each with its folder."""
+    chosen = summary.commands_of_tests
+    if run.command != "\n".join(each.command for each in chosen):
+        return run.command  # of some tests, or of other projects than those known now
+    return "\n".join(map(in_folder, chosen))
+
+
+def in_folder(chosen: TestsChosen) -> str:
+    """A command of the tests as it is called from the top of the repository."""
+    return f"(cd {shlex.quote(chosen.folder)} && {chosen.command})" if chosen.folder else chosen.command
+
+
+def unjudged(summary: Summary) -> str:
+    """Why a verification without a session came to no verdict, in sentences."""
+    ran = summary.set_ups[-1].runs[-1] if summary.set_ups else None
+    chosen = summary.set_ups[-1].chosen if summary.set_ups else None
+    if ran is None or ran.exit_code == 0 or not (chosen and chosen.configured):
+        return "The change was not judged to the end."
+    how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
+    last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
+    where = f" All it printed is in the report's logs/{ran.log}." if ran.log else ""
+    said = f"`{one_line(semicolons(ran.command), 120)}` {how}{': ' + one_line(last, 200).rstrip('.') if last else ''}"
+    return f"Set-up fails before the change, so nothing was compared: {said}.{where}"
+
+
 def purpose(said: str) -> str:
-    """What the harness runs a command for, in words for people: `tests before`, `tests run for the model`."""
+    """What the harness runs a command for (`CommandStarted.purpose`), in words for people."""
     return _PURPOSES.get(said, said)
 
 
 _PURPOSES = {
+    "set-up (work)": "set-up",
+    "set-up (base)": "set-up of the base",
+    "set-up (result)": "set-up of the result",
+    f"tests {Moment.BEFORE}": "tests before",
+    f"tests {Moment.AFTER}": "tests after",
     f"tests {Moment.ASKED}": "tests run for the model",
-    f"tests {Moment.AGAIN}": "tests again, alone",
-    f"tests {Moment.PROOF}": "the new tests against the base",
-    f"tests {Moment.COVERAGE}": "coverage",
+    f"tests {Moment.AGAIN}": "tests again",
+    f"tests {Moment.PROOF}": "tests of one side against the other",
+    "coverage": "tests again, for their coverage",
+    "checks": "a check",
 }
 
 
@@ -243,7 +297,8 @@ def _whole_command(compared: TestsCompared, after: TestsRan) -> str:
     if compared.still_failing:
         return "the test command fails before and after"
     said = "failed before and passes now" if compared.fixed else "passes before and after"
-    return f"the test command {said} (only the exit code of `{one_line(after.command, 80)}` is known)"
+    command = one_line(semicolons(after.command), 80)
+    return f"the test command {said} (only the exit code of `{command}` is known)"
 
 
 def wrong(summary: Summary) -> list[str]:
@@ -314,8 +369,8 @@ def _within(sentence: str) -> str:
     return line[:1].lower() + line[1:] if line[1:2].islower() or line[1:2] == " " else line
 
 
-def _sentence(text: str) -> str:
-    line = one_line(text)
+def _sentence(text: str, limit: int = 200) -> str:
+    line = one_line(text, limit)
     line = line[:1].upper() + line[1:]
     return line if line.endswith((".", "!", "?", "…")) else line + "."
 

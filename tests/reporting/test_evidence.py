@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
@@ -13,6 +15,7 @@ from ci_agent.journal.events import (
     Judged,
     Result,
     SetupChosen,
+    SetupRan,
     TestsChosen,
     TestsCompared,
     TestsRan,
@@ -22,7 +25,19 @@ from ci_agent.reporting.evidence import evidence
 from ci_agent.reporting.sections import LIMIT
 from tests.reporting.test_merge_request import told_with
 from tests.reporting.test_text import TEXTS
-from tests.support.stories import ALL, BRANCH, alone, facts, remarks, second_try, story, success, worse
+from tests.support.stories import (
+    ALL,
+    BRANCH,
+    alone,
+    facts,
+    remarks,
+    second_try,
+    set_up_fails,
+    several,
+    story,
+    success,
+    worse,
+)
 
 
 def test_it_reads_from_the_verdict_to_the_commands() -> None:
@@ -34,7 +49,7 @@ def test_it_reads_from_the_verdict_to_the_commands() -> None:
         "<details><summary>1 fixed, 2 added, 1 edited</summary>\n",
         "Changed lines run by the tests: 4 of 7; not run:",
         "### Checks\n- `ruff check .`: **worse**",
-        "### Check it yourself\n```sh\npip install -e .\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
+        "### Check it yourself\n```sh\npip install -e .   # it is set in .ci-agent.yml\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
         "ci-agent verify --base 3f2c1aa --head 9b8e7d6\n```\n",
         "<details><summary>Commands that were run</summary>\n",
         "- tests after, on the result: not verified: 1 test fails together",
@@ -67,7 +82,7 @@ def test_every_run_of_one_verification_is_told() -> None:
 
 def test_before_it_is_judged_it_is_no_verdict() -> None:
     told = [fact for fact in facts(alone(success())) if not isinstance(fact, Judged)]
-    assert evidence(story(*told)).startswith("**Not finished.** This change was not judged to the end.\n\n|")
+    assert evidence(story(*told)).startswith("**Not finished.** The change was not judged to the end.\n\n|")
     assert evidence([]).startswith("**Not finished.**")
 
 
@@ -113,3 +128,100 @@ def test_whatever_strangers_write_it_stays_what_it_is(one: str, two: str) -> Non
     headings = [tokens[n + 1].content for n, token in enumerate(tokens) if token.type == "heading_open"]
     assert headings in (["Checks", "Check it yourself"], ["Checks"])
     assert not any(line.lstrip("> ").startswith("/") for line in body.split("\n"))
+
+
+def test_each_set_up_of_the_result_and_each_project_has_a_line_of_its_own() -> None:
+    body = evidence(alone(several()))
+    assert (
+        "### Check it yourself\n```sh\n"
+        "pip install -e .   # it is set in .ci-agent.yml\n"
+        ". .venv/bin/activate\n"
+        "cd web && npm ci   # web/node_modules is missing\n"
+        "python -m pytest\n"
+        "(cd web && npm test)\n"
+        "ci-agent verify --base 3f2c1aa --head 9b8e7d6\n```\n"
+    ) in body
+    assert "- set-up: `pip install -e .`: exit code 0, 8.2 s (it is set in .ci-agent.yml)\n" in body
+    assert (
+        "- set-up of the result: `pip install -e .`: 2 times, exit code 0, 11 s (it is set in .ci-agent.yml)\n"
+    ) in body
+    assert (
+        "- set-up of the result: `cd web && npm ci`: exit code 0, 6.1 s (web/node_modules is missing)\n"
+        in body
+    )
+    for part in (
+        "| `python -m pytest`, `(cd web && npm test)` on 3f2c1aa → 9b8e7d6 | before | after |\n",
+        "- tests before: `python -m pytest`, `(cd web && npm test)`: 211 passed",
+    ):
+        assert part in body
+    assert "pytest npm" not in body
+
+
+def test_a_set_up_that_failed_once_is_not_said_to_have_passed() -> None:
+    told = facts(alone(several()))
+    last = max(n for n, fact in enumerate(told) if isinstance(fact, SetupRan))
+    late = told[last]
+    assert isinstance(late, SetupRan)
+    told[last] = replace(late, exit_code=None, timed_out=True)
+    assert "`pip install -e .`: 2 times, 1 times exit code 0, 1 times timed out, 11 s" in evidence(
+        story(*told)
+    )
+
+
+def test_set_ups_of_an_earlier_round_are_not_what_prepared_the_result() -> None:
+    early = SetupRan("make old", 0, 1.0, False, "", "", place="result")
+    late = SetupRan("make new", 0, 1.0, False, "", "", place="result")
+    first, second = facts(alone(success())), facts(alone(success()))
+    body = evidence(story(*first[:-1], early, first[-1], late, *second[-5:]))
+    assert "```sh\nmake new\npython" in body
+    assert "- set-up of the result: `make old`: exit code 0" in body
+
+
+def test_runs_again_are_counted_and_the_first_commands_named() -> None:
+    body = evidence(alone(several()))
+    start = body.index("- 14 runs of tests again, 1 min 30 s:\n")
+    lines = body[start:].split("\n")[1:12]
+    assert lines[0] == "  - `python -m pytest t.py::test_0`, 2 times"
+    assert lines[9] == "  - `python -m pytest t.py::test_9`"
+    assert lines[10] == "  - … and 3 other commands"
+    assert body.count("- tests of one side against the other: `python -m pytest`: ") == 2
+    assert "- coverage: `python -m pytest --cov`: measured with coverage.py 7.6\n" in body
+
+
+def test_a_case_that_failed_on_the_base_by_chance_is_said_to_be_that() -> None:
+    said = "- `tests/test_cache.py::test_size`: failed and passed on the base: `assert 5 == 6`\n"
+    assert said in evidence(alone(several()))
+
+
+def test_where_set_up_fails_nothing_was_compared_and_the_log_is_named() -> None:
+    body = evidence(set_up_fails())
+    assert body.startswith(
+        "**Not finished.** Set-up fails before the change, so nothing was compared: `npm ci; npm run build` failed "
+        "with exit code 2: error: no such file `a.ts`. All it printed is in the report's logs/setup.log.\n\n"
+    )
+    assert "```sh\n# it is given with --setup\nnpm ci\nnpm run build\nnpm test\n" in body
+    assert (
+        "- set-up of the base: `npm ci`, `npm run build`: exit code 2, 3 s (it is given with --setup)\n"
+        in body
+    )
+    assert "judged" not in body
+
+
+def test_many_long_reasons_stand_beneath_a_short_first_line() -> None:
+    long = tuple(f"Of {n} tests `{'x' * 200}` fails and nobody knows why, {'y' * 100}" for n in range(1, 4))
+    body = evidence(told_with(alone(remarks()), Judged, reasons=long))
+    head = body.split("\n\nFlaky:")[0]
+    assert head == "\n".join(
+        [
+            "**Verified, with remarks.**",
+            "",
+            *(f"- {reason}." for reason in long),
+            "",
+            "Beside that:",
+            "",
+            "- 1 test is flaky.",
+            "- 1 of 2 new tests shows nothing.",
+        ]
+    )
+    short = evidence(told_with(alone(remarks()), Judged, reasons=long[:1]))
+    assert short.startswith(f"**Verified, with remarks.** {long[0]}.\n\n- 1 test is flaky.")

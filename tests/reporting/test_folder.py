@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ci_agent import config
 from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.job.assembly import clean_logs
 from ci_agent.journal import Event, Journal, read
 from ci_agent.reporting.folder import check_folder, write_folder
-from tests.support.stories import ALL, alone, facts, no_tests, remarks, success
+from tests.support.stories import ALL, alone, facts, no_tests, remarks, several, success
 
 LOGS = ("setup.log", "tests-before.log", "tests-after.log", "tests-proof.log")
 
@@ -225,3 +228,74 @@ def test_a_verification_without_a_session_leaves_its_evidence_and_the_logs_of_ch
     }  # fmt: skip
     write(tmp_path, folder)
     assert names(folder) == ALL_FILES
+
+
+@pytest.mark.parametrize("kind", ["link", "broken link", "pipe", "folder", "folder of logs"])
+def test_what_a_command_put_in_the_place_of_a_log_is_neither_copied_nor_read(
+    tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "secret").write_text("precious")
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(success()):
+        journal.append(fact)
+    journal.close()
+    logs = tmp_path / "logs"
+    if kind == "folder of logs":
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "tests-after.log").write_text("precious")
+        logs.symlink_to(tmp_path / "elsewhere")
+    else:
+        logs.mkdir()
+        put(logs / "tests-after.log", kind, tmp_path / "secret")
+    write_folder(tmp_path / "report", success(), journal=journal.path, logs=logs, diff=None)
+    assert names(tmp_path / "report") == {".gitignore", "junit.xml", "session.jsonl"}
+    written = (tmp_path / "report" / "junit.xml").read_text(encoding="utf-8")
+    assert "precious" not in written
+    assert "(there is no log tests-after.log)" in written
+
+
+def put(place: Path, kind: str, secret: Path) -> None:
+    """What is no log, in the place of one."""
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(secret if kind == "link" else secret / "missing")
+
+
+def test_the_log_of_the_coverage_and_those_of_runs_again_are_copied(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(several()):
+        journal.append(fact)
+    journal.close()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    wanted = {"tests-coverage.log", "tests-again.log", "tests-again-2.log", "setup-result-2.log"}
+    for name in wanted:
+        (logs / name).write_text(name)
+    write_folder(tmp_path / "report", several(), journal=journal.path, logs=logs, diff=None)
+    assert {path.name for path in (tmp_path / "report" / "logs").iterdir()} == wanted
+
+
+@pytest.mark.parametrize("kind", ["link", "broken link", "pipe", "folder"])
+def test_secrets_are_taken_out_of_logs_and_of_nothing_else(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "secret").write_text("s3cr3t-of-somebody")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    put(logs / "a.log", kind, tmp_path / "secret")
+    (logs / "b.log").write_text("it is s3cr3t-of-somebody, really")
+    (logs / "c.log").write_text("nothing")
+    (logs / "d.log").write_text("")
+    os.link(tmp_path / "secret", logs / "e.log")
+    settings = config.load(file=None, environment={"OPENAI_API_KEY": "s3cr3t-of-somebody"}, flags={}).config
+    clean_logs(logs, settings)
+    assert (tmp_path / "secret").read_text() == "s3cr3t-of-somebody"
+    assert (logs / "b.log").read_text() == "it is ***, really"
+    assert (logs / "c.log").read_text() == "nothing"
+    assert (logs / "e.log").read_text() == "***"
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "b.log").write_text("s3cr3t-of-somebody")
+    clean_logs(tmp_path / "linked", settings)
+    assert (tmp_path / "real" / "b.log").read_text() == "s3cr3t-of-somebody"

@@ -42,6 +42,7 @@ from tests.support.junit_schema import junit_schema
 from tests.support.stories import (
     ALL,
     BASE,
+    BY_CHANCE,
     FLAKY,
     HEAD,
     TREE,
@@ -50,6 +51,8 @@ from tests.support.stories import (
     needs_human,
     ran,
     remarks,
+    set_up_fails,
+    several,
     story,
     success,
     worse,
@@ -353,3 +356,22 @@ def test_of_very_many_cases_before_only_those_that_differ_are_written() -> None:
     suite = suites(story(before, after_))["before"]
     assert list(cases(suite)) == ["before: t.py::0"]
     assert properties(suite)["left out"] == "before: only what differs"
+
+
+def test_a_case_that_failed_on_the_base_by_chance_is_not_said_to_fail_there() -> None:
+    bad = Case(BY_CHANCE, Result.FAILED, message="assert 5 == 6")
+    told = [
+        dataclasses.replace(fact, cases=(*fact.cases, bad))
+        if isinstance(fact, TestsRan) and fact.moment is Moment.BEFORE
+        else fact
+        for fact in facts(several())
+    ]
+    xml = junit_report(story(*told), lambda name: "")
+    assert 'message="failed and passed on the base: assert 5 == 6"' in xml
+    assert "message=\"fails on the base: assert 'a--b' == 'a-b'\"" in xml
+
+
+def test_a_verification_that_could_not_begin_is_an_error_and_not_a_row_of_skipped_cases() -> None:
+    xml = junit_report(set_up_fails(), lambda name: "")
+    assert xml.count("<error ") == 1
+    assert "so nothing was compared" in xml

@@ -93,7 +93,7 @@ def test_the_view_says_where_the_session_is() -> None:
 @pytest.mark.parametrize(
     ("purpose", "now"),
     [
-        ("set-up", "now           set-up: python3 -m venv .venv"),
+        ("set-up (work)", "now           set-up: python3 -m venv .venv"),
         ("tests before", "now           tests before: python3 -m venv .venv"),
         ("tests asked", "now           tests run for the model: python3 -m venv .venv"),
     ],
@@ -101,7 +101,7 @@ def test_the_view_says_where_the_session_is() -> None:
 def test_a_command_of_the_harness_is_shown_until_it_has_ended(purpose: str, now: str) -> None:
     told: list[Fact] = [started(), CommandStarted(purpose, "python3 -m venv .venv")]
     assert now in screen(story(*told))
-    over = SetupRan("x", 0, 1.0, False, "", "") if purpose == "set-up" else ran(Moment.BEFORE)
+    over = SetupRan("x", 0, 1.0, False, "", "") if purpose == "set-up (work)" else ran(Moment.BEFORE)
     assert not any(line.startswith("now") for line in screen(story(*told, over)))
 
 

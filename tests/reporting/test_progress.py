@@ -108,9 +108,13 @@ def test_while_it_works_the_steps_stand_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("purpose", "said"),
     [
-        ("set-up", "Running: set-up, `make deps`\n"),
+        ("set-up (work)", "Running: set-up, `make deps`\n"),
+        ("set-up (base)", "Running: set-up of the base, `make deps`\n"),
+        ("set-up (result)", "Running: set-up of the result, `make deps`\n"),
         ("tests before", "Running: tests before, `make deps`\n"),
         ("tests asked", "Running: tests run for the model, `make deps`\n"),
+        ("coverage", "Running: tests again, for their coverage, `make deps`\n"),
+        ("checks", "Running: a check, `make deps`\n"),
     ],
 )
 def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str) -> None:
@@ -124,9 +128,8 @@ def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str
     ("moment", "said"),
     [
         (Moment.AFTER, "tests after"),
-        (Moment.AGAIN, "tests again, alone"),
-        (Moment.PROOF, "the new tests against the base"),
-        (Moment.COVERAGE, "coverage"),
+        (Moment.AGAIN, "tests again"),
+        (Moment.PROOF, "tests of one side against the other"),
     ],
 )
 def test_each_part_of_a_verification_is_named_while_it_runs(moment: Moment, said: str) -> None:

@@ -13,6 +13,7 @@ from ci_agent.journal.events import (
     ModelRetried,
     Moment,
     SessionStarted,
+    SetupChosen,
     TestsChosen,
     TestsCompared,
     TestsRan,
@@ -24,6 +25,7 @@ from ci_agent.reporting.wording import duration, money, paid, spent, tokens
 from ci_agent.task import Ending, Status
 from tests.support.stories import (
     ALL,
+    NEEDED,
     alone,
     answered,
     called,
@@ -32,6 +34,7 @@ from tests.support.stories import (
     judged,
     ran,
     replied,
+    several,
     started,
     story,
     success,
@@ -192,8 +195,8 @@ def test_each_round_has_its_own_evidence() -> None:
     first, second = Summary.of(ALL["second_try"]()).rounds
     assert (first.proof, first.coverage, first.retried) == (None, None, None)
     assert second.proof is not None
-    assert second.proof_run is not None
-    assert second.proof_run.moment is Moment.PROOF
+    assert second.proof_runs
+    assert second.proof_runs[0].moment is Moment.PROOF
     assert second.coverage is not None
     assert first.after is not second.after
     worse = Summary.of(ALL["worse"]()).last
@@ -235,3 +238,34 @@ def test_only_a_verification_without_a_session_is_alone() -> None:
     assert Summary.of(alone(success())).alone
     assert not Summary.of(success()).alone
     assert not Summary.of([]).alone
+
+
+def test_a_set_up_of_the_result_begins_a_round_and_keeps_its_own_reason() -> None:
+    summary = Summary.of(several())
+    assert [(each.runs[0].command, len(each.runs)) for each in summary.last.set_ups] == [
+        ("pip install -e .", 2),
+        (NEEDED.command, 1),
+    ]
+    assert [each.chosen for each in summary.last.set_ups][1] == NEEDED
+    assert [each.runs[0].place for each in summary.set_ups] == ["work"]
+    assert summary.prepared == summary.last.set_ups
+    assert Summary.of(success()).prepared == Summary.of(success()).set_ups
+    assert len(summary.rounds) == 1
+    assert summary.rounds[0].handed_in
+
+
+def test_runs_again_and_both_sides_of_the_proof_are_kept_apart_from_all_else() -> None:
+    summary = Summary.of(several())
+    assert len(summary.last.again) == 14
+    assert [run.moment for run in summary.last.proof_runs] == [Moment.PROOF, Moment.PROOF]
+    assert summary.before is not None
+    assert summary.before.moment is Moment.BEFORE
+    assert summary.after is not None
+    assert summary.after.moment is Moment.AFTER
+
+
+def test_nothing_to_set_up_is_only_said_where_nothing_ever_was() -> None:
+    none, some = SetupChosen("", "all is there"), SetupChosen("make", "x")
+    assert Summary.of(story(none)).nothing_to_set_up == none
+    assert Summary.of(story(none, some)).nothing_to_set_up is None
+    assert Summary.of(story()).nothing_to_set_up is None

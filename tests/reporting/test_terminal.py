@@ -15,6 +15,7 @@ from ci_agent.journal.events import (
     CommandStarted,
     CoverageMeasured,
     HandedOver,
+    Judged,
     ModelReplied,
     Moment,
     ProofRan,
@@ -23,6 +24,7 @@ from ci_agent.journal.events import (
     Result,
     SessionEnded,
     SetupChosen,
+    SetupRan,
     TestsChosen,
     TestsCompared,
     Warned,
@@ -41,6 +43,8 @@ from tests.support.stories import (
     ran,
     remarks,
     second_try,
+    set_up_fails,
+    several,
     started,
     story,
     success,
@@ -225,10 +229,10 @@ def test_the_log_tells_each_part_of_a_verification() -> None:
     lines = [line[9:] for line in logged(remarks())]
     for line in (
         "check before: ruff check .: exit code 0 in 0.2 s",
-        "set-up (result): exit code 0 in 6.1 s",
+        "set-up of the result: exit code 0 in 6.1 s",
         f"tests after: 214 passed, 1 failed, 3 skipped in 6.4 s; {SOME}",
         "tests/test_cache.py::test_expiry is flaky, failed 2 of 4 runs",
-        "the new tests against the base: 1 passed, 1 failed, 3 skipped in 6.4 s",
+        "tests of one side against the other: 1 passed, 1 failed, 3 skipped in 6.4 s",
         "check after: ruff check .: exit code 0 in 0.2 s",
         "round 1: Verified, with remarks. 1 test fixed, none newly broken.",
     ):
@@ -243,7 +247,7 @@ def test_what_could_not_be_measured_is_said_in_the_log() -> None:
     assert [
         line[9:] for line in logged(story(proof, coverage, check, chosen, SetupChosen("", "all is there")))
     ] == [
-        "the new tests against the base: the base can't be checked out",
+        "the tests of the change without it: the base can't be checked out",
         "coverage: there is no coverage.py",
         "check after: lint: it took more than 9 s in 9 s",
         "tests in web: none (there is no sign of any)",
@@ -266,7 +270,7 @@ def test_the_last_words_of_a_verification_without_a_session() -> None:
     assert concluding(alone(remarks()), places={}).startswith(
         "Verified, with remarks. 1 test fixed, none newly broken.\n- 1 test is flaky.\n- 1 of 2 new tests shows nothing.\n"
     )
-    assert concluding([], places={}).startswith("Not finished: the change was not judged to the end.\n")
+    assert concluding([], places={}).startswith("Not finished. The change was not judged to the end.\n")
 
 
 def test_of_a_long_list_the_first_are_among_the_last_words() -> None:
@@ -276,3 +280,40 @@ def test_of_a_long_list_the_first_are_among_the_last_words() -> None:
     assert "  newly broken  t::0\n                t::1\n" in said
     assert "                t::9\n                and 4 more\n" in said
     assert "\x1b" not in said
+
+
+def test_the_last_words_where_set_up_fails_say_so_and_where_to_read_on() -> None:
+    assert concluding(set_up_fails(), places={"report": "out/"}) == (
+        "Not finished. Set-up fails before the change, so nothing was compared: `npm ci; npm run build` failed with "
+        "exit code 2: error: no such file `a.ts`. All it printed is in the report's logs/setup.log.\n"
+        "  tests   before: not run\n"
+        "          after:  not run\n"
+        "  report  out/\n"
+    )
+    late = [
+        replace(f, timed_out=True, tail="") if isinstance(f, SetupRan) else f for f in facts(set_up_fails())
+    ]
+    assert "`npm ci; npm run build` did not end in time. All it" in concluding(story(*late), places={})
+
+
+@pytest.mark.parametrize(
+    "change", [{"exit_code": 0}, {"command": "guessed"}], ids=["it passed", "nobody asked for it"]
+)
+def test_a_set_up_that_stopped_nothing_is_not_blamed(change: dict[str, object]) -> None:
+    told = [replace(f, **change) if isinstance(f, SetupRan) else f for f in facts(set_up_fails())]  # type: ignore[arg-type]
+    assert concluding(story(*told), places={}).startswith(
+        "Not finished. The change was not judged to the end.\n"
+    )
+
+
+def test_long_reasons_have_lines_of_their_own_among_the_last_words() -> None:
+    long = ("a" * 400, "b" * 400)
+    told = [replace(f, reasons=long) if isinstance(f, Judged) else f for f in facts(alone(success()))]
+    lines = concluding(story(*told), places={}).split("\n")
+    assert lines[:3] == ["Verified.", f"A{'a' * 399}.", f"B{'b' * 399}."]
+
+
+def test_flaky_cases_are_told_with_how_they_went_on_which_side() -> None:
+    said = concluding(alone(several()), places={})
+    assert "tests/test_cache.py::test_expiry: failed 2 of 4 runs\n" in said
+    assert "tests/test_cache.py::test_size: failed and passed on the base\n" in said

@@ -192,7 +192,7 @@ def working() -> list[Event]:
         WorkspaceReady("main", BASE, BRANCH, BASE, (), False, "/tmp/work/12"),
         StatusChanged(Status.ANALYZING),
         SetupChosen("pip install -e .", "it is set in .ci-agent.yml", configured=True),
-        CommandStarted("set-up", "pip install -e ."),
+        CommandStarted("set-up (work)", "pip install -e ."),
         SetupRan("pip install -e .", 0, 8.2, False, "setup.log", "Successfully installed slugs"),
         TestsChosen("python -m pytest", "pytest", "pyproject.toml has [tool.pytest.ini_options]"),
         *measured(Moment.BEFORE, OLD_FAILURE),
@@ -373,6 +373,7 @@ def added_only() -> list[Event]:
 
 
 FLAKY = "tests/test_cache.py::test_expiry"
+BY_CHANCE = "tests/test_cache.py::test_size"
 ORDERED = "tests/test_cache.py::test_clear"
 LINT = "ruff check ."
 UNUSED = Finding("slugs/core.py", 14, "`re` imported but unused", "F401")
@@ -443,6 +444,57 @@ def worse() -> list[Event]:
         AgentStopped(Ending.UNVERIFIED, reasons[0]),
         *delivered(draft=True),
         *ended(Status.FAILED, Ending.UNVERIFIED, reasons[0], 1),
+    )
+
+
+WEB = TestsChosen("npm test", "jest", "web/package.json has a script `test`", "web")
+NEEDED = SetupChosen("cd web && npm ci", "web/node_modules is missing")
+
+
+def several() -> list[Event]:
+    """Two projects, of which the second has a set-up of its own; a test that failed on the base by chance; much was
+    run again, and the coverage has a log."""
+    told: list[Fact] = []
+    for fact in facts(remarks()):
+        if isinstance(fact, TestsChosen):
+            told += [fact, WEB]
+        elif isinstance(fact, TestsRan) and fact.moment in {Moment.BEFORE, Moment.AFTER}:
+            told.append(replace(fact, command="python -m pytest\nnpm test", some=""))
+        elif isinstance(fact, SetupRan) and fact.place == "result":
+            more = replace(fact, command=NEEDED.command, log="setup-result-2.log")
+            told += [replace(fact, environment=".venv"), NEEDED, more]
+        elif isinstance(fact, CasesRetried):
+            again = ran(Moment.AGAIN, {FLAKY: "assert 3 == 4"}, passed=0, skipped=0)
+            single = [replace(again, command=f"python -m pytest t.py::test_{n}") for n in range(12)]
+            whole = replace(again, command="python -m pytest\nnpm test", log="tests-again-2.log")
+            told += [
+                *single,
+                single[0],
+                SetupRan("pip install -e .", 0, 4.9, False, "", "", ".venv", "result"),
+            ]
+            told += [whole, fact]
+        elif isinstance(fact, TestsCompared):
+            chance = Change(BY_CHANCE, Result.FAILED, Result.PASSED, "assert 5 == 6")
+            told.append(replace(fact, flaky=(*fact.flaky, chance)))
+        elif isinstance(fact, ProofRan):
+            told += [ran(Moment.PROOF, {"t::old": "x"}, passed=2), fact]
+        elif isinstance(fact, CoverageMeasured):
+            told.append(replace(fact, command="python -m pytest --cov", log="tests-coverage.log"))
+        else:
+            told.append(fact)
+    return story(*told)
+
+
+def set_up_fails() -> list[Event]:
+    """A verification without a session whose set-up fails on the base."""
+    command = "npm ci\nnpm run build"
+    tail = "compiling\nerror: no such file `a.ts`\n\n"
+    return story(
+        WorkspaceReady("main", BASE, "", HEAD, (), False, "/tmp/verify"),
+        SetupChosen(command, "it is given with --setup", configured=True),
+        CommandStarted("set-up (base)", command),
+        SetupRan(command, 2, 3.0, False, "setup.log", tail, place="base"),
+        TestsChosen("npm test", "jest", "package.json has a script `test`"),
     )
 
 
@@ -631,6 +683,7 @@ ALL = {
     "added_only": added_only,
     "remarks": remarks,
     "worse": worse,
+    "several": several,
     "unchanged": unchanged,
     "needs_human": needs_human,
     "no_tests": no_tests,
