@@ -56,7 +56,7 @@ def test_a_hand_in_that_lost_tests_is_told_which_and_what_to_do() -> None:
     before = base(Case("a", PASSED), failing("f::gone"), Case("f::skipped", PASSED), Case("f::old", PASSED))
     after = ran(Case("a", PASSED), Case("f::skipped", Result.SKIPPED), Case("g::old", PASSED))
     text = facts(compare(before, after, 1), after)
-    assert text.startswith("2 tests that ran before do not run now: `f::skipped`, `f::gone`.")
+    assert text.startswith("2 tests that ran before do not run now: f::skipped, f::gone.")
     assert (
         "\n\nRestore the tests that do not run any more, so that they run and pass. Where the issue" in text
     )
