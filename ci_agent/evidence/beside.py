@@ -57,25 +57,30 @@ def cover(
     tools: list[str] = []
     problems: list[str] = []
     lines: dict[str, dict[int, int]] = {}
+    commands: list[str] = []
+    log = ""
     for number, suite in enumerate(suites):
         into = bench.ground.folder / "coverage" / f"{round}-{number}"
         own = paths_of(suite, suites, related) if after.some else []
-        tool, found, problem = _measured(bench, suite, into, source, own)
-        tools += [tool] if tool and not problem else []
+        ran, found, problem = _measured(bench, suite, into, source, own)
+        tools += [ran.tool] if ran.tool and not problem else []
         problems += [problem] if problem else []
+        commands += [ran.command] if ran.command else []
+        log = log or ran.log
         for path, counts in found.items():
             lines.setdefault(path, {}).update(counts)
     discard(bench.ground.folder / "coverage")
     problem = problems[0] if problems and not tools else ""
+    named = ", ".join(dict.fromkeys(tools))
     return CoverageMeasured(
-        round, ", ".join(dict.fromkeys(tools)), coverage.of_change(lines, source), problem
+        round, named, coverage.of_change(lines, source), problem, "\n".join(commands), log
     )
 
 
 def _measured(
     bench: Bench, suite: TestsChosen, into: Path, only: Container[str], related: Sequence[str]
-) -> tuple[str, Mapping[str, Mapping[int, int]], str]:
-    """The tool, the lines of the files in `only` and how often they ran, and why nothing is known."""
+) -> tuple[verification.Lines, Mapping[str, Mapping[int, int]], str]:
+    """The run, the lines of the files in `only` and how often they ran, and why nothing is known."""
     place = bench.result
     bench.ground.journal.append(CommandStarted("coverage", suite.command))
     place.put(place.tree)
@@ -92,11 +97,11 @@ def _measured(
             hide=bench.ground.hide,
         )
     if ran.problem or not ran.tool:
-        return ran.tool, {}, ran.problem
+        return ran, {}, ran.problem
     try:
-        return ran.tool, coverage.read(ran.format, ran.files, place.root, suite.folder, only), ""
+        return ran, coverage.read(ran.format, ran.files, place.root, suite.folder, only), ""
     except coverage.CoverageError as error:
-        return ran.tool, {}, str(error)
+        return ran, {}, str(error)
 
 
 class Checks:

@@ -15,7 +15,10 @@ from ci_agent.config.values import masked
 from ci_agent.errors import ConfigError
 
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
-WORDS = st.text(CHARACTERS, min_size=1).map(str.strip).filter(bool)
+# Without what is a number in YAML 1.2 and none to PyYAML, which writes it without quotes: `0E0`.
+WORDS = (
+    st.text(CHARACTERS, min_size=1).map(str.strip).filter(lambda word: not re.fullmatch(r"[-+0-9.eE]*", word))
+)
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,9}", fullmatch=True)
 FRAGMENTS = st.sampled_from(
     [
