@@ -7,6 +7,7 @@ at once; everything heavy is imported by the command that needs it.
 from __future__ import annotations
 
 import sys
+import traceback
 
 import click
 
@@ -18,6 +19,8 @@ from ci_agent.cli.run import run
 from ci_agent.cli.setup import doctor, init
 from ci_agent.cli.verify import verify
 from ci_agent.errors import CiAgentError, Interrupted
+
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -37,6 +40,7 @@ def cli() -> None:
       3    a key or token is missing, wrong or lacks a right
       4    a limit was hit: steps, time, money or tokens
       5    suspended: a person has to answer a question
+      70   a fault of ci-agent itself
       130  interrupted (SIGINT); 143: terminated (SIGTERM)
     """
 
@@ -63,4 +67,10 @@ def main() -> None:
 
         click.echo(f"ci-agent: {clean(str(error))}", err=True)
         code = error.exit_code
+    except Exception:  # noqa: BLE001 - or Python would end with 1, which here means that the task failed
+        traceback.print_exc()
+        click.echo(
+            "ci-agent: this is a fault of ci-agent itself; please report it with the lines above", err=True
+        )
+        code = FAULT
     sys.exit(code if isinstance(code, int) else 0)

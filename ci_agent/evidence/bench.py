@@ -26,6 +26,7 @@ class Bench:
         self.setup = SetupChosen("", "not looked for yet")
         self.more: SetupChosen | None = None
         self.base_tree = ground.control.tree_of(ground.base)
+        self.base_failed = False  # its set-up did
         self.result = Place(ground, "result")
         self._base = Place(ground, "base")
         self._warned: set[str] = set()
@@ -45,6 +46,8 @@ class Bench:
     def prepare_base(self) -> Place:
         """Prepare the checkout of the base, which is there."""
         self._prepare(self._base, self.setup)
+        if self._base.tree == self.base_tree:
+            self.base_failed = bool(failed(self._base.set_up))
         return self._base
 
     def open_base(self, tree: str) -> Place:

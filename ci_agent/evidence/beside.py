@@ -64,16 +64,20 @@ def cover(
         own = paths_of(suite, suites, related) if after.some else []
         ran, found, problem = _measured(bench, suite, into, source, own)
         tools += [ran.tool] if ran.tool and not problem else []
-        problems += [problem] if problem else []
+        if problem and (len(suites) == 1 or paths_of(suite, suites, list(source))):
+            problems.append(f"in {suite.folder or 'the root'}: {problem}" if len(suites) > 1 else problem)
         commands += [ran.command] if ran.command else []
         log = log or ran.log
         for path, counts in found.items():
             lines.setdefault(path, {}).update(counts)
     discard(bench.ground.folder / "coverage")
-    problem = problems[0] if problems and not tools else ""
-    named = ", ".join(dict.fromkeys(tools))
     return CoverageMeasured(
-        round, named, coverage.of_change(lines, source), problem, "\n".join(commands), log
+        round,
+        ", ".join(dict.fromkeys(tools)),
+        coverage.of_change(lines, source),
+        "; ".join(problems),
+        "\n".join(commands),
+        log,
     )
 
 

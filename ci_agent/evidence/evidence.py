@@ -169,6 +169,7 @@ class Evidence:
             policy=self._settings.policy,
             narrowed=after.some,
             setup_failed=set_up,
+            setup_failed_before=bench.base_failed,
             setup_needed=bench.setup.configured,
         )
         judged = verdict.judge(measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,8 +143,22 @@ def failure(ran: SetupRan | None) -> str:
     if ran is None or ran.exit_code == 0:
         return ""
     how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
-    last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
-    return f"`{ran.command}` {how}" + (f": {last.rstrip('.')}" if last else "")
+    said = _telling(ran.tail)
+    return f"`{ran.command}` {how}" + (f": {said.rstrip('.')}" if said else "")
+
+
+# How package managers and compilers begin the line that says why (pip, npm 6 to 11, yarn, pnpm, git, apt, cargo, make).
+_ERROR = re.compile(r"\W*(?:npm )?(?:\w*error|ERR!|ERR_PNPM_\w+|fatal|E)\b:? ", re.IGNORECASE)
+_NO_REASON = re.compile(
+    r"(?:npm )?(?:error|ERR!) (?:code|errno|syscall|path|command) |.*subprocess-exited", re.IGNORECASE
+)
+
+
+def _telling(tail: str) -> str:
+    """The first line that says what went wrong; the last one, where none looks like that."""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line) and not _NO_REASON.match(line)]
+    return next(iter([*errors, *reversed(lines)]), "")
 
 
 def failed(ran: SetupRan | None) -> str:

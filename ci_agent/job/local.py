@@ -20,7 +20,7 @@ from ci_agent import session
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
 from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
-from ci_agent.job.settings import load_settings, state_folder
+from ci_agent.job.settings import load_settings, report_folder, state_folder
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model
 from ci_agent.platforms import Issue
@@ -86,7 +86,7 @@ def work(request: Request) -> Done:
         platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=parts.marker)
         with journal:
             outcome = run(parts, shown(journal, sys.stdout, as_json=request.as_json))
-            report = Path(settings.report.output_dir).expanduser().absolute()
+            report = report_folder(settings)
             if not request.as_json:
                 _close(parts, outcome, issue, report)
             write_report(parts.journal, parts.folder, report, loaded.config)
@@ -139,7 +139,7 @@ def _check_early(settings: Config, source: Source) -> None:
     """What would go wrong at the end for sure is said before anything is done or paid for."""
     if settings.git.push and source.remote is None:
         raise UsageError("there is no remote called origin to push to; leave --push away, or add one")
-    check_folder(Path(settings.report.output_dir).expanduser())
+    check_folder(report_folder(settings))
 
 
 def _taken(settings: Config, source: Source) -> Callable[[str, str], bool]:

@@ -55,6 +55,11 @@ def load_for(repository: str, flags: Mapping[str, object], head: str) -> tuple[C
     return config.load(file=file, environment=os.environ, flags=given).config, source, sha
 
 
+def report_folder(settings: Config) -> Path:
+    """Where the report is written, as an absolute path without `..`; links in it are not followed."""
+    return Path(os.path.normpath(Path(settings.report.output_dir).expanduser().absolute()))
+
+
 def state_folder(settings: Config) -> Path:
     """Where issues, clones and sessions are kept."""
     if settings.state_dir:

@@ -19,7 +19,7 @@ from ci_agent.errors import UsageError
 from ci_agent.evidence import Evidence, Ground, Round
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.assembly import baselines, clean_logs, shown
-from ci_agent.job.settings import load_for
+from ci_agent.job.settings import load_for, report_folder
 from ci_agent.journal import Journal
 from ci_agent.journal.events import Warned, WorkspaceReady
 from ci_agent.reporting.evidence import evidence
@@ -28,7 +28,7 @@ from ci_agent.reporting.terminal import concluding
 from ci_agent.reporting.wording import count
 from ci_agent.workspace import Control, discard
 
-READY, NOT_READY = 0, 1  # exit codes
+READY, NOT_READY, NOT_COMPARABLE = 0, 1, 2  # exit codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Request:
 def verify(request: Request) -> int:
     """Compare `head` with the commit at which it left the base; gives the exit code. Raises `CiAgentError`."""
     settings, source, sha = load_for(request.repository, request.flags, request.head)
-    report = Path(settings.report.output_dir).expanduser().absolute()
+    report = report_folder(settings)
     check_folder(report)
     folder = Path(tempfile.mkdtemp(prefix="ci-agent-verify-")).resolve()
     try:
@@ -66,7 +66,7 @@ def verify(request: Request) -> int:
                 logs=folder / "logs",
                 diff=control.diff(sha),
                 merge_request=None,
-                evidence=evidence(journal.events, version=__version__),
+                evidence=evidence(journal.events, version=__version__, flags=_again(request)),
             )
             if not request.as_json:
                 click.echo(concluding(journal.events, places={"report": str(report)}), nl=False)
@@ -74,7 +74,21 @@ def verify(request: Request) -> int:
         discard(folder)
     if isinstance(found, str):
         raise UsageError(found)
+    if not _comparable(found):
+        return NOT_COMPARABLE
     return READY if found.judged.ready else NOT_READY
+
+
+def _again(request: Request) -> list[str]:
+    """The flags that decide what is run, for those who want to do it again."""
+    given = {name: str(request.flags[name]) for name in ("setup", "test", "policy") if name in request.flags}
+    return [word for name, value in given.items() for word in (f"--{name}", value)]
+
+
+def _comparable(found: Round) -> bool:
+    """Whether the tests came to a result on any side."""
+    runs = [run for run in (found.before, found.after) if run and run.command]
+    return not runs or any(run.by_case or not run.problem for run in runs)
 
 
 def _examined(

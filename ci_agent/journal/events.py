@@ -317,7 +317,7 @@ class CoverageMeasured:
     round: int
     tool: str  # e.g. `coverage.py 7.6`; empty: not measured
     files: tuple[FileCoverage, ...]
-    problem: str = ""  # why it was not measured, as a clause
+    problem: str = ""  # why it was not measured, or not in each of the projects, as a clause
     command: str = ""  # of the run with which it was measured; empty: nothing was run for it
     log: str = ""
 
@@ -358,6 +358,7 @@ class CheckCompared:
     gone: int
     worse: bool  # it passed before and fails now, has new findings, or has no whole result any more
     said: str  # what it came to, in a sentence
+    unknown: bool = False  # it had no result before the change, so that nothing can be compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,11 @@ UNJUDGED = 700  # characters of why there is no verdict
 NOTE = 160  # characters of a comment behind a command
 
 
-def evidence(events: Sequence[Event], *, version: str = "") -> str:
+def evidence(events: Sequence[Event], *, version: str = "", flags: Sequence[str] = ()) -> str:
     """The report of a verification without a session, at most `sections.LIMIT` characters of Markdown.
 
-    `version` is that of ci-agent, which such a journal does not tell.
+    `version` is that of ci-agent, `flags` what it was called with beside the two commits: such a journal does not
+    tell them.
     """
     summary = Summary.of(events)
     parts = [
@@ -60,7 +61,7 @@ def evidence(events: Sequence[Event], *, version: str = "") -> str:
         *counted(summary),
         Section("the lines that were run", coverage(summary.last)),
         Section("the checks", checks(summary.last)),
-        Section("how to check", by_hand(summary)),
+        Section("how to check", by_hand(summary, flags=flags)),
         Section("the commands", folded_commands(list(commands(summary)), "")),
     ]
     made = f"ci-agent {prose(version)}" if version else "ci-agent"
@@ -116,6 +117,8 @@ def coverage(verification: Round) -> str:
         return ""
     missed = [file for file in told.files if file.missed]
     said = "Changed lines run by the tests: {:,} of {:,}".format(*ran)
+    if told.problem:
+        said += f" (not measured {prose(told.problem)})"
     if not missed:
         return f"{said}."
     named = [f"{code(file.path)} {_lines(file)}" for file in missed[:FILES]]
@@ -172,9 +175,15 @@ def _finding(finding: Finding) -> str:
 # --- what was run -----------------------------------------------------------------------------------------
 
 
-def by_hand(summary: Summary, fetch_hint: str = "") -> str:
-    """The commands with which anybody can do it again. Empty where there is none."""
+def by_hand(summary: Summary, fetch_hint: str = "", flags: Sequence[str] | None = None) -> str:
+    """The commands with which anybody can do it again. Empty where there is none.
+
+    `fetch_hint` brings the result; without it, it is in the repository already. `flags` are those of
+    `ci-agent verify` (None: what was configured in the session).
+    """
     lines = [fetch_hint] if fetch_hint else []
+    if summary.alone and summary.workspace:
+        lines = [f"git switch --detach {shlex.quote(commit(summary.workspace.head_sha))}"]
     activated = ""
     for each in summary.prepared:
         last = each.runs[-1]
@@ -190,8 +199,18 @@ def by_hand(summary: Summary, fetch_hint: str = "") -> str:
     if summary.workspace and chosen:
         base = shlex.quote(commit(summary.workspace.base_sha))
         head = shlex.quote(commit(summary.workspace.head_sha) if summary.alone else summary.workspace.branch)
-        lines.append(f"ci-agent verify --base {base} --head {head}")
+        told = shlex.join(_configured(summary) if flags is None else flags)
+        lines.append(f"ci-agent verify --base {base} --head {head} {told}".rstrip())
     return "### Check it yourself\n" + shell_block(lines) if lines else ""
+
+
+def _configured(summary: Summary) -> list[str]:
+    """What a person named for the session, as the flags of `ci-agent verify`."""
+    named = {
+        "--setup": [each.command or "none" for each in summary.setups_chosen if each.configured],
+        "--test": [each.command for each in summary.commands_of_tests if each.configured],
+    }
+    return [word for flag, commands in named.items() for command in commands for word in (flag, command)]
 
 
 def _noted(command: str, note: str) -> str:
@@ -271,7 +290,8 @@ def _last_round(verification: Round) -> Iterator[str]:
     told = verification.coverage
     if told and (told.tool or told.problem):
         command = f"{codes(told.command)}: " if told.command else ""
-        said = prose(told.problem) if told.problem else f"measured with {prose(told.tool)}"
+        said = f"measured with {prose(told.tool)}" if told.tool else ""
+        said = "; not ".join(filter(None, [said, prose(told.problem)]))
         yield f"- coverage: {command}{said}"
     for check in verification.checks_ran[:CHECKS]:
         yield f"- check after: {code(check.command, 160)}: {_ended(check.exit_code, check.problem)}, {duration(check.seconds)}"

@@ -73,7 +73,8 @@ WIDTH = 200  # characters of a line; longer ones help nobody in a log
 class PlainLog:
     """Writes one line per noteworthy event to `stream`: the time in UTC and what happened.
 
-    How the agent stopped is only said where the session then ends for another reason.
+    How the agent stopped is only said where the session then ends for another reason; the verdict only where there is
+    a session: without one, it is the last word anyway (`concluding`).
     """
 
     name = "log"
@@ -81,9 +82,13 @@ class PlainLog:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._stopped: AgentStopped | None = None
+        self._session = False
 
     def observe(self, event: Event) -> None:
         fact = event.fact
+        self._session = self._session or isinstance(fact, SessionStarted)
+        if isinstance(fact, Judged) and not self._session:
+            return
         if isinstance(fact, AgentStopped):
             self._stopped = fact
             return

@@ -112,7 +112,7 @@ _TOGETHER = (
     "Failing since your change when all tests run, but not alone: something is left behind by a test before them, "
     "or by the change"
 )
-_FLAKY = "Failing at one time and passing at another; they don't count"
+_FLAKY = "Failing at one time and passing at another"
 _NEW = "Failing as well, but not on the base"
 _ADDED = "not there on the base"
 _UNKNOWN = "Failing, not known on the base"

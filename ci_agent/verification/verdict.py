@@ -56,6 +56,7 @@ class Evidence:
     policy: str = FULL
     narrowed: str = ""  # why the last run was only of some tests, as a clause; empty when it was whole
     setup_failed: str = ""  # how set-up failed on the result, as a clause; empty when it did not
+    setup_failed_before: bool = False  # it failed on the base, too
     setup_needed: bool = False  # a person asked for set-up, and on the base it did not fail
 
 
@@ -164,7 +165,7 @@ def _no_result(evidence: Evidence) -> str:
     if evidence.setup_failed and evidence.setup_needed:
         return f"Set-up fails after the change: {evidence.setup_failed}."
     if evidence.setup_failed and not (passes and after and not after.problem):
-        return f"The tests can't run after the change, because set-up fails: {evidence.setup_failed}."
+        return f"The tests can't run {_when(evidence)}, because set-up fails: {evidence.setup_failed}."
     if after is None:
         return "The tests were not run after the change." if before else ""
     if after.problem:
@@ -176,6 +177,11 @@ def _no_result(evidence: Evidence) -> str:
     if not passes and compared.verdict is not Verdict.NO_TESTS:
         return "Nothing passes after the change, so nothing is proved."
     return ""
+
+
+def _when(evidence: Evidence) -> str:
+    """When set-up fails: nobody shall blame the change for what its base has."""
+    return "before the change and after it" if evidence.setup_failed_before else "after the change"
 
 
 def _worse_checks(evidence: Evidence) -> Iterator[_Point]:
@@ -199,6 +205,7 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
     if flaky:
         yield f"{counted(len(flaky), 'flaky test')}: {_flaky(flaky, evidence.retried)}."
     yield from _of_runs(evidence)
+    yield from (check.said for check in (evidence.checks.checks if evidence.checks else ()) if check.unknown)
     yield from _of_coverage(evidence.coverage)
 
 
@@ -213,12 +220,12 @@ def _of_proof(proof: ProofRan | None, *, mended: bool) -> Iterator[str]:
 
 
 def _flaky_since(evidence: Evidence) -> list[Change]:
-    """Those that failed more than once on the result, and never on the base in more than one run."""
+    """Those that failed more than once on the result, and passed in all of several runs on the base."""
     cases = evidence.retried.cases if evidence.retried else ()
     since = {
         case.id
         for case in cases
-        if case.failures[0] > 1 and len(case.base_alone) > 1 and not any(each.bad for each in case.base_alone)
+        if case.failures[0] > 1 and len(case.base_alone) > 1 and set(case.base_alone) == {Result.PASSED}
     }
     return [change for change in (evidence.compared.flaky if evidence.compared else ()) if change.id in since]
 
@@ -244,8 +251,8 @@ def _of_runs(evidence: Evidence) -> Iterator[str]:
     before, after, compared = evidence.before, evidence.after, evidence.compared
     if after is None or after.problem or not after.cases:
         return
-    if evidence.setup_failed:
-        yield f"Set-up fails after the change: {evidence.setup_failed}."
+    if evidence.setup_failed and not evidence.setup_needed:
+        yield f"Set-up fails {_when(evidence)}: {evidence.setup_failed}."
     if some := evidence.narrowed or after.some:
         yield f"Not all tests were run: {some}."
     if before is None:
@@ -260,7 +267,7 @@ def _of_runs(evidence: Evidence) -> Iterator[str]:
 
 
 def _of_coverage(coverage: CoverageMeasured | None) -> Iterator[str]:
-    files = coverage.files if coverage and coverage.tool and not coverage.problem else ()
+    files = coverage.files if coverage and coverage.tool else ()
     executable = sum(len(file.executable) for file in files)
     ran = executable - sum(len(file.missed) for file in files)
     if ran < LEAST_COVERED * executable:

@@ -37,7 +37,8 @@ def _compared(
     if before is None or before.problem:
         why = before.problem if before else "it was not run"
         now = _now(after)
-        return CheckCompared(command, *codes, (), 0, False, f"{name} {now}; not known before: {why}.")
+        said = f"{name} {now}; not known before: {why}."
+        return CheckCompared(command, *codes, (), 0, False, said, unknown=True)
     if after is None or after.problem:
         why = after.problem if after else "it was not run"
         return CheckCompared(command, *codes, (), 0, True, f"{name} has no result after the change: {why}.")

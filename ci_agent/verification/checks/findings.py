@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ci_agent.journal.events import Finding
 from ci_agent.verification.checks.documents import checkstyle, sarif
+from ci_agent.verification.opening import regular
 from ci_agent.verification.text import plain, relative_to, short
 
 MOST_READ = 20_000_000  # bytes of an output
@@ -35,16 +36,22 @@ LONGEST_PATH = 400
 Said = tuple[str, int, str, str]  # path, line, message, rule, as they are printed
 
 
-def findings(output: str | Path, root: Path) -> tuple[tuple[Finding, ...], str]:
+def findings(
+    output: str | Path, root: Path, hide: Callable[[str], str] = str
+) -> tuple[tuple[Finding, ...], str]:
     """The findings in what a check printed (a text, or the log that holds it), in its order, the same place and
     message once. Paths are relative to `root`, the checkout; findings in files outside of it are left out.
-    Notes and hints that go with a finding are none. At most `MOST_FINDINGS`.
+    Notes and hints that go with a finding are none. At most `MOST_FINDINGS`. `hide` takes secrets out of what was
+    printed, before anything is cut.
 
     With it why they are not all, as a clause: there is more of them, or of the output, than is read. Empty when
     they are."""
-    text, more = _read(output)
+    try:
+        text, more = _read(output)
+    except OSError:
+        return (), "its output was deleted or replaced while it ran"
     cut = f"it printed more than {MOST_READ // 1_000_000} MB" if more else ""
-    text = relative_to(root)(text)
+    text = relative_to(root)(hide(text))
     place = _places(root)
     found: dict[Finding, None] = {}
     document = sarif(text) or checkstyle(text)
@@ -66,7 +73,7 @@ def _read(output: str | Path) -> tuple[str, bool]:
     """What is looked at, and whether there is more."""
     if isinstance(output, str):
         return output[:MOST_READ], len(output) > MOST_READ
-    with output.open("rb") as file:
+    with regular(output) as file:
         read = file.read(MOST_READ + 1)
     return read[:MOST_READ].decode("utf-8", "replace"), len(read) > MOST_READ
 

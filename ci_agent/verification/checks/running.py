@@ -30,7 +30,7 @@ def run_check(
     log = free(logs, f"check-{moment}", numbered=True)
     done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
     relative = relative_to(root)
-    found, cut = findings(log, root)
+    found, cut = findings(log, root, hide)
     return CheckRan(
         moment=moment,
         command=command,

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from ci_agent.verification.coverage.formats import READERS, CoverageError
+from ci_agent.verification.opening import regular
 
 MOST_BYTES = 50_000_000  # of all reports of a run
 MOST_LINES = 2_000_000  # of all reports of a run; each takes about 100 bytes of memory
@@ -64,16 +64,13 @@ def read(
 
 def _open(path: Path, room: int) -> BinaryIO:
     try:
-        # A test can leave a pipe or a link in the report's place; neither may block or lead us elsewhere.
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+        file = regular(path)
     except OSError as error:
         raise CoverageError(f"the coverage report {path.name} can't be read: {error.strerror}") from error
-    status = os.fstat(file.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_size <= room:
+    if os.fstat(file.fileno()).st_size <= room:
         return file
     file.close()
-    fault = f"is larger than {MOST_BYTES / 1e6:,.0f} MB" if stat.S_ISREG(status.st_mode) else "is no file"
-    raise CoverageError(f"the coverage report {path.name} {fault}")
+    raise CoverageError(f"the coverage report {path.name} is larger than {MOST_BYTES / 1e6:,.0f} MB")
 
 
 # --- what a name means ------------------------------------------------------------------------------------
@@ -177,7 +174,7 @@ def _without_bare(path: Path, lines: Mapping[int, int]) -> dict[int, int]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with regular(path) as file:
             return file.read(LONGEST_SOURCE).decode("utf-8", "replace")
     except OSError:
         return ""
