@@ -66,7 +66,7 @@ def verify(request: Request) -> int:
                 logs=folder / "logs",
                 diff=control.diff(sha),
                 merge_request=None,
-                evidence=evidence(journal.events, version=__version__, flags=_again(request)),
+                evidence=evidence(journal.events, version=__version__),
             )
             if not request.as_json:
                 click.echo(concluding(journal.events, places={"report": str(report)}), nl=False)
@@ -77,12 +77,6 @@ def verify(request: Request) -> int:
     if not _comparable(found):
         return NOT_COMPARABLE
     return READY if found.judged.ready else NOT_READY
-
-
-def _again(request: Request) -> list[str]:
-    """The flags that decide what is run, for those who want to do it again."""
-    given = {name: str(request.flags[name]) for name in ("setup", "test", "policy") if name in request.flags}
-    return [word for name, value in given.items() for word in (f"--{name}", value)]
 
 
 def _comparable(found: Round) -> bool:

@@ -48,11 +48,10 @@ UNJUDGED = 700  # characters of why there is no verdict
 NOTE = 160  # characters of a comment behind a command
 
 
-def evidence(events: Sequence[Event], *, version: str = "", flags: Sequence[str] = ()) -> str:
+def evidence(events: Sequence[Event], *, version: str = "") -> str:
     """The report of a verification without a session, at most `sections.LIMIT` characters of Markdown.
 
-    `version` is that of ci-agent, `flags` what it was called with beside the two commits: such a journal does not
-    tell them.
+    `version` is that of ci-agent, which such a journal does not tell.
     """
     summary = Summary.of(events)
     parts = [
@@ -61,7 +60,7 @@ def evidence(events: Sequence[Event], *, version: str = "", flags: Sequence[str]
         *counted(summary),
         Section("the lines that were run", coverage(summary.last)),
         Section("the checks", checks(summary.last)),
-        Section("how to check", by_hand(summary, flags=flags)),
+        Section("how to check", by_hand(summary)),
         Section("the commands", folded_commands(list(commands(summary)), "")),
     ]
     made = f"ci-agent {prose(version)}" if version else "ci-agent"
@@ -175,11 +174,10 @@ def _finding(finding: Finding) -> str:
 # --- what was run -----------------------------------------------------------------------------------------
 
 
-def by_hand(summary: Summary, fetch_hint: str = "", flags: Sequence[str] | None = None) -> str:
+def by_hand(summary: Summary, fetch_hint: str = "") -> str:
     """The commands with which anybody can do it again. Empty where there is none.
 
-    `fetch_hint` brings the result; without it, it is in the repository already. `flags` are those of
-    `ci-agent verify` (None: what was configured in the session).
+    `fetch_hint` brings the result; without it, it is in the repository already.
     """
     lines = [fetch_hint] if fetch_hint else []
     if summary.alone and summary.workspace:
@@ -199,13 +197,13 @@ def by_hand(summary: Summary, fetch_hint: str = "", flags: Sequence[str] | None 
     if summary.workspace and chosen:
         base = shlex.quote(commit(summary.workspace.base_sha))
         head = shlex.quote(commit(summary.workspace.head_sha) if summary.alone else summary.workspace.branch)
-        told = shlex.join(_configured(summary) if flags is None else flags)
+        told = shlex.join(_configured(summary))
         lines.append(f"ci-agent verify --base {base} --head {head} {told}".rstrip())
     return "### Check it yourself\n" + shell_block(lines) if lines else ""
 
 
 def _configured(summary: Summary) -> list[str]:
-    """What a person named for the session, as the flags of `ci-agent verify`."""
+    """What a person named, wherever it was, as the flags of `ci-agent verify`."""
     named = {
         "--setup": [each.command or "none" for each in summary.setups_chosen if each.configured],
         "--test": [each.command for each in summary.commands_of_tests if each.configured],

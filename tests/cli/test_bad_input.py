@@ -27,6 +27,8 @@ from tests.support.jobs import BRANCH, FIX, SOLVE, SUBMIT, Runner, calculator, l
 from tests.support.model_server import Fault, Hang, ModelServer, Request, Reset, Say, Step
 from tests.support.repositories import Repository, make_repository
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Runner:

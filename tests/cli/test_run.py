@@ -134,6 +134,7 @@ def test_the_merge_request_and_the_comment_say_what_was_measured(runner: Runner,
     assert {path.name for path in (job.report / "logs").iterdir()} == {
         "tests-before.log",
         "tests-after-1.log",
+        "tests-coverage-1.log",
         *("tests-again-1.log", "tests-again-2.log"),  # what is fixed failed on the base each time
     }
 

@@ -15,6 +15,8 @@ from ci_agent.config import SETTINGS, Config, Loaded, Setting, load
 from ci_agent.config.values import masked
 from ci_agent.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
 # Without what is a number in YAML 1.2 and none to PyYAML, which writes it without quotes: `0E0`.
 WORDS = (

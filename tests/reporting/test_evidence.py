@@ -49,8 +49,8 @@ def test_it_reads_from_the_verdict_to_the_commands() -> None:
         "<details><summary>1 fixed, 2 added, 1 edited</summary>\n",
         "Changed lines run by the tests: 4 of 7; not run:",
         "### Checks\n- `ruff check .`: **worse**",
-        "### Check it yourself\n```sh\npip install -e .   # it is set in .ci-agent.yml\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
-        "ci-agent verify --base 3f2c1aa --head 9b8e7d6\n```\n",
+        "### Check it yourself\n```sh\ngit switch --detach 9b8e7d6\npip install -e .   # it is set in .ci-agent.yml\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
+        "ci-agent verify --base 3f2c1aa --head 9b8e7d6 --setup 'pip install -e .'\n```\n",
         "<details><summary>Commands that were run</summary>\n",
         "- tests after, on the result: not verified: 1 test fails together",
         "<sub>2 min 42 s · ci-agent 0.2.0</sub>\n",
@@ -70,7 +70,7 @@ def test_it_says_nothing_of_a_session() -> None:
 
 def test_a_branch_that_would_be_words_of_a_shell_is_quoted() -> None:
     body = evidence(told_with(alone(success()), WorkspaceReady, head_sha="$(id)", base_sha="`id`;"))
-    assert "ci-agent verify --base '`id`;' --head '$(id)'\n" in body
+    assert "ci-agent verify --base '`id`;' --head '$(id)' --setup" in body
 
 
 def test_every_run_of_one_verification_is_told() -> None:
@@ -133,13 +133,13 @@ def test_whatever_strangers_write_it_stays_what_it_is(one: str, two: str) -> Non
 def test_each_set_up_of_the_result_and_each_project_has_a_line_of_its_own() -> None:
     body = evidence(alone(several()))
     assert (
-        "### Check it yourself\n```sh\n"
+        "### Check it yourself\n```sh\ngit switch --detach 9b8e7d6\n"
         "pip install -e .   # it is set in .ci-agent.yml\n"
         ". .venv/bin/activate\n"
         "cd web && npm ci   # web/node_modules is missing\n"
         "python -m pytest\n"
         "(cd web && npm test)\n"
-        "ci-agent verify --base 3f2c1aa --head 9b8e7d6\n```\n"
+        "ci-agent verify --base 3f2c1aa --head 9b8e7d6 --setup 'pip install -e .'\n```\n"
     ) in body
     assert "- set-up: `pip install -e .`: exit code 0, 8.2 s (it is set in .ci-agent.yml)\n" in body
     assert (
@@ -173,7 +173,7 @@ def test_set_ups_of_an_earlier_round_are_not_what_prepared_the_result() -> None:
     late = SetupRan("make new", 0, 1.0, False, "", "", place="result")
     first, second = facts(alone(success())), facts(alone(success()))
     body = evidence(story(*first[:-1], early, first[-1], late, *second[-5:]))
-    assert "```sh\nmake new\npython" in body
+    assert "9b8e7d6\nmake new\npython" in body
     assert "- set-up of the result: `make old`: exit code 0" in body
 
 
@@ -199,7 +199,7 @@ def test_where_set_up_fails_nothing_was_compared_and_the_log_is_named() -> None:
         "**Not finished.** Set-up fails before the change, so nothing was compared: `npm ci; npm run build` failed "
         "with exit code 2: error: no such file `a.ts`. All it printed is in the report's logs/setup.log.\n\n"
     )
-    assert "```sh\n# it is given with --setup\nnpm ci\nnpm run build\nnpm test\n" in body
+    assert "9b8e7d6\n# it is given with --setup\nnpm ci\nnpm run build\nnpm test\n" in body
     assert (
         "- set-up of the base: `npm ci`, `npm run build`: exit code 2, 3 s (it is given with --setup)\n"
         in body

@@ -85,7 +85,7 @@ def test_a_success_reads_from_verdict_to_fine_print() -> None:
         "Changed lines run by the tests: 1 of 1.\n",
         "### Why\n> *In the model's words:* `slug()` split",
         f"### Check it yourself\n```sh\n{FETCH}\npip install -e .   # it is set in .ci-agent.yml\npython -m pytest   # 214 passed, 3 skipped\n",
-        "ci-agent verify --base 3f2c1aa --head feat/ai-task-12\n```\n",
+        "ci-agent verify --base 3f2c1aa --head feat/ai-task-12 --setup 'pip install -e .'\n```\n",
         "<details><summary>Commands that were run</summary>\n\n",
         "- set-up: `pip install -e .`: exit code 0, 8.2 s (it is set in .ci-agent.yml)\n",
         "- the tests: `python -m pytest` (pyproject.toml has \\[tool.pytest.ini_options\\])\n",

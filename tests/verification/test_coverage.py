@@ -207,7 +207,7 @@ def test_a_report_that_is_too_large_or_no_file_is_not_read(tmp_path: Path) -> No
     (tmp_path / "link").symlink_to("/etc/passwd")
     for name, why in (
         ("report", "larger"),
-        ("pipe", "no file"),
+        ("pipe", "not a regular file"),
         ("link", "can't be read"),
         ("none", "can't"),
     ):
