@@ -148,7 +148,7 @@ def failure(ran: SetupRan | None) -> str:
 
 
 # How package managers and compilers begin the line that says why (pip, npm 6 to 11, yarn, pnpm, git, apt, cargo, make).
-_ERROR = re.compile(r"\W*(?:npm )?(?:\w*error|ERR!|ERR_PNPM_\w+|fatal|E)\b:? ", re.IGNORECASE)
+_ERROR = re.compile(r"\W*(?:npm )?(?:(?:\w*error|ERR_PNPM_\w+|fatal|E)\b|ERR!):? ", re.IGNORECASE)
 _NO_REASON = re.compile(
     r"(?:npm )?(?:error|ERR!) (?:code|errno|syscall|path|command) |.*subprocess-exited", re.IGNORECASE
 )

@@ -191,7 +191,8 @@ def by_hand(summary: Summary, fetch_hint: str = "") -> str:
             lines.append(f". {shlex.quote(f'{activated}/bin/activate')}")
     chosen = summary.commands_of_tests
     for suite in chosen[:PROJECTS]:
-        expected = counts(summary.after) if summary.after and len(chosen) == 1 else ""
+        after = summary.after
+        expected = counts(after) if after and len(chosen) == 1 and not after.problem else ""
         lines.append(_noted(in_folder(suite), expected))
     lines += [f"# … and {len(chosen) - PROJECTS:,} more"] if len(chosen) > PROJECTS else []
     if summary.workspace and chosen:

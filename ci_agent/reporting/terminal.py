@@ -6,6 +6,7 @@ No colours and no cursor movement; `live.py` has those.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TextIO
 
 from ci_agent.journal import Event, Fact, encode
@@ -237,8 +238,11 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         if len(head[0]) > FIRST_LINE:
             head = [f"{GRADES[judged.grade]}.", *told]
         head += [f"- {one_line(remark, REASON)}" for remark in judged.remarks[:_REMARKS]]
-    rows = [("tests", f"before: {'; '.join([counts(summary.before), *partly(summary.before)])}")]
-    rows += [("", f"after:  {'; '.join([counts(summary.after), *partly(summary.after)])}")]
+    said = " ".join(head)
+    rows = [
+        ("tests", f"before: {_beside(said, summary.before)}"),
+        ("", f"after:  {_beside(said, summary.after)}"),
+    ]
     rows += _tests_by_name(last)
     if ran := lines_run(last):
         rows.append(("lines", "{:,} of {:,} changed lines run by the tests".format(*ran)))
@@ -246,6 +250,13 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         rows.append(("check", f"{one_line(check.command, 80)}: {check.said}"))
     rows += list(places.items())
     return "\n".join([one_line(head[0], 1000), *head[1:], *_columns(rows)]) + "\n"
+
+
+def _beside(said: str, run: TestsRan | None) -> str:
+    """What a run came to, without a reason that was told already."""
+    known = run is not None and run.problem and run.problem in said
+    told = counts(replace(run, problem="see above") if run and known else run)
+    return "; ".join([told, *partly(run)])
 
 
 def _tests_by_name(verification: Round) -> list[tuple[str, str]]:

@@ -245,6 +245,38 @@ def test_what_can_not_be_compared_is_an_exit_code_of_2_and_says_why(
     assert "Traceback" not in done.stderr
 
 
+def test_a_test_command_that_is_on_neither_side_is_an_exit_code_of_2_with_a_report(tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    done = _verify(tmp_path, repository, "--test", "no-such-command --all")
+    assert done.returncode == 2
+    verdict = done.stdout[done.stdout.index("Not verified.") :]
+    assert verdict.count("does not exist") == 1
+    again = (tmp_path / "report" / "evidence.md").read_text()
+    assert "--test 'no-such-command --all'\n" in again
+
+
+def test_the_verdict_is_said_once(tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    done = _verify(tmp_path, repository)
+    assert done.stdout.count("Verified. 1 test fixed") == 1
+
+
+def test_a_fault_of_ours_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    """A full disk under the output, of which no command says anything by itself."""
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    words = [sys.executable, "-m", "ci_agent", "verify", "--repo", str(repository.path), "--fresh"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, check=False
+        )
+    assert done.returncode == 70
+    assert "No space left on device" in done.stderr
+    assert "a fault of ci-agent itself" in done.stderr
+
+
 def test_of_a_set_up_that_fails_the_report_holds_what_it_printed(tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     _fixed(repository)

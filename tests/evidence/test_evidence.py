@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ci_agent.evidence.ground import failure
 from ci_agent.journal.events import (
     CasesRetried,
     CheckRan,
@@ -435,3 +436,49 @@ def test_a_set_up_nobody_asked_for_may_fail(tmp_path: Path) -> None:
     found = here.examine({"b.test.js": _NODE.format(1).replace("one", "two")})
     assert any("Nobody asked for it" in fact.text for fact in here.of(Warned) if isinstance(fact, Warned))
     assert found.compared.added
+    [said] = [text for text in found.judged.remarks if "Set-up fails" in text]
+    assert said.startswith("Set-up fails before the change and after it: `npm install")
+    assert "nowhere.tgz" in said
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        (
+            "npm error code E404\nnpm error 404 Not Found\nnpm error A complete log is there",
+            "npm error 404 Not Found",
+        ),
+        (
+            "npm ERR! code ERESOLVE\nnpm ERR! could not resolve\nnpm ERR! see below",
+            "npm ERR! could not resolve",
+        ),
+        (
+            "  error: subprocess-exited-with-error\n  x exit code: 1\n  error: Multiple top-level packages\nnote: see",
+            "error: Multiple top-level packages",
+        ),
+        (
+            "ERROR: No matching distribution found for nowhere\n",
+            "ERROR: No matching distribution found for nowhere",
+        ),
+        ("fatal: not a git repository.\nmake: *** [all] Error 1\n", "fatal: not a git repository"),
+        ("one\ntwo\n\n", "two"),
+        ("", ""),
+    ],
+)
+def test_of_a_set_up_that_fails_the_line_is_told_that_says_why(printed: str, told: str) -> None:
+    said = failure(SetupRan("make", 1, 1.0, False, "setup.log", printed, place="base"))
+    assert said == "`make` failed with exit code 1" + (f": {told}" if told else "")
+
+
+def test_of_projects_whose_coverage_is_not_known_it_is_said(tmp_path: Path) -> None:
+    below = {
+        "web/package.json": '{"scripts": {"test": "make"}}',
+        "web/Makefile": "all:\n\ttrue\n",
+        "web/a.js": "let a = 1;\n",
+    }
+    here = scene(tmp_path, PROJECT | below, test=None, coverage="on")
+    found = here.examine(FIX | {"web/a.js": "let a = 2;\n"})
+    measured = found.measured.coverage
+    assert measured
+    assert [(file.path, file.missed) for file in measured.files] == [("slugs.py", ())]
+    assert measured.problem.startswith("in web: ")

@@ -215,6 +215,13 @@ def test_a_report_that_is_too_large_or_no_file_is_not_read(tmp_path: Path) -> No
             read("lcov", [tmp_path / name], tmp_path)
 
 
+def test_sources_that_are_pipes_hold_nothing_up(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"a.js": "x\n"})
+    os.mkfifo(root / "go.mod")
+    profile = report(tmp_path, "mode: set\nm/a.go:1.1,2.1 1 1\n")
+    assert read("go", [profile], root) == {}
+
+
 def test_reports_that_name_too_much_are_refused(tmp_path: Path) -> None:
     root = tree(tmp_path, {"go.mod": "module m\n", "a.go": "x\n"})
     blocks = range(1, limits.MOST_LINES + 20_000, 20_000)

@@ -357,6 +357,56 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 test became flaky with the change: `b` (failed 2 of 3 runs, none of 3 on the base).",),
         (),
     ),
+    "flaky, and not run on the base": (
+        replace(
+            moved(BREAKING, "b", "flaky"),
+            retried=CasesRetried(2, (Retried("b", (FAILED, PASSED), (SKIPPED,) * 2, None, Stability.FLAKY),)),
+        ),
+        REMARKS,
+        True,
+        ("No test newly broken.",),
+        ("1 flaky test: `b` (failed 2 of 3 runs, none of 3 on the base).", NOTHING),
+    ),
+    "set-up that was asked for fails": (
+        replace(FIXED, setup_failed="`make` failed", setup_needed=True),
+        NOT,
+        False,
+        ("Set-up fails after the change: `make` failed.",),
+        (),
+    ),
+    "set-up fails, as it did before": (
+        replace(FIXED, setup_failed="`npm ci` failed", setup_failed_before=True),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("Set-up fails before the change and after it: `npm ci` failed.",),
+    ),
+    "nothing can run on either side": (
+        replace(evidence(STOPPED, STOPPED), setup_failed="`npm ci` failed", setup_failed_before=True),
+        NOT,
+        False,
+        ("The tests can't run before the change and after it, because set-up fails: `npm ci` failed.",),
+        (),
+    ),
+    "a check that had no result before": (
+        replace(
+            FIXED,
+            checks=ChecksCompared(
+                2, (CheckCompared("lint", 127, 0, (), 0, False, "`lint` is not known.", unknown=True),)
+            ),
+        ),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("`lint` is not known.",),
+    ),
+    "coverage of one project is not known": (
+        replace(FIXED, coverage=replace(covered(4, 3), problem="in web: it has none")),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("The tests run only 1 of 4 changed lines that can be run.",),
+    ),
     "a test that fails as it was": (
         replace(ADDED, proof=replace(proof(Without.FAILS), outdated=(Outdated("old", True, ""),))),
         NOT,
