@@ -148,7 +148,8 @@ class Evidence:
         checks = self._checks.compare(changed, self.rounds)
         before, after, compared, retried = self._compared(tree, paths)
         proof = coverage = None
-        if (thorough or not compared.newly_broken) and self._on_result and after.by_case:
+        passing = after.by_case and any(case.result is Result.PASSED for case in after.cases)
+        if (thorough or not compared.newly_broken) and self._on_result and passing:
             coverage = cover(bench, self._on_result, tree, after, paths, self.rounds)
             if self._settings.proof:
                 change = Change(tree, changed, before, after, self.rounds)

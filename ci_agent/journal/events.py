@@ -222,6 +222,7 @@ class Change:
     before: Result | None
     after: Result | None
     message: str = ""  # of the side that is bad: after, else before
+    behind: str = ""  # the case whose error keeps this one from being run, e.g. of the file that it is in
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,13 @@ def newly_broken(verification: Round) -> str:
 def lost(verification: Round) -> str:
     """The tests that ran before and do not run now. Empty when there are none."""
     changes = verification.compared.lost if verification.compared else ()
-    return _titled(
-        "No longer run",
-        [f"{code(change.id)}: {'skipped' if change.after else 'removed'}" for change in changes],
-    )
+    return _titled("No longer run", [f"{code(change.id)}: {_why_lost(change)}" for change in changes])
+
+
+def _why_lost(change: Change) -> str:
+    if change.behind:
+        return f"{code(change.behind)} ends in an error"
+    return "skipped" if change.after else "removed"
 
 
 def flaky(verification: Round) -> str:

@@ -15,7 +15,7 @@ from ci_agent.journal.events import (
     TestsRan,
     Verdict,
 )
-from ci_agent.verification.lost import lost
+from ci_agent.verification.lost import behind_errors, lost
 from ci_agent.verification.text import by_exit_code, counted, only_exit_code, short
 
 NAMED = 3  # lost cases in the sentence
@@ -57,6 +57,7 @@ def compare(
     compared = _sorted(before, after, round, {case.id: case.stability for case in retried}, unsteady)
     passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
     compared = replace(compared, lost=lost(compared, passing, before.command if before else ""))
+    compared = behind_errors(compared)
     verdict, reason = _verdict(before, after, compared)
     return replace(compared, verdict=verdict, reason=reason)
 

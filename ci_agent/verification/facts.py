@@ -53,8 +53,8 @@ def facts(
     failing = comparison.still_failing
     unfinished = "" if after.problem in comparison.reason else _unfinished(after)
     reason = short(plain(" ".join(reasons)) or comparison.reason, LONGEST_REASON)
-    restore = _RESTORE if comparison.lost and not after.problem else ""
-    missing = set(comparison.lost)
+    missing = {change for change in comparison.lost if not change.behind}
+    restore = _RESTORE if missing and not after.problem else ""
     return _joined(
         [reason, f"{_command(after)}{_counts(after)}", unfinished, restore, *_worse(checks)],
         cases[:SHOWN],

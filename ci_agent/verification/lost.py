@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 from ci_agent.journal.events import Change, Result, TestsCompared
@@ -45,6 +46,21 @@ def lost(compared: TestsCompared, passing: AbstractSet[str], command: str = "") 
     missing = {change.id for change in _called_differently(left, added)}
     gone = [change for change in gone if change.id in missing or change.before is not Result.PASSED]
     return (*compared.newly_skipped, *gone)
+
+
+def behind_errors(compared: TestsCompared) -> TestsCompared:
+    """With the error told of each lost case that is there, but could not be run: what it is in (a file, a package)
+    ends in an error itself, as it does where it can't be compiled or imported."""
+    failing = (*compared.newly_broken, *compared.still_failing)
+    errors = {change.id for change in failing if change.after is Result.ERROR}
+
+    def told(change: Change) -> Change:
+        parts = change.id.split("::")
+        above = ("::".join(parts[:number]) for number in range(len(parts) - 1, 0, -1))
+        error = next((name for name in above if name in errors), "") if change.after is None else ""
+        return replace(change, behind=error) if error else change
+
+    return replace(compared, lost=tuple(map(told, compared.lost)), removed=tuple(map(told, compared.removed)))
 
 
 # `pytest || pytest --lf`, `rspec --only-failures`, `gotestsum --rerun-fails`, Surefire's `rerunFailingTestsCount`.

@@ -125,10 +125,7 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
     elif compared is None or compared.verdict is Verdict.NO_TESTS:
         text = compared.reason if compared else "There is no test to run."
         yield _Point(Grade.NOT_VERIFIED, text, against=False)
-    if compared and compared.lost:
-        does = "does" if len(compared.lost) == 1 else "do"
-        text = f"{counted(len(compared.lost), 'test')} that ran before {does} not run now: {_names(compared.lost)}."
-        yield _Point(Grade.NOT_VERIFIED, text)
+    yield from _lost(compared)
     if gone := [old.id for old in evidence.proof.outdated if old.gone] if evidence.proof else []:
         was = "is" if len(gone) == 1 else "are"
         text = f"{counted(len(gone), 'test')} that {was} there no more {_fail(gone)} with this change: {_ids(gone)}."
@@ -147,6 +144,21 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
         yield _Point(
             Grade.NOT_VERIFIED, f"{many} {fail} since the change: {_names(compared.order_dependent)}."
         )
+
+
+def _lost(compared: TestsCompared | None) -> Iterator[_Point]:
+    changes = compared.lost if compared else ()
+    lost = [change.id for change in changes if not change.behind]
+    behind = [change.behind for change in changes if change.behind]
+    if lost:
+        does = "does" if len(lost) == 1 else "do"
+        text = f"{counted(len(lost), 'test')} that ran before {does} not run now: {_ids(lost)}."
+        yield _Point(Grade.NOT_VERIFIED, text)
+    if behind:
+        errors = list(dict.fromkeys(behind))
+        end = "ends" if len(errors) == 1 else "end"
+        text = f"{counted(len(behind), 'test')} can't be run, because {_ids(errors)} {end} in an error."
+        yield _Point(Grade.NOT_VERIFIED, text)
 
 
 def _weakened(evidence: Evidence) -> list[Change]:

@@ -357,6 +357,20 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 test became flaky with the change: `b` (failed 2 of 3 runs, none of 3 on the base).",),
         (),
     ),
+    "a file that can't be loaded any more": (
+        evidence(
+            ran({"a": PASSED, "b": PASSED, "f::T::x": PASSED, "f::y": FAILED}),
+            ran({"a": PASSED, "f": Result.ERROR}),
+        ),
+        BROKEN,
+        False,
+        (
+            "1 test newly broken: `f`.",
+            "1 test that ran before does not run now: `b`.",
+            "2 tests can't be run, because `f` ends in an error.",
+        ),
+        (),
+    ),
     "flaky, and not run on the base": (
         replace(
             moved(BREAKING, "b", "flaky"),
