@@ -14,6 +14,7 @@ from ci_agent.journal.events import (
     Grade,
     Moment,
     ProofRan,
+    Result,
     SetupRan,
     Stability,
     TestsChosen,
@@ -482,3 +483,43 @@ def test_of_projects_whose_coverage_is_not_known_it_is_said(tmp_path: Path) -> N
     assert measured
     assert [(file.path, file.missed) for file in measured.files] == [("slugs.py", ())]
     assert measured.problem.startswith("in web: ")
+
+
+# --- bases and changes that are not as they should be -----------------------------------------------------
+
+
+def test_a_base_that_can_not_be_loaded_has_no_tests_to_lose(tmp_path: Path) -> None:
+    files = PROJECT | {"slugs.py": "def slug(text:\n"}
+    found = scene(tmp_path, files).examine(FIX)
+    assert found.before
+    assert [(case.id, case.result) for case in found.before.cases] == [("test_slugs", Result.ERROR)]
+    assert found.compared.lost == ()
+    assert found.judged.ready
+
+
+def test_on_a_base_where_all_tests_fail_the_fixed_ones_count_and_the_others_are_told(tmp_path: Path) -> None:
+    files = PROJECT | {"test_slugs.py": TESTS.replace('"a-b"', '"a_b"') + BLANKS}
+    found = scene(tmp_path, files).examine(FIX)
+    assert [change.id for change in found.compared.fixed] == ["test_slugs.TestSlug::test_blanks"]
+    assert [change.id for change in found.compared.still_failing] == ["test_slugs.TestSlug::test_plain"]
+    assert found.judged.grade is Grade.REMARKS
+    assert "1 test fails as before the change." in found.judged.remarks
+
+
+@pytest.mark.parametrize("script", ["true", "node --test b.test.js", "node --test a.test.js || true"])
+def test_a_change_to_the_test_command_itself_is_not_verified(tmp_path: Path, script: str) -> None:
+    """The command is `npm test` on both sides; what that is, is in a file of the change."""
+    manifest = '{"scripts": {"test": "%s"}}'
+    both = {"a.test.js": _NODE.format(1), "b.test.js": _NODE.format(1).replace("one", "two")}
+    here = scene(tmp_path, both | {"package.json": manifest % "node --test"}, test=None)
+    found = here.examine({"package.json": manifest % script, "a.test.js": _NODE.format(2)})
+    assert not found.judged.ready
+
+
+def test_a_change_to_what_runs_the_tests_in_the_configuration_has_no_say(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT, test=None)
+    found = here.examine(
+        {"slugs.py": SLUG.format('"_"'), ".ci-agent.yml": "verification:\n  test: 'true'\n"}
+        | {"Makefile": "test:\n\ttrue\n", "pytest.ini": "[pytest]\n"}
+    )
+    assert found.judged.grade is Grade.BROKEN
