@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ci_agent import verification
 from ci_agent.evidence.ground import Clock, Ground, Place, failed
-from ci_agent.evidence.suites import cases_of, command_of, merged, paths_of
+from ci_agent.evidence.suites import cases_of, command_of, from_top, merged, paths_of
 from ci_agent.journal.events import CommandStarted, Moment, SetupChosen, TestsChosen, TestsRan, Warned
 from ci_agent.verification.opening import regular
 
@@ -129,8 +129,10 @@ class Bench:
                     limit=self.clock.limit(),
                     hide=self.ground.hide,
                 )
-            # Where the runner could not be narrowed, all of them were run.
-            runs.append(replace(ran, some="") if some and ran.command == suite.command else ran)
+            if some and ran.command == suite.command:  # it could not be narrowed
+                ran = replace(ran, some="")
+            whole = moment in (Moment.BEFORE, Moment.AFTER)  # compared by their commands
+            runs.append(ran if whole else replace(ran, command=from_top(suite, ran.command)))
         for ran in runs[1:]:
             self._append(runs[0].log, ran.log)
         return merged(runs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ci_agent import verification
 from ci_agent.evidence.bench import Bench
-from ci_agent.evidence.suites import paths_of
+from ci_agent.evidence.suites import from_top, paths_of
 from ci_agent.journal.events import (
     CheckRan,
     ChecksCompared,
@@ -66,7 +66,7 @@ def cover(
         tools += [ran.tool] if ran.tool and not problem else []
         if problem and (len(suites) == 1 or paths_of(suite, suites, list(source))):
             problems.append(f"in {suite.folder or 'the root'}: {problem}" if len(suites) > 1 else problem)
-        commands += [ran.command] if ran.command else []
+        commands += [from_top(suite, ran.command)] if ran.command else []
         log = log or ran.log
         for path, counts in found.items():
             lines.setdefault(path, {}).update(counts)

@@ -14,8 +14,8 @@ from ci_agent.evidence.again import again
 from ci_agent.evidence.bench import Bench
 from ci_agent.evidence.beside import Checks, cover
 from ci_agent.evidence.ground import Ground, Place, failed, failure
-from ci_agent.evidence.proof import Change, prove, run_again
-from ci_agent.evidence.reruns import Reruns
+from ci_agent.evidence.proof import Change, prove
+from ci_agent.evidence.reruns import SOON, Reruns, run_cases
 from ci_agent.evidence.suites import merged
 from ci_agent.journal.events import (
     CasesRetried,
@@ -253,7 +253,7 @@ class Evidence:
             if found:
                 self._journal.append(found)
                 retried = _joined(retried, found)
-            unsteady = self._unsteady(compared)
+            unsteady = self._unsteady(compared, after.seconds <= SOON)
             if retried or unsteady:
                 cases = retried.cases if retried else ()
                 compared = verification.compare(before, after, self.rounds, cases, unsteady)
@@ -296,14 +296,14 @@ class Evidence:
             return CasesRetried(self.rounds, (), len(compared.newly_broken))
         return again(runs, compared.newly_broken, times=times, left=self._bench.clock.left, round=self.rounds)
 
-    def _unsteady(self, compared: TestsCompared) -> set[str]:
+    def _unsteady(self, compared: TestsCompared, quick: bool) -> set[str]:
         """Of what seems fixed, what passes on the base when it is run again there: nothing was mended."""
         passing: set[str] = set()
         for number in range(1, _FIXED + 1):
             names = [change.id for change in compared.fixed if change.id not in passing]
             if not names:
                 break
-            found = run_again(self._bench, self._bench.base, self._on_base, names, number + 1)
+            found = run_cases(self._bench, self._bench.base, self._on_base, names, number + 1, whole=quick)
             passing |= {name for name, case in found.items() if case.result is Result.PASSED}
         return passing
 

@@ -5,14 +5,14 @@ the source of the result. Each in a checkout made for it, and what counts is run
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ci_agent import verification
 from ci_agent.evidence.bench import SEED, Bench
 from ci_agent.evidence.ground import Place
+from ci_agent.evidence.reruns import SOON, run_cases
 from ci_agent.journal.events import (
-    Case,
     FileChanged,
     Moment,
     Outdated,
@@ -40,6 +40,11 @@ class Change:
     before: TestsRan | None
     after: TestsRan
     round: int
+
+    @property
+    def quick(self) -> bool:
+        """Whether all tests may be run again where single cases can't be."""
+        return self.after.seconds <= SOON
 
 
 def prove(
@@ -76,8 +81,8 @@ def _without(
     cases = proving.shown(change.before, change.after, ran, files, proving.belongs)
     failing = [case.id for case in cases if case.without is Without.FAILS][:MOST]
     unsteady = {
-        *_passing(bench, place, suites, failing),
-        *_failing(bench, bench.result, suites, failing),
+        *_passing(bench, place, suites, failing, change.quick),
+        *_failing(bench, bench.result, suites, failing, change.quick),
     }
     bench.forget_base()
     return tuple(
@@ -88,31 +93,24 @@ def _without(
     )
 
 
-def _passing(bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str]) -> set[str]:
+def _passing(
+    bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], whole: bool
+) -> set[str]:
     """Those that pass in one of some runs more."""
     passing: set[str] = set()
     for number in range(1, AGAIN + 1):
-        found = run_again(bench, place, suites, [name for name in ids if name not in passing], SEED + number)
+        found = run_cases(
+            bench, place, suites, [name for name in ids if name not in passing], SEED + number, whole=whole
+        )
         passing |= {name for name, case in found.items() if case.result is Result.PASSED}
     return passing
 
 
-def _failing(bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str]) -> set[str]:
-    found = run_again(bench, place, suites, ids, SEED + 1)
+def _failing(
+    bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], whole: bool
+) -> set[str]:
+    found = run_cases(bench, place, suites, ids, SEED + 1, whole=whole)
     return {name for name, case in found.items() if case.result.bad}
-
-
-def run_again(
-    bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], seed: int
-) -> Mapping[str, Case]:
-    """These cases once more in one run, as far as their runners can be narrowed to them."""
-    able = [suite for suite in suites if verification.can_narrow(suite, "cases")]
-    if not (ids and able):
-        return {}
-    ran = bench.run(place, Moment.AGAIN, able, cases=ids, seed=seed)
-    bench.ground.journal.append(ran)
-    wanted = set(ids)
-    return {case.id: case for case in ran.cases if case.id in wanted}
 
 
 # --- the tests of the base, the source of the result ------------------------------------------------------
@@ -129,7 +127,7 @@ def _outdated(
     if not files or change.before is None or mixed in (change.tree, bench.base_tree):
         return ()
     place = bench.open_result(mixed)
-    ran = bench.run(place, Moment.PROOF, suites, files=files)
+    ran = bench.run(place, Moment.REVERSE, suites, files=files)
     bench.ground.journal.append(ran)
     passed = {case.id for case in change.before.cases if case.result is Result.PASSED}
     now = {case.id: case.result for case in change.after.cases}
@@ -138,7 +136,7 @@ def _outdated(
         said, message = proving.told(case, files)
         if said is Without.FAILS and case.id in passed and not now.get(case.id, Result.PASSED).bad:
             failing[case.id] = message
-    passing = _passing(bench, place, suites, list(failing)[:MOST])
+    passing = _passing(bench, place, suites, list(failing)[:MOST], change.quick)
     return tuple(
         Outdated(name, name not in now, message) for name, message in failing.items() if name not in passing
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ci_agent import verification
 from ci_agent.evidence.again import Results
 from ci_agent.evidence.bench import SEED, Bench
 from ci_agent.evidence.ground import Place
-from ci_agent.journal.events import Moment, TestsChosen
+from ci_agent.evidence.suites import cases_of
+from ci_agent.journal.events import Case, Moment, Result, TestsChosen
 
 QUICK = 60.0  # seconds: tests that take longer are not run whole only to run one of them
+SOON = 20.0  # seconds: the same, where it is only done to confirm something
 CHEAP = 0.02  # of the time left: a checkout and its set-up are made anew for each time as long as they cost no more
 
 
@@ -47,36 +49,63 @@ class Reruns:
 
     def at_once(self, ids: Sequence[str]) -> Results:
         self._bench.open_result(self._tree)
-        return self._run(self._bench.result, self._on_result, ids if self.alone else (), ids, SEED)
+        return self._run(self._bench.result, self._on_result, ids, SEED, whole=self._quick)
 
     def with_all(self, ids: Sequence[str]) -> Results:
         if not self._quick and self._bench.clock.left() < 4 * QUICK:
             return {}
         self._bench.open_result(self._tree)
-        return self._run(self._bench.result, self._on_result, (), ids, SEED)
+        return self._run(self._bench.result, self._on_result, ids, SEED, narrow=False, whole=True)
 
     def _cheap(self) -> bool:
         ran = self._bench.result.set_up
         return (ran.seconds if ran else 0.0) <= CHEAP * self._bench.clock.left()
 
     def _each(self, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], seed: int) -> Results:
-        if not self.alone:
-            return self._run(place, suites, (), ids, seed)
-        found: dict[str, Results] = {name: self._run(place, suites, [name], [name], seed) for name in ids}
-        return {name: results[name] for name, results in found.items() if name in results}
+        able = [suite for suite in suites if verification.can_narrow(suite, "cases")]
+        alone = [name for suite in able for name in cases_of(suite, suites, ids)]
+        found: dict[str, Result] = {}
+        for name in alone:
+            found |= self._run(place, suites, [name], seed)
+        others = [name for name in ids if name not in alone]
+        return found | self._run(place, suites, others, seed, narrow=False, whole=self._quick)
 
     def _run(
         self,
         place: Place,
         suites: Sequence[TestsChosen],
-        cases: Sequence[str],
-        wanted: Sequence[str],
+        ids: Sequence[str],
         seed: int,
-    ) -> Results:
-        able = [suite for suite in suites if not cases or verification.can_narrow(suite, "cases")]
-        if not able:
-            return {}
-        ran = self._bench.run(place, Moment.AGAIN, able, cases=cases, seed=seed)
-        self._bench.ground.journal.append(ran)
-        names = set(wanted)
-        return {case.id: case.result for case in ran.cases if case.id in names}
+        *,
+        narrow: bool = True,
+        whole: bool = False,
+    ) -> dict[str, Result]:
+        ran = run_cases(self._bench, place, suites, ids, seed, narrow=narrow, whole=whole)
+        return {name: case.result for name, case in ran.items()}
+
+
+def run_cases(
+    bench: Bench,
+    place: Place,
+    suites: Sequence[TestsChosen],
+    ids: Sequence[str],
+    seed: int,
+    *,
+    narrow: bool = True,
+    whole: bool = False,
+) -> Mapping[str, Case]:
+    """These cases once more, of each project in one run: by themselves, or with all others of their project where
+    its runner can't be narrowed to them and `whole` allows that. Without `narrow` always with all others."""
+
+    def alone(suite: TestsChosen) -> bool:
+        return narrow and verification.can_narrow(suite, "cases")
+
+    theirs = {suite: cases_of(suite, suites, ids) for suite in suites}
+    able = [suite for suite, own in theirs.items() if own and (whole or alone(suite))]
+    if not able:
+        return {}
+    cases = [name for suite in able for name in theirs[suite]]
+    ran = bench.run(place, Moment.AGAIN, able, cases=cases if narrow else (), seed=seed)
+    bench.ground.journal.append(ran)
+    wanted = set(ids)
+    return {case.id: case for case in ran.cases if case.id in wanted}

@@ -10,11 +10,12 @@ from ci_agent.journal.events import TestsChosen, TestsRan
 
 def command_of(suites: Sequence[TestsChosen]) -> str:
     """All commands, a line each."""
-    return "\n".join(
-        f"(cd {shlex.quote(suite.folder)} && {suite.command})" if suite.folder else suite.command
-        for suite in suites
-        if suite.command
-    )
+    return "\n".join(from_top(suite, suite.command) for suite in suites if suite.command)
+
+
+def from_top(suite: TestsChosen, command: str) -> str:
+    """A command of the project of `suite` as it is called from the top of the repository."""
+    return f"(cd {shlex.quote(suite.folder)} && {command})" if suite.folder and command else command
 
 
 def paths_of(suite: TestsChosen, suites: Sequence[TestsChosen], paths: Sequence[str]) -> list[str]:

@@ -107,6 +107,7 @@ class Moment(StrEnum):
     ASKED = "asked"  # while the agent works, at its request
     AGAIN = "again"  # cases that broke, once more, by themselves
     PROOF = "proof"  # the tests of the result, against the source of the base
+    REVERSE = "reverse"  # the tests of the base, against the source of the result
     COVERAGE = "coverage"  # on the result, to see which lines the tests run
 
 

@@ -156,8 +156,7 @@ def checks(verification: Round) -> str:
 
 
 def _check(check: CheckCompared) -> Iterator[str]:
-    mark = "**worse**, " if check.worse else ""
-    yield f"- {code(check.command, 160)}: {mark}{prose(check.said)}"
+    yield f"- {'**Worse**: ' if check.worse else ''}{prose(check.said)}"
     for finding in check.new[:FINDINGS]:
         yield f"  - {_finding(finding)}"
     if len(check.new) > FINDINGS:
@@ -279,7 +278,7 @@ def _round(verification: Round, known: str, *, alone: bool) -> str:
 def _last_round(verification: Round) -> Iterator[str]:
     """What else was measured at last, as far as no other part of the report tells it."""
     for case in verification.retried.cases[:RETRIED] if verification.retried else ():
-        yield f"- again, alone: {code(case.id)}: {failures(case)}, so it is {case.stability}"
+        yield f"- again: {code(case.id)}: {failures(case)}, so it is {case.stability}"
     yield from _again(verification)
     for run in verification.proof_runs:
         yield f"- {purpose(f'tests {run.moment}')}: {codes(run.command)}: {_outcome(run)}"

@@ -324,7 +324,7 @@ class Summary:
                 self._round().after = run
             case TestsRan(moment=Moment.AGAIN):
                 self._round().again.append(run)
-            case TestsRan(moment=Moment.PROOF):
+            case TestsRan(moment=Moment.PROOF | Moment.REVERSE):
                 self._round().proof_runs.append(run)
             case CheckRan(moment=Moment.BEFORE):
                 self.checks_before = [each for each in self.checks_before if each.command != run.command]

@@ -80,10 +80,13 @@ def newly_broken(verification: Round) -> str:
         return ""
     items = [f"{code(change.id)}{_because(change.message)}" for change in compared.newly_broken]
     left = retried.left if retried else 0
-    note = (
-        f"\n\n{left:,} of them {'was' if left == 1 else 'were'} not run again to see whether they are flaky."
-    )
-    return _titled("Newly broken", items) + note * bool(left and items)
+    if not (left and items):
+        return _titled("Newly broken", items)
+    who = f"{left:,} of them {'was' if left == 1 else 'were'}"
+    if left >= len(items):
+        who = "It was" if len(items) == 1 else "They were"
+    whether = "it is" if len(items) == 1 else "they are"
+    return f"{_titled('Newly broken', items)}\n\n{who} not run again to see whether {whether} flaky."
 
 
 def lost(verification: Round) -> str:

@@ -247,7 +247,7 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     if ran := lines_run(last):
         rows.append(("lines", "{:,} of {:,} changed lines run by the tests".format(*ran)))
     for check in last.checks.checks[:_NAMED] if last.checks else ():
-        rows.append(("check", f"{one_line(check.command, 80)}: {check.said}"))
+        rows.append(("check", check.said))
     rows += list(places.items())
     return "\n".join([one_line(head[0], 1000), *head[1:], *_columns(rows)]) + "\n"
 

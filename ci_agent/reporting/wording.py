@@ -285,7 +285,8 @@ _PURPOSES = {
     f"tests {Moment.AFTER}": "tests after",
     f"tests {Moment.ASKED}": "tests run for the model",
     f"tests {Moment.AGAIN}": "tests again",
-    f"tests {Moment.PROOF}": "tests of one side against the other",
+    f"tests {Moment.PROOF}": "the change's tests on the old source",
+    f"tests {Moment.REVERSE}": "the old tests on the new source",
     "coverage": "tests again, for their coverage",
     "checks": "a check",
 }

@@ -62,7 +62,7 @@ def test_a_fix_with_a_test_is_verified(tmp_path: Path) -> None:
     assert "'a--b' != 'a-b'" in proof.cases[0].message
     moments = [ran.moment for ran in here.of(TestsRan) if isinstance(ran, TestsRan)]
     again = [Moment.AGAIN] * 3  # without the change twice, with it once
-    assert moments == [Moment.BEFORE, Moment.AFTER, Moment.PROOF, *again, Moment.PROOF]
+    assert moments == [Moment.BEFORE, Moment.AFTER, Moment.PROOF, *again, Moment.REVERSE]
 
 
 def test_a_test_that_passes_without_the_change_is_named(tmp_path: Path) -> None:
@@ -422,6 +422,11 @@ def test_projects_below_are_tested_when_the_change_reaches_them(tmp_path: Path) 
         case.id for case in found.after.cases if case.result.bad
     ]
     assert len(found.compared.newly_broken) == 1
+    again = [ran for ran in here.of(TestsRan) if isinstance(ran, TestsRan) and ran.moment is Moment.AGAIN]
+    assert {ran.command for ran in again} == {"(cd web && npm test)"}  # and nothing of the other project
+    [retried] = here.of(CasesRetried)
+    assert isinstance(retried, CasesRetried)
+    assert [case.failures for case in retried.cases] == [(4, 4)]
 
 
 _NODE = 'const t = require("node:test"); const a = require("assert"); t("one", () => a.equal(1, {}));\n'

@@ -48,7 +48,7 @@ def test_it_reads_from_the_verdict_to_the_commands() -> None:
         "| `python -m pytest` on 3f2c1aa → 9b8e7d6 | before | after |\n",
         "<details><summary>1 fixed, 2 added, 1 edited</summary>\n",
         "Changed lines run by the tests: 4 of 7; not run:",
-        "### Checks\n- `ruff check .`: **worse**",
+        "### Checks\n- **Worse**: `ruff check .` fails",
         "### Check it yourself\n```sh\ngit switch --detach 9b8e7d6\npip install -e .   # it is set in .ci-agent.yml\npython -m pytest   # 214 passed, 2 failed, 3 skipped\n",
         "ci-agent verify --base 3f2c1aa --head 9b8e7d6 --setup 'pip install -e .'\n```\n",
         "<details><summary>Commands that were run</summary>\n",
@@ -76,7 +76,7 @@ def test_a_branch_that_would_be_words_of_a_shell_is_quoted() -> None:
 def test_every_run_of_one_verification_is_told() -> None:
     body = evidence(alone(remarks()))
     assert "- check before: `ruff check .`: exit code 0, 0.2 s\n" in body
-    assert "- again, alone: `tests/test_cache.py::test_expiry`: failed 2 of 4 runs, so it is flaky\n" in body
+    assert "- again: `tests/test_cache.py::test_expiry`: failed 2 of 4 runs, so it is flaky\n" in body
     assert "- check after: `ruff check .`: exit code 0, 0.2 s\n" in body
 
 
@@ -184,7 +184,7 @@ def test_runs_again_are_counted_and_the_first_commands_named() -> None:
     assert lines[0] == "  - `python -m pytest t.py::test_0`, 2 times"
     assert lines[9] == "  - `python -m pytest t.py::test_9`"
     assert lines[10] == "  - … and 3 other commands"
-    assert body.count("- tests of one side against the other: `python -m pytest`: ") == 2
+    assert body.count("- the change's tests on the old source: `python -m pytest`: ") == 2
     assert "- coverage: `python -m pytest --cov`: measured with coverage.py 7.6\n" in body
 
 

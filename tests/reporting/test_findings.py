@@ -134,7 +134,7 @@ def test_the_summary_has_the_evidence_of_the_verdict() -> None:
         "Flaky:\n\n- `tests/test_cache.py::test_expiry`: failed 2 of 4 runs",
         "<summary>1 fixed, 2 added, 1 edited</summary>",
         "Changed lines run by the tests: 4 of 7; not run: `slugs/core.py` 10,",
-        "### Checks\n- `ruff check .`: Passes",
+        "### Checks\n- `ruff check .` passes",
     ]
     places = [text.find(part) for part in order]
     assert -1 not in places, order[places.index(-1)]

@@ -91,7 +91,7 @@ def test_a_success_reads_from_verdict_to_fine_print() -> None:
         "- the tests: `python -m pytest` (pyproject.toml has \\[tool.pytest.ini_options\\])\n",
         "- tests before: `python -m pytest`: 211 passed, 1 failed, 3 skipped, 6.4 s\n",
         "- tests after, hand-in 1: verified (214 passed, 3 skipped, 6.4 s)\n",
-        "- tests of one side against the other: `python -m pytest`: 1 passed, 2 failed, 3 skipped, 6.4 s\n",
+        "- the change's tests on the old source: `python -m pytest`: 1 passed, 2 failed, 3 skipped, 6.4 s\n",
         "- coverage: measured with coverage.py 7.6\n",
         "  - `python -c \"from slugs import slug; print(slug('A  b'))\"`\n",
         "Something to change? Run `ci-agent run` again.\n",
@@ -220,9 +220,9 @@ def test_what_depends_on_the_order_is_named_with_how() -> None:
 
 
 def test_new_findings_of_a_check_are_named_and_counted() -> None:
-    assert "### Checks\n- `ruff check .`: Passes before and after.\n" in said(remarks())
+    assert "### Checks\n- `ruff check .` passes before and after the change.\n" in said(remarks())
     assert (
-        "### Checks\n- `ruff check .`: **worse**, 1 new finding.\n"
+        "### Checks\n- **Worse**: `ruff check .` fails before and after the change: 1 new finding.\n"
         "  - `slugs/core.py:14`: `re` imported but unused (`F401`)\n"
     ) in said(worse())
     many = tuple(Finding(f"a{n}.py", 0, "<b> @eve") for n in range(14))
@@ -294,11 +294,24 @@ def test_where_nothing_has_to_be_prepared_it_says_so() -> None:
     assert "- set-up: none (every package is there)\n" in said(told)
 
 
-def test_broken_tests_that_were_not_run_again_are_counted() -> None:
-    told: list[Fact] = []
+@pytest.mark.parametrize(
+    ("broken", "left", "told"),
+    [
+        (1, 1, "It was not run again to see whether it is flaky."),
+        (3, 3, "They were not run again to see whether they are flaky."),
+        (3, 2, "2 of them were not run again to see whether they are flaky."),
+        (3, 1, "1 of them was not run again to see whether they are flaky."),
+    ],
+)
+def test_broken_tests_that_were_not_run_again_are_counted(broken: int, left: int, told: str) -> None:
+    events: list[Fact] = []
     for fact in facts(needs_human()):
-        told += [CasesRetried(1, (), 3), fact] if isinstance(fact, TestsCompared) else [fact]
-    assert "\n\n3 of them were not run again to see whether they are flaky.\n" in said(story(*told))
+        if isinstance(fact, TestsCompared):
+            many = [dataclasses.replace(fact.newly_broken[0], id=str(number)) for number in range(broken)]
+            events += [CasesRetried(1, (), left), dataclasses.replace(fact, newly_broken=tuple(many))]
+        else:
+            events.append(fact)
+    assert f"\n\n{told}\n" in said(story(*events))
 
 
 @pytest.mark.parametrize(

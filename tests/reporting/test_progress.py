@@ -129,7 +129,7 @@ def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str
     [
         (Moment.AFTER, "tests after"),
         (Moment.AGAIN, "tests again"),
-        (Moment.PROOF, "tests of one side against the other"),
+        (Moment.PROOF, "the change's tests on the old source"),
     ],
 )
 def test_each_part_of_a_verification_is_named_while_it_runs(moment: Moment, said: str) -> None:

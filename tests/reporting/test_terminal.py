@@ -232,7 +232,7 @@ def test_the_log_tells_each_part_of_a_verification() -> None:
         "set-up of the result: exit code 0 in 6.1 s",
         f"tests after: 214 passed, 1 failed, 3 skipped in 6.4 s; {SOME}",
         "tests/test_cache.py::test_expiry is flaky, failed 2 of 4 runs",
-        "tests of one side against the other: 1 passed, 1 failed, 3 skipped in 6.4 s",
+        "the change's tests on the old source: 1 passed, 1 failed, 3 skipped in 6.4 s",
         "check after: ruff check .: exit code 0 in 0.2 s",
         "round 1: Verified, with remarks. 1 test fixed, none newly broken.",
     ):
@@ -264,7 +264,7 @@ def test_the_last_words_of_a_verification_without_a_session() -> None:
         "  order-dependent  tests/test_cache.py::test_clear\n"
         "  flaky            tests/test_cache.py::test_expiry: failed 2 of 4 runs\n"
         "  lines            4 of 7 changed lines run by the tests\n"
-        "  check            ruff check .: 1 new finding.\n"
+        "  check            `ruff check .` fails before and after the change: 1 new finding.\n"
         "  report           out/\n"
     )
     assert concluding(alone(remarks()), places={}).startswith(

@@ -406,7 +406,9 @@ def remarks() -> list[Event]:
         ProofRan(1, ("tests/test_core.py",), (missing, passing, edited)),
         CoverageMeasured(1, "coverage.py 7.6", (lines, FileCoverage("b.py", (1,), ()))),
         CheckRan(Moment.AFTER, LINT, 0, 0.2, "", (), "check-after.log", "All checks passed!"),
-        ChecksCompared(1, (CheckCompared(LINT, 0, 0, (), 0, False, "Passes before and after."),)),
+        ChecksCompared(
+            1, (CheckCompared(LINT, 0, 0, (), 0, False, f"`{LINT}` passes before and after the change."),)
+        ),
         judged(Grade.REMARKS, said, remarks=("1 test is flaky.", "1 of 2 new tests shows nothing.")),
         AgentStopped(Ending.SUBMITTED, said),
         *delivered(draft=False),
@@ -428,7 +430,9 @@ def worse() -> list[Event]:
         elif isinstance(fact, CheckRan) and fact.moment is Moment.AFTER:
             told.append(replace(fact, exit_code=1, findings=(UNUSED,), tail="Found 1 error."))
         elif isinstance(fact, ChecksCompared):
-            check = CheckCompared(LINT, 0, 1, (UNUSED,), 0, True, "1 new finding.")
+            check = CheckCompared(
+                LINT, 0, 1, (UNUSED,), 0, True, f"`{LINT}` fails before and after the change: 1 new finding."
+            )
             told.append(replace(fact, checks=(check,)))
         elif isinstance(fact, Judged):
             told.append(judged(Grade.NOT_VERIFIED, *reasons))
