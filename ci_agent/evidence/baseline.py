@@ -1,7 +1,7 @@
 """Runs on the base, kept between sessions: the same commit in the same environment need not be paid for twice.
 
-What decides the result is in the key: the files of the commit, the commands, and what of the machine is known. That
-can't be all, so only runs are kept in which nothing failed and everything reached its end: what fails now is looked
+What decides the result is in the key: the commit, the commands, their environment, and what of the machine is known.
+That can't be all, so only runs are kept in which nothing failed and everything reached its end: what fails now is looked
 at on a real base anyway, while a failure that is no longer true would make a test look fixed. None is used for longer
 than `DAYS`.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ci_agent import __version__
 from ci_agent.journal.events import Moment, SetupChosen, TestsChosen, TestsRan
+from ci_agent.sandbox.environment import build
 
 DAYS = 7  # what set-up installs moves on
 _DAY = 24 * 3600
@@ -29,13 +30,21 @@ _IMAGE = ("CI_JOB_IMAGE", "ImageOS", "ImageVersion")
 
 
 def key(
-    tree: str, setup: SetupChosen, suites: Sequence[TestsChosen], junit: str, passed: Sequence[str]
+    base: str, setup: SetupChosen, suites: Sequence[TestsChosen], junit: str, passed: Sequence[str]
 ) -> str:
-    """A name for what a run depends on. `passed` are the variables that reach the commands."""
-    names = ("PATH", *_IMAGE, *passed)
-    machine = (platform.platform(), *(os.environ.get(name, "") for name in names))
+    """A name for what a run on the commit `base` depends on. `passed` are the variables that reach the commands beside
+    those that always do."""
+    nowhere = Path("/")  # home and temporary folder are others each time
+    variables = build(os.environ, nowhere, nowhere, passed)
+    machine = [platform.platform(), *(os.environ.get(name, "") for name in _IMAGE)]
     commands = [setup.command, junit, *(f"{suite.folder}\n{suite.command}" for suite in suites)]
-    parts = [__version__, tree, *commands, *machine]
+    parts = [
+        __version__,
+        base,
+        *commands,
+        *machine,
+        *(f"{name}={variables[name]}" for name in sorted(variables)),
+    ]
     return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -14,6 +14,7 @@ from ci_agent.journal.events import CommandStarted, Moment, SetupChosen, TestsCh
 from ci_agent.verification.opening import regular
 
 NOT_ASKED_FOR = "Nobody asked for it: `verification.setup` names another one."
+CHEAP = 0.02  # of the time left: a checkout and its set-up are made anew as long as they cost no more
 SEED = 1  # for whatever is random, the same before and after; runs again have others
 
 
@@ -62,6 +63,11 @@ class Bench:
         if self.more:
             self._prepare(self.result, self.more)
         return self.result
+
+    def cheap(self) -> bool:
+        """Whether the checkout of the result may be made anew once more, its set-up included."""
+        ran = self.result.set_up
+        return (ran.seconds if ran else 0.0) <= CHEAP * self.clock.left()
 
     def set_up_more(self, more: SetupChosen) -> None:
         """Prepare what only the result shows to be needed, now and whenever its checkout is made anew."""

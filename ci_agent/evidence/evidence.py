@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ci_agent import verification
@@ -22,6 +23,7 @@ from ci_agent.journal.events import (
     Judged,
     Moment,
     Result,
+    Retried,
     SetupChosen,
     Submitted,
     TestsChosen,
@@ -30,6 +32,7 @@ from ci_agent.journal.events import (
 )
 from ci_agent.sandbox import Sandbox
 from ci_agent.verification import verdict
+from ci_agent.verification.steering import steers
 
 _ROOM = 1.3  # of the time the tests took on the base must be left: those of the result may be more
 _POLICY = "`verification.policy` asks for those that the change reaches"
@@ -91,7 +94,7 @@ class Evidence:
     def _found(self, root: Path, sandbox: Sandbox) -> tuple[TestsChosen, ...]:
         """What runs the tests at the root, which may be nothing; then what runs those of projects below."""
         if self._settings.policy == "off":
-            why = "the configuration says `verification.policy: off`"
+            why = "they are switched off (`verification.policy: off`)"
             return (TestsChosen("", "", why, configured=True),)
         chosen = verification.choose(root, self._settings.test or "", sandbox)
         more = [] if chosen.command else verification.choose_more(root, sandbox, chosen, ())
@@ -114,13 +117,13 @@ class Evidence:
             return ""
         return failed(self._bench.base.set_up)
 
-    def _whole_base(self) -> TestsRan:
-        """All tests on the base, run now or in an earlier session."""
+    def _whole_base(self, *, fresh: bool = False) -> TestsRan:
+        """All tests on the base, run now or, unless it has to be `fresh`, in an earlier session."""
         bench = self._bench
         passed = self.ground.config.sandbox.env
         junit = self._settings.junit or ""
-        name = baseline.key(bench.base_tree, bench.setup, self._on_base, junit, passed)
-        ran = baseline.recall(self.ground.remembered, name, bench.base_tree)
+        name = baseline.key(self.ground.base, bench.setup, self._on_base, junit, passed)
+        ran = None if fresh else baseline.recall(self.ground.remembered, name, bench.base_tree)
         if ran is None:
             self._checks.measure_base()
             ran = bench.run(bench.base, Moment.BEFORE, self._on_base)
@@ -167,8 +170,9 @@ class Evidence:
             coverage=coverage,
             checks=checks,
             submitted=submitted,
-            policy=self._settings.policy,
+            off=self._root.why if self._root.configured and not self._root.command else "",
             narrowed=after.some,
+            steered=self._steered(tree, paths),
             setup_failed=set_up,
             setup_failed_before=bench.base_failed,
             setup_needed=bench.setup.configured,
@@ -176,6 +180,22 @@ class Evidence:
         judged = verdict.judge(measured)
         self._journal.append(judged)
         return Round(before, after, compared, measured, judged)
+
+    def _steered(self, tree: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """The files of the change that decide how tests are run."""
+        control = self.ground.control
+        commands = [suite.command for suite in self._on_result]
+        return tuple(
+            path
+            for path in dict.fromkeys(paths)
+            if self._on_base
+            and steers(
+                path,
+                commands,
+                partial(control.content, self._bench.base_tree, path),
+                partial(control.content, tree, path),
+            )
+        )
 
     def close(self) -> None:
         """Delete the checkouts."""
@@ -250,6 +270,11 @@ class Evidence:
             before = self._before(after.some, related)
             compared = verification.compare(before, after, self.rounds)
             found = self._again(tree, compared, after)
+            if before and before.reused and found and any(_bad_on_base(case) for case in found.cases):
+                self._bench.open_base(self._bench.base_tree)  # it is not any more as it was then
+                before = self.before = self._whole_base(fresh=True)
+                compared = verification.compare(before, after, self.rounds)
+                found = self._again(tree, compared, after)
             if found:
                 self._journal.append(found)
                 retried = _joined(retried, found)
@@ -306,6 +331,10 @@ class Evidence:
             found = run_cases(self._bench, self._bench.base, self._on_base, names, number + 1, whole=quick)
             passing |= {name for name, case in found.items() if case.result is Result.PASSED}
         return passing
+
+
+def _bad_on_base(case: Retried) -> bool:
+    return any(result.bad for result in case.base_alone)
 
 
 def _joined(earlier: CasesRetried | None, now: CasesRetried) -> CasesRetried:

@@ -105,7 +105,9 @@ class Place:
 
     def prepare(self, setup: SetupChosen, timeout: float) -> None:
         """Run a set-up in it. How that ended is in `set_up`, which keeps a failure when another one follows."""
-        ran, self.sandbox = prepare(self._ground, setup, self.root, self.sandbox, self.name, timeout)
+        ran, self.sandbox = prepare(
+            self._ground, setup, self.root, self.sandbox, self.name, timeout, self.tree
+        )
         if ran and not failure(self.set_up):
             self.set_up = ran
 
@@ -122,10 +124,10 @@ class Place:
 
 
 def prepare(
-    ground: Ground, setup: SetupChosen, root: Path, sandbox: Sandbox, place: str, timeout: float
+    ground: Ground, setup: SetupChosen, root: Path, sandbox: Sandbox, place: str, timeout: float, tree: str
 ) -> tuple[SetupRan | None, Sandbox]:
     """Run the set-up command in `root`; how it ended (None: there is none), and the sandbox from then on, in the
-    virtual environment that it may have made."""
+    virtual environment that it may have made. `tree` is what is checked out there."""
     ran = None
     if setup.command:
         ground.journal.append(CommandStarted(f"set-up ({place})", setup.command))
@@ -134,7 +136,9 @@ def prepare(
         )
         ground.journal.append(ran)
     # Now and not later: one that the tests make must not decide what they run with.
-    inside = (root / VENV / "bin" / "python").exists()
+    # One that is in the commit is the change's own, and would decide what its tests are run with.
+    python = f"{VENV}/bin/python"
+    inside = (root / python).exists() and python not in ground.control.files(tree)
     return ran, sandbox.within(root / VENV) if inside else sandbox
 
 

@@ -5,7 +5,7 @@ the source of the result. Each in a checkout made for it, and what counts is run
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ci_agent import verification
@@ -25,7 +25,11 @@ from ci_agent.journal.events import (
 )
 from ci_agent.verification import proving
 
-AGAIN = 2  # runs more of what fails without the change: one that passes then is no proof
+LONGEST = 600.0  # seconds for runs of all tests, where a file that has a say in all of them is changed
+_RUNS = 2  # of all of them
+AGAIN = (
+    2  # runs more of what fails without the change, there and with it: one that comes and goes is no proof
+)
 MOST = 50  # cases that are run again
 _INLINE = "the tests live in the files of the source, so that the one can't be had without the other"
 _TEST_LINE = re.compile(rb"^[+-].*(#\[\w*(::)?test\]|\bassert)", re.MULTILINE)  # as Rust has them
@@ -51,92 +55,173 @@ def prove(
     bench: Bench, on_base: Sequence[TestsChosen], on_result: Sequence[TestsChosen], change: Change
 ) -> ProofRan:
     """What the tests that the change adds or edits show of it, and what those show that it edits or removes."""
-    paths = [path for each in change.files for path in (each.path, each.previous) if path]
     suites = [*on_result, *on_base]
-    touched = [path for path in paths if any(verification.is_test_file(suite, path) for suite in suites)]
-    if not touched:
+    touched = _touched(suites, change)
+    if not touched.paths:
         inline = any(verification.tests_inline(suite) for suite in suites)
         patch = bench.ground.control.changed_lines(change.tree) if inline else b""
         return ProofRan(change.round, (), (), _INLINE if _TEST_LINE.search(patch) else "")
     if not change.after.by_case:
-        return ProofRan(change.round, tuple(touched), (), "results are not known test by test")
+        return ProofRan(change.round, touched.paths, (), "results are not known test by test")
     there = set(bench.ground.control.files(change.tree))
-    files = [path for path in touched if path in there]
-    mixed = bench.ground.control.with_files_of(bench.base_tree, change.tree, touched)
-    cases: tuple[Shown, ...] = ()
-    if files and mixed != change.tree:
-        cases = _without(bench, on_result, change, files, mixed)
-    return ProofRan(change.round, tuple(files), cases, "", _outdated(bench, on_base, change, touched))
+    files = tuple(path for path in touched.paths if path in there)
+    slow = touched.support and change.after.seconds * _RUNS > min(LONGEST, bench.clock.left())
+    whole = bool(touched.support) and not slow
+    cases, unneeded, unfinished = _without(bench, on_result, change, touched, files, whole=whole)
+    outdated, unfinished_too = _outdated(bench, on_base, change, touched, whole=whole)
+    said = [unfinished, unfinished_too]
+    if slow:
+        said.append(f"what `{touched.support[0]}` does to all tests was not looked at, which take too long")
+    return ProofRan(
+        change.round, files, cases, "", outdated, unneeded, "; ".join(dict.fromkeys(filter(None, said)))
+    )
+
+
+# --- which files are of the tests -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """Of the files that the change touches, those of the tests. `support` has no tests of its own: fixtures, helpers
+    and data, which have a say in tests of other files."""
+
+    paths: tuple[str, ...]
+    support: tuple[str, ...]
+
+
+# As test files are called in all the languages; where ids tell no files, it is all there is to go by.
+_CALLED_TEST = re.compile(
+    r"(.*/)?(test_[^/]*|[^/]*[._-](test|spec|tests)|[^/]*(Test|Tests|Spec|IT|TestCase))\.\w+|(.*/)?tests/[^/]*\.rs"
+)
+_OF_A_TEST = re.compile(
+    r"(.+)::(?:[^:]*::)*(?:test|Test|it |should )[^:]*"
+)  # and not of an example in a docstring
+
+
+def _touched(suites: Sequence[TestsChosen], change: Change) -> _Touched:
+    paths = list(dict.fromkeys(path for each in change.files for path in (each.path, each.previous) if path))
+    # One of each file, module or class is enough, and there may be very many.
+    groups: dict[str, str] = {}
+    for run in filter(None, (change.before, change.after)):
+        for case in run.cases:
+            groups.setdefault(case.id.rpartition("::")[0] or case.id, case.id)
+    known = {match[1].partition("::")[0] for name in groups.values() if (match := _OF_A_TEST.fullmatch(name))}
+    mine = [
+        path
+        for path in paths
+        if path in known or any(verification.is_test_file(suite, path) for suite in suites)
+    ]
+    support = [
+        path
+        for path in mine
+        if not _CALLED_TEST.fullmatch(path)
+        and not any(proving.belongs(name, path) for name in groups.values())
+    ]
+    return _Touched(tuple(mine), tuple(support))
 
 
 # --- the tests of the result, the source of the base ------------------------------------------------------
 
 
 def _without(
-    bench: Bench, suites: Sequence[TestsChosen], change: Change, files: Sequence[str], mixed: str
-) -> tuple[Shown, ...]:
+    bench: Bench,
+    suites: Sequence[TestsChosen],
+    change: Change,
+    touched: _Touched,
+    files: Sequence[str],
+    *,
+    whole: bool,
+) -> tuple[tuple[Shown, ...], tuple[str, ...], str]:
+    """What each test of the change does, which fixed ones need no change of the source, and what was not finished."""
+    mixed = bench.ground.control.with_files_of(bench.base_tree, change.tree, touched.paths)
+    fixed = _fixed(change)
+    if mixed == change.tree:  # no source is changed at all
+        cases = proving.shown(change.before, change.after, change.after, files, proving.belongs)
+        return cases, tuple(fixed), ""
+    own = [path for path in files if path not in touched.support]
+    if not (whole or own):
+        return (), (), ""
     place = bench.open_base(mixed)
-    ran = bench.run(place, Moment.PROOF, suites, files=files)
+    ran = bench.run(place, Moment.PROOF, suites, files=() if whole else own)
     bench.ground.journal.append(ran)
     cases = proving.shown(change.before, change.after, ran, files, proving.belongs)
     failing = [case.id for case in cases if case.without is Without.FAILS][:MOST]
-    unsteady = {
-        *_passing(bench, place, suites, failing, change.quick),
-        *_failing(bench, bench.result, suites, failing, change.quick),
-    }
+    unsteady = _otherwise(bench, place, suites, failing, _passed, whole=change.quick)
+    results = {case.id: case.result for case in ran.cases}
+    left = [name for name in fixed if name not in results]
+    again = run_cases(bench, place, suites, left, SEED, whole=change.quick) if left else {}
+    results |= {name: case.result for name, case in again.items()}
     bench.forget_base()
-    return tuple(
-        replace(case, without=Without.UNKNOWN, message="it passes one time and fails another")
-        if case.id in unsteady
-        else case
-        for case in cases
+    if failing and bench.cheap():
+        bench.open_result(change.tree)  # what earlier runs left behind must not make it fail
+    unsteady |= _otherwise(
+        bench, bench.result, suites, failing, lambda result: result.bad, whole=change.quick
+    )
+    lacking = any(case.without is Without.MISSING for case in cases)
+    return (
+        tuple(replace(case, without=Without.UNSTEADY) if case.id in unsteady else case for case in cases),
+        tuple(name for name in fixed if results.get(name) is Result.PASSED),
+        "" if lacking else ran.problem,
     )
 
 
-def _passing(
-    bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], whole: bool
+def _fixed(change: Change) -> list[str]:
+    bad = {case.id for case in change.before.cases if case.result.bad} if change.before else set()
+    return [case.id for case in change.after.cases if case.id in bad and case.result is Result.PASSED]
+
+
+def _otherwise(
+    bench: Bench,
+    place: Place,
+    suites: Sequence[TestsChosen],
+    ids: Sequence[str],
+    result: Callable[[Result], bool],
+    *,
+    whole: bool,
 ) -> set[str]:
-    """Those that pass in one of some runs more."""
-    passing: set[str] = set()
+    """Those that come to such a `result` in one of some runs more."""
+    found: set[str] = set()
     for number in range(1, AGAIN + 1):
-        found = run_cases(
-            bench, place, suites, [name for name in ids if name not in passing], SEED + number, whole=whole
-        )
-        passing |= {name for name, case in found.items() if case.result is Result.PASSED}
-    return passing
+        left = [name for name in ids if name not in found]
+        ran = run_cases(bench, place, suites, left, SEED + number, whole=whole)
+        found |= {name for name, case in ran.items() if result(case.result)}
+    return found
 
 
-def _failing(
-    bench: Bench, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], whole: bool
-) -> set[str]:
-    found = run_cases(bench, place, suites, ids, SEED + 1, whole=whole)
-    return {name for name, case in found.items() if case.result.bad}
+def _passed(result: Result) -> bool:
+    return result is Result.PASSED
 
 
 # --- the tests of the base, the source of the result ------------------------------------------------------
 
 
 def _outdated(
-    bench: Bench, suites: Sequence[TestsChosen], change: Change, touched: Sequence[str]
-) -> tuple[Outdated, ...]:
-    """Tests that the change edits or removes, and that fail against its source as they were."""
+    bench: Bench, suites: Sequence[TestsChosen], change: Change, touched: _Touched, *, whole: bool
+) -> tuple[tuple[Outdated, ...], str]:
+    """Tests that the change edits or removes, and that do not pass against its source as they were; and what was
+    not finished."""
     control = bench.ground.control
     there = set(control.files(bench.base_tree))
-    files = [path for path in touched if path in there]
-    mixed = control.with_files_of(change.tree, bench.base_tree, touched)
-    if not files or change.before is None or mixed in (change.tree, bench.base_tree):
-        return ()
+    files = [path for path in touched.paths if path in there]
+    own = [path for path in files if path not in touched.support]
+    mixed = control.with_files_of(change.tree, bench.base_tree, touched.paths)
+    if not (own or (whole and files)) or change.before is None or mixed in (change.tree, bench.base_tree):
+        return (), ""
     place = bench.open_result(mixed)
-    ran = bench.run(place, Moment.REVERSE, suites, files=files)
+    ran = bench.run(place, Moment.REVERSE, suites, files=() if whole else own)
     bench.ground.journal.append(ran)
-    passed = {case.id for case in change.before.cases if case.result is Result.PASSED}
     now = {case.id: case.result for case in change.after.cases}
-    failing = {}
-    for case in ran.cases:
-        said, message = proving.told(case, files)
-        if said is Without.FAILS and case.id in passed and not now.get(case.id, Result.PASSED).bad:
-            failing[case.id] = message
-    passing = _passing(bench, place, suites, list(failing)[:MOST], change.quick)
-    return tuple(
-        Outdated(name, name not in now, message) for name, message in failing.items() if name not in passing
+    held = [
+        case
+        for case in change.before.cases
+        if case.result is Result.PASSED and not now.get(case.id, Result.PASSED).bad
+    ]
+    said = proving.against(held, change.before, ran, own, files, whole=whole)
+    failing = [name for name, (kind, _) in said.items() if kind is Without.FAILS]
+    passing = _otherwise(bench, place, suites, failing[:MOST], _passed, whole=change.quick)
+    found = tuple(
+        Outdated(name, name not in now, message, kind is Without.MISSING)
+        for name, (kind, message) in said.items()
+        if name not in passing
     )
+    return found, "" if any(old.lacks for old in found) else ran.problem

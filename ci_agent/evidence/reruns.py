@@ -13,7 +13,6 @@ from ci_agent.journal.events import Case, Moment, Result, TestsChosen
 
 QUICK = 60.0  # seconds: tests that take longer are not run whole only to run one of them
 SOON = 20.0  # seconds: the same, where it is only done to confirm something
-CHEAP = 0.02  # of the time left: a checkout and its set-up are made anew for each time as long as they cost no more
 
 
 class Reruns:
@@ -40,7 +39,7 @@ class Reruns:
 
     def on_result(self, ids: Sequence[str], number: int) -> Results:
         """The first time with the seed they failed with: what fails in a fresh clone is no accident."""
-        if number == 1 or self._cheap():
+        if number == 1 or self._bench.cheap():
             self._bench.open_result(self._tree)
         return self._each(self._bench.result, self._on_result, ids, SEED + number - 1)
 
@@ -56,10 +55,6 @@ class Reruns:
             return {}
         self._bench.open_result(self._tree)
         return self._run(self._bench.result, self._on_result, ids, SEED, narrow=False, whole=True)
-
-    def _cheap(self) -> bool:
-        ran = self._bench.result.set_up
-        return (ran.seconds if ran else 0.0) <= CHEAP * self._bench.clock.left()
 
     def _each(self, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], seed: int) -> Results:
         able = [suite for suite in suites if verification.can_narrow(suite, "cases")]

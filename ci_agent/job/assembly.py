@@ -6,10 +6,13 @@ import contextlib
 import mmap
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
+
+import click
 
 from ci_agent import session
 from ci_agent.config import Config, secrets
@@ -122,9 +125,12 @@ def _prices(settings: Config) -> Prices | None:
 
 
 @contextlib.contextmanager
-def shown(journal: Journal, stream: TextIO, *, as_json: bool = False) -> Iterator[None]:
-    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines."""
-    if as_json:
+def shown(journal: Journal, stream: TextIO | None, *, as_json: bool = False) -> Iterator[None]:
+    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines. None: there is nobody
+    to show it to, because the standard output is closed."""
+    if stream is None:
+        yield
+    elif as_json:
         journal.watch(JsonLines(stream))
         yield
     elif stream.isatty():
@@ -140,6 +146,20 @@ def shown(journal: Journal, stream: TextIO, *, as_json: bool = False) -> Iterato
         yield
 
 
+def say(text: str) -> None:
+    """The last words on the standard output. Where they can't be written, the outcome is the same."""
+    if sys.stdout is None:
+        return
+    try:
+        click.echo(text, nl=False)
+    except OSError as error:
+        # Or Python would fail once more when it ends, with an exit code of its own.
+        with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # there nobody reads on
+            click.echo(f"ci-agent: the output can't be written: {error.strerror}", err=True)
+
+
 def write_report(journal: Journal, folder: Path, report: Path, settings: Config) -> None:
     """Leave the report of the session in `folder` in `report`, without the secrets of the settings. Raises
     `CiAgentError` when it can't be written."""
@@ -150,9 +170,16 @@ def write_report(journal: Journal, folder: Path, report: Path, settings: Config)
         journal.events,
         journal=journal.path,
         logs=folder / session.LOGS,
-        diff=patch.read_bytes() if patch.exists() else None,
+        diff=without_secrets(patch.read_bytes(), settings) if patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
+
+
+def without_secrets(content: bytes, settings: Config) -> bytes:
+    """The secrets of the settings taken out of it."""
+    for secret in secrets(settings):
+        content = content.replace(secret.encode(), b"***")
+    return content
 
 
 def clean_logs(logs: Path, settings: Config) -> None:

@@ -5,7 +5,6 @@ It chooses the parts and decides nothing of the work.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
@@ -14,12 +13,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import click
-
 from ci_agent import session
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
-from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
+from ci_agent.job.assembly import assemble, choose_model, run, say, session_folder, shown, write_report
 from ci_agent.job.settings import load_settings, report_folder, state_folder
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model
@@ -122,8 +119,7 @@ def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -
     places = {"report": str(report), "issue": issue.url}
     if outcome.status is not Status.COMPLETED:
         places["to go on"] = parts.platform.guidance(issue.number, parts.task.branch).again
-    with contextlib.suppress(BrokenPipeError):  # nobody reads on; the outcome is the same
-        click.echo(closing(parts.journal.events, places=places), nl=False)
+    say(closing(parts.journal.events, places=places))
 
 
 def _again(flags: Mapping[str, object]) -> list[str]:

@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from ci_agent import __version__
 from ci_agent.config import Config, secrets
 from ci_agent.errors import UsageError
 from ci_agent.evidence import Evidence, Ground, Round
 from ci_agent.interrupts import Interrupts
-from ci_agent.job.assembly import baselines, clean_logs, shown
+from ci_agent.job.assembly import baselines, clean_logs, say, shown, without_secrets
 from ci_agent.job.settings import load_for, report_folder
 from ci_agent.journal import Journal
 from ci_agent.journal.events import Warned, WorkspaceReady
@@ -64,12 +62,12 @@ def verify(request: Request) -> int:
                 journal.events,
                 journal=journal.path,
                 logs=folder / "logs",
-                diff=control.diff(sha),
+                diff=without_secrets(control.diff(sha), settings),
                 merge_request=None,
                 evidence=evidence(journal.events, version=__version__),
             )
             if not request.as_json:
-                click.echo(concluding(journal.events, places={"report": str(report)}), nl=False)
+                say(concluding(journal.events, places={"report": str(report)}))
     finally:
         discard(folder)
     if isinstance(found, str):
@@ -82,7 +80,7 @@ def verify(request: Request) -> int:
 def _comparable(found: Round) -> bool:
     """Whether the tests came to a result on any side."""
     runs = [run for run in (found.before, found.after) if run and run.command]
-    return not runs or any(run.by_case or not run.problem for run in runs)
+    return not runs or any(run.cases if run.by_case else not run.problem for run in runs)
 
 
 def _examined(
@@ -112,8 +110,9 @@ def _examined(
     )
     if source.uncommitted:
         many = count(len(source.uncommitted), "file")
+        are = "is" if len(source.uncommitted) == 1 else "are"
         journal.append(
-            Warned(f"{many} with uncommitted changes in {source.address} not part of this comparison.")
+            Warned(f"{many} with uncommitted changes in {source.address} {are} not part of this comparison.")
         )
     examined = Evidence(ground)
     try:

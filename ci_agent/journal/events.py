@@ -135,6 +135,7 @@ class Without(StrEnum):
     FAILS = "fails"  # while it ran: it shows what the change does
     MISSING = "missing"  # it could not be loaded or needs what only the change brings: it shows less
     PASSES = "passes"  # it shows nothing of the change
+    UNSTEADY = "unsteady"  # it passes one time and fails another, without the change or with it
     UNKNOWN = "unknown"  # it was not run to its end
 
 
@@ -287,11 +288,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """A test that passes on the base and, as it is there, fails against the source of the result."""
+    """A test that passes on the base and, as it is there, does not against the source of the result."""
 
     id: str
     gone: bool  # the change removes it; else it was changed, so that it passes
     message: str = ""  # how it fails as it was
+    lacks: bool = False  # it can't run as it was, because the change takes away what it needs; else it fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +305,10 @@ class ProofRan:
     cases: tuple[Shown, ...]
     problem: str = ""  # why nothing can be said, as a clause
     outdated: tuple[Outdated, ...] = ()
+    unneeded: tuple[
+        str, ...
+    ] = ()  # ids that seem fixed, but pass on the base's source with the change's test files
+    unfinished: str = ""  # which of these runs did not reach its end, and why, as a clause
 
 
 @dataclass(frozen=True, slots=True)

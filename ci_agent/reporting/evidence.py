@@ -199,7 +199,7 @@ def by_hand(summary: Summary, fetch_hint: str = "") -> str:
         head = shlex.quote(commit(summary.workspace.head_sha) if summary.alone else summary.workspace.branch)
         told = shlex.join(_configured(summary))
         lines.append(f"ci-agent verify --base {base} --head {head} {told}".rstrip())
-    return "### Check it yourself\n" + shell_block(lines) if lines else ""
+    return "### Check it yourself\n" + shell_block(lines) if chosen or summary.prepared else ""
 
 
 def _configured(summary: Summary) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -30,8 +31,12 @@ def check_folder(folder: Path) -> None:
             wrong = "is no folder"
         elif folder.exists() and any(folder.iterdir()) and not _is_report(folder):
             wrong = "holds other things than a report, which could be overwritten"
+        else:
+            there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+            tempfile.TemporaryDirectory(dir=there).cleanup()  # whether something can be written
     except OSError as error:
-        raise _unusable(folder, error) from error
+        said = f"the report can't be written to {folder}: {error.strerror}"
+        raise UsageError(f"{said}; choose another place with --output-dir") from error
     if wrong:
         raise UsageError(f"{folder.absolute()} {wrong}; choose another folder with --output-dir")
 

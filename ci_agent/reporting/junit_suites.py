@@ -241,7 +241,7 @@ def _shown(shown: Shown) -> TestCase:
             case.add_skipped_info(
                 "passes without the change as well, so it does not show what the change does"
             )
-        case Without.UNKNOWN:
+        case Without.UNSTEADY | Without.UNKNOWN:
             case.add_skipped_info(message or "not known")
     return case
 

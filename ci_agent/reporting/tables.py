@@ -6,11 +6,12 @@ The figures are those of the harness's own runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ci_agent.journal.events import Change, Result, Retried, Shown, Stability, TestsRan, Without
 from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import LINES, cell, code, prose
-from ci_agent.reporting.wording import NOTHING, command_of, commit, failures, partly, tally
+from ci_agent.reporting.wording import NOTHING, command_of, commit, counts, failures, in_folder, partly, tally
 from ci_agent.reporting.wording import flaky as flaky_in_words
 
 OPEN = 10  # rows shown without a click: what is newly broken or lost
@@ -25,8 +26,11 @@ def totals(summary: Summary) -> str:
         return ""
     base = f" on {commit(summary.workspace.base_sha)}" if summary.workspace else ""
     result = commit(summary.workspace.head_sha) if summary.workspace and summary.alone else "this branch"
-    lines = [line for line in command_of(summary, latest).split("\n") if line.strip()] or [""]
+    narrowed = latest.some and summary.commands_of_tests  # by words that nobody needs to read here
+    command = "\n".join(map(in_folder, narrowed)) if narrowed else command_of(summary, latest)
+    lines = [line for line in command.split("\n") if line.strip()] or [""]
     told = ", ".join(cell(line, 80) for line in lines[:LINES]) + (" …" if len(lines) > LINES else "")
+    told = f"some tests of {told}" if narrowed else told
     head = f"| {told}{base} → {result} | before | after |\n|---|--:|--:|"
     notes = [
         f"*{moment}: {prose(note)}.*"
@@ -57,6 +61,8 @@ def _rows(before: TestsRan | None, after: TestsRan | None) -> list[str]:
 def _ended(run: TestsRan | None) -> str:
     if run is None:
         return NOTHING
+    if run.by_case:
+        return counts(replace(run, problem=""))
     if run.problem:
         return "not finished"
     return "passed" if run.exit_code == 0 else f"failed (exit code {run.exit_code})"
@@ -226,6 +232,7 @@ _WITHOUT = {
     Without.FAILS: "fails",
     Without.MISSING: "can't be run",
     Without.PASSES: "passes",
+    Without.UNSTEADY: "now and then",
     Without.UNKNOWN: "not known",
 }
 

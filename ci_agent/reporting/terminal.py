@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
     CheckRan,
     Committed,
     CoverageMeasured,
+    Finding,
     HandedOver,
     IssueRead,
     Judged,
@@ -248,8 +249,14 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         rows.append(("lines", "{:,} of {:,} changed lines run by the tests".format(*ran)))
     for check in last.checks.checks[:_NAMED] if last.checks else ():
         rows.append(("check", check.said))
+        rows += [("", _found(finding)) for finding in check.new[:_FINDINGS]]
     rows += list(places.items())
     return "\n".join([one_line(head[0], 1000), *head[1:], *_columns(rows)]) + "\n"
+
+
+def _found(finding: Finding) -> str:
+    place = f"{finding.path}:{finding.line}" if finding.line else finding.path
+    return ": ".join(filter(None, [place, finding.message]))
 
 
 def _beside(said: str, run: TestsRan | None) -> str:
@@ -265,7 +272,10 @@ def _tests_by_name(verification: Round) -> list[tuple[str, str]]:
         return []
     again = {case.id: case for case in retried.cases} if retried else {}
     named = {
-        "newly broken": [change.id for change in compared.newly_broken],
+        "newly broken": [
+            ": ".join(filter(None, [change.id, one_line(change.message, 160)]))
+            for change in compared.newly_broken
+        ],
         "no longer run": [change.id for change in compared.lost],
         "order-dependent": [change.id for change in compared.order_dependent],
         "flaky": [
@@ -283,6 +293,7 @@ def _tests_by_name(verification: Round) -> list[tuple[str, str]]:
 
 _NAMED = 10  # of a list
 _REMARKS = 8
+_FINDINGS = 3  # new ones of a check
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -63,7 +63,13 @@ class Proof:
         setup = evidence.choose_setup(self._root, self.sandbox)
         with parts.workspace.harness_running():
             ran, self.sandbox = prepare(
-                evidence.ground, setup, self._root, self.sandbox, "work", self._seconds()
+                evidence.ground,
+                setup,
+                self._root,
+                self.sandbox,
+                "work",
+                self._seconds(),
+                evidence.ground.base,
             )
         said = failed(ran)
         if said and setup.configured:

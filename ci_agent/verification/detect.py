@@ -41,11 +41,11 @@ def choose(root: Path, configured: str, sandbox: Sandbox) -> TestsChosen:
     """
     wanted = configured.strip()
     if wanted.lower() in _NONE:
-        return TestsChosen("", "", f"the configuration says `{wanted}`", configured=True)
+        return TestsChosen("", "", f"they are switched off (the command is `{wanted}`)", configured=True)
     project = Project(root, sandbox)
     if wanted:
         called = _runner_called(project, wanted)
-        return TestsChosen(wanted, called, "the configuration says so", configured=True)
+        return TestsChosen(wanted, called, "it is set so", configured=True)
     return _detected(project, hints(project)) or TestsChosen(
         "", "", "nothing in the repository says how its tests are run; name a command in `verification.test`"
     )
@@ -96,9 +96,9 @@ def choose_setup(root: Path, configured: str, sandbox: Sandbox, chosen: Sequence
     """
     wanted = configured.strip()
     if wanted.lower() in _NONE:
-        return SetupChosen("", f"the configuration says `{wanted}`", configured=True)
+        return SetupChosen("", f"it is set to `{wanted}`", configured=True)
     if wanted:
-        return SetupChosen(wanted, "the configuration says so", configured=True)
+        return SetupChosen(wanted, "it is set so", configured=True)
     commands: list[str] = []
     reasons: list[str] = []
     for one in chosen:

@@ -22,6 +22,8 @@ from ci_agent.verification.runner import Report
 from ci_agent.verification.unittest_junit import REPORTS
 
 NOTHING = Report(format="")
+# Bytes. The kernel takes 128 KiB in one argument, which the command is of its shell (execve(2), MAX_ARG_STRLEN).
+LONGEST_COMMAND = 100_000
 
 
 def narrowed_to(
@@ -33,9 +35,16 @@ def narrowed_to(
     related: Sequence[str],
 ) -> str:
     """The command for the first of these that is given, as `run_tests` has them. Where nothing of it lies in the
-    project, or nothing can be told to be related, it is the whole command."""
+    project, or nothing can be told to be related, or it would be too long to be run, it is the whole command."""
     if selector:
         return select(chosen, selector)
+    command = _narrowed_to(chosen, project, cases, files, related)
+    return command if len(command.encode()) <= LONGEST_COMMAND else chosen.command
+
+
+def _narrowed_to(
+    chosen: TestsChosen, project: Project, cases: Sequence[str], files: Sequence[str], related: Sequence[str]
+) -> str:
     inside = f"{chosen.folder}/" if chosen.folder else ""
     if cases:
         return narrowed(chosen, "cases", in_project(chosen, cases))

@@ -6,7 +6,9 @@ import re
 import signal
 
 from ci_agent.sandbox import Completed
+from ci_agent.verification.text import short
 
+LONGEST = 200  # characters of a reason out of an output
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # exit codes of shells for a command that can't be run
 _FROM_PYTHON = ("pytest", "unittest")  # runners that our own plugin and script report for
 _MISSING = "name the right command in `verification.test`, or install what it needs in `verification.setup`"
@@ -41,6 +43,22 @@ def not_run(done: Completed, tail: str, by_case: bool, own_report: bool) -> str:
         hint = "; often the machine has run out of memory" if name == "SIGKILL" else ""
         return f"the test command was killed by signal {code - 128} ({name}){hint}"
     return ""
+
+
+# Of rustc, and of compilers that Maven and Gradle call; what comes of an error has a line of the kind as well.
+_BUILD_ERROR = re.compile(
+    r"^(?:\[ERROR\] )?(error(?:\[E\d{4}\])?: (?!could not compile|aborting|test failed|process didn't).+"
+    r"|\S+\.(?:java|kt|scala|groovy):.{0,20}\d.*|e: .+)$",
+    re.MULTILINE,
+)
+
+
+def not_built(done: Completed, tail: str, by_case: bool) -> str:
+    """What is to be tested can't be built, so that no test is reached."""
+    found = _BUILD_ERROR.search(tail)
+    if by_case or not done.exit_code or not found:
+        return ""
+    return f"what is to be tested can't be built: {short(found[1].strip(), LONGEST)}"
 
 
 _PYTEST_USAGE_ERROR = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html

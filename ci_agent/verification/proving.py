@@ -56,6 +56,37 @@ def shown(
     return tuple(found)
 
 
+def against(
+    held: Iterable[Case],
+    before: TestsRan,
+    ran: TestsRan,
+    own: Sequence[str],
+    files: Sequence[str],
+    *,
+    whole: bool,
+) -> dict[str, tuple[Without, str]]:
+    """Which of the tests in `held`, as they are on the base, do not pass in `ran`, which has the source of the result:
+    those that fail, and those that lack what they need, by id and with how they say it.
+
+    `before` are the tests on the base, `own` the test files that `ran` was narrowed to, unless it is of all tests
+    (`whole`), and `files` all that the change touches of the tests.
+    """
+    new = {case.id: case for case in ran.cases}
+    others = _stand_ins(before, ran)
+    found: dict[str, tuple[Without, str]] = {}
+    for case in held:
+        now = new.get(case.id)
+        if now is not None:
+            said = told(now, files)
+        elif others and (whole or any(belongs(case.id, path) for path in own)):
+            said = _absent(case.id, ran, others)
+        else:
+            continue
+        if said[0] in (Without.FAILS, Without.MISSING):
+            found[case.id] = said
+    return found
+
+
 def belongs(name: str, file: str) -> bool:
     """Whether the case of this id is in this test file, as far as the id tells: many ids hold a path; those of
     unittest and Java hold a module or a class, which is called as the file."""
@@ -203,7 +234,7 @@ def proves(cases: Iterable[Shown]) -> bool:
     return any(case.without is Without.FAILS for case in cases)
 
 
-_ORDER = (Without.FAILS, Without.PASSES, Without.MISSING, Without.UNKNOWN)
+_ORDER = (Without.FAILS, Without.PASSES, Without.MISSING, Without.UNSTEADY, Without.UNKNOWN)
 
 
 def sentence(cases: Sequence[Shown]) -> str:
@@ -240,6 +271,7 @@ def _does(kind: Without, number: int) -> str:
         Without.PASSES: f"pass{s and 'es'} without the change as well",
         Without.FAILS: f"fail{s} without the change, pass{s and 'es'} with it",
         Without.MISSING: f"can't run without the change ({they} {need} what it adds), pass{s and 'es'} with it",
+        Without.UNSTEADY: f"pass{s and 'es'} one time and fail{s} another, so {they} show{s} nothing",
         Without.UNKNOWN: f"pass{s and 'es'} with the change, and {was} not run to the end without it",
     }[kind]
 

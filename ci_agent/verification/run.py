@@ -17,7 +17,7 @@ from ci_agent.journal.events import Case, Moment, Result, SetupRan, TestsChosen,
 from ci_agent.sandbox import Command, Sandbox
 from ci_agent.verification import reading
 from ci_agent.verification.execution import execute, in_project, matching, narrowed_to, report_of, seeds
-from ci_agent.verification.incomplete import ended_badly, not_run, refused, unreported
+from ci_agent.verification.incomplete import ended_badly, not_built, not_run, refused, unreported
 from ci_agent.verification.logs import free, lost, tail, telling
 from ci_agent.verification.project import Project
 from ci_agent.verification.text import by_exit_code, relative_to, whole
@@ -122,6 +122,7 @@ def run_tests(
         or gone
         or moved
         or not_run(done, end, found.any, bool(own))
+        or (not_built(done, end, found.any) if report.format else "")
         or found.problem
         or unreported(chosen.runner, command, done, found.any)
         or refused(chosen.runner, done, end)

@@ -17,6 +17,7 @@ from ci_agent.journal.events import (
     CoverageMeasured,
     Grade,
     Judged,
+    Outdated,
     ProofRan,
     Result,
     Retried,
@@ -34,7 +35,6 @@ LONGEST_NAME = 120
 LEAST_COVERED = (
     0.5  # share of the changed lines that can be run; below it, that they were not run is a remark
 )
-FULL, CHANGED, OFF = "full", "changed", "off"  # the values of `verification.policy`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,9 @@ class Evidence:
     coverage: CoverageMeasured | None = None
     checks: ChecksCompared | None = None
     submitted: Submitted | None = None
-    policy: str = FULL
+    off: str = ""  # why the tests were not to be run at all, as a clause; empty where they were
     narrowed: str = ""  # why the last run was only of some tests, as a clause; empty when it was whole
+    steered: tuple[str, ...] = ()  # files of the change that decide how tests are run, see `steering`
     setup_failed: str = ""  # how set-up failed on the result, as a clause; empty when it did not
     setup_failed_before: bool = False  # it failed on the base, too
     setup_needed: bool = False  # a person asked for set-up, and on the base it did not fail
@@ -115,8 +116,8 @@ def _broken(evidence: Evidence) -> Iterator[_Point]:
 
 
 def _unproved(evidence: Evidence) -> Iterator[_Point]:
-    if evidence.policy == OFF:
-        text = "The tests were not run: they are switched off (`verification.policy: off`)."
+    if evidence.off:
+        text = f"The tests were not run: {evidence.off}."
         yield _Point(Grade.NOT_VERIFIED, text, against=False)
         return
     compared = evidence.compared
@@ -126,7 +127,8 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
         text = compared.reason if compared else "There is no test to run."
         yield _Point(Grade.NOT_VERIFIED, text, against=False)
     yield from _lost(compared)
-    if gone := [old.id for old in evidence.proof.outdated if old.gone] if evidence.proof else []:
+    outdated = evidence.proof.outdated if evidence.proof else ()
+    if gone := [old.id for old in outdated if old.gone and not old.lacks]:
         was = "is" if len(gone) == 1 else "are"
         text = f"{counted(len(gone), 'test')} that {was} there no more {_fail(gone)} with this change: {_ids(gone)}."
         yield _Point(Grade.NOT_VERIFIED, text)
@@ -137,6 +139,10 @@ def _unproved(evidence: Evidence) -> Iterator[_Point]:
     if since := _flaky_since(evidence):
         became = counted(len(since), "test")
         text = f"{became} became flaky with the change: {_flaky(since, evidence.retried)}."
+        yield _Point(Grade.NOT_VERIFIED, text)
+    if new := [change for change in (compared.flaky if compared else ()) if change.before is None]:
+        is_ = "is" if len(new) == 1 else "are"
+        text = f"{counted(len(new), 'test')} of the change {is_} flaky: {_flaky(new, evidence.retried)}."
         yield _Point(Grade.NOT_VERIFIED, text)
     if compared and compared.order_dependent:
         fail = "fails" if len(compared.order_dependent) == 1 else "fail"
@@ -163,8 +169,9 @@ def _lost(compared: TestsCompared | None) -> Iterator[_Point]:
 
 def _weakened(evidence: Evidence) -> list[Change]:
     """The fixed tests that pass against the source of the base as well: not the source was mended, but the test."""
-    cases = evidence.proof.cases if evidence.proof else ()
-    passing = {case.id for case in cases if case.without is Without.PASSES}
+    proof = evidence.proof
+    passing = {case.id for case in proof.cases if case.without is Without.PASSES} if proof else set()
+    passing |= set(proof.unneeded) if proof else set()
     return [
         change for change in (evidence.compared.fixed if evidence.compared else ()) if change.id in passing
     ]
@@ -208,17 +215,32 @@ def _worse_checks(evidence: Evidence) -> Iterator[_Point]:
 def _remarks(evidence: Evidence) -> Iterator[str]:
     fixed = evidence.compared.fixed if evidence.compared else ()
     yield from _of_proof(evidence.proof, mended=len(fixed) > len(_weakened(evidence)))
-    if edited := [old.id for old in evidence.proof.outdated if not old.gone] if evidence.proof else []:
-        was = "was" if len(edited) == 1 else "were"
-        text = f"{counted(len(edited), 'test')} {was} changed to fit"
-        yield f"{text}: as before, {'it' if len(edited) == 1 else 'they'} {_fail(edited)} with this change: {_ids(edited)}."
+    yield from _of_old_tests(evidence.proof.outdated if evidence.proof else ())
+    if evidence.proof and evidence.proof.unfinished:
+        yield f"A run that belongs to the proof did not reach its end: {evidence.proof.unfinished}."
+    if evidence.steered:
+        have = "has" if len(evidence.steered) == 1 else "have"
+        files = _ids(evidence.steered)
+        yield f"The change edits {files}, which {have} a say in how tests and their coverage are run."
     since = _flaky_since(evidence)
-    flaky = [case for case in (evidence.compared.flaky if evidence.compared else ()) if case not in since]
+    known = [case for case in (evidence.compared.flaky if evidence.compared else ()) if case.before]
+    flaky = [case for case in known if case not in since]
     if flaky:
         yield f"{counted(len(flaky), 'flaky test')}: {_flaky(flaky, evidence.retried)}."
     yield from _of_runs(evidence)
     yield from (check.said for check in (evidence.checks.checks if evidence.checks else ()) if check.unknown)
     yield from _of_coverage(evidence.coverage)
+
+
+def _of_old_tests(outdated: Sequence[Outdated]) -> Iterator[str]:
+    if edited := [old.id for old in outdated if not (old.gone or old.lacks)]:
+        was, they = ("was", "it") if len(edited) == 1 else ("were", "they")
+        text = f"{counted(len(edited), 'test')} {was} changed to fit"
+        yield f"{text}: as before, {they} {_fail(edited)} with this change: {_ids(edited)}."
+    if lacking := [old.id for old in outdated if old.lacks]:
+        they = "it needs" if len(lacking) == 1 else "they need"
+        text = f"As before, {counted(len(lacking), 'test')} can't run with this change"
+        yield f"{text}, which takes away what {they}: {_ids(lacking)}."
 
 
 def _of_proof(proof: ProofRan | None, *, mended: bool) -> Iterator[str]:
@@ -227,7 +249,8 @@ def _of_proof(proof: ProofRan | None, *, mended: bool) -> Iterator[str]:
         yield f"What the tests of the change do without it is not known: {proof.problem}."
     elif proof and proof.cases:
         kinds = {case.without for case in proof.cases}
-        if not (proves(proof.cases) or (mended and kinds == {Without.MISSING})) or Without.UNKNOWN in kinds:
+        unclear = kinds & {Without.UNKNOWN, Without.UNSTEADY}
+        if not (proves(proof.cases) or (mended and kinds == {Without.MISSING})) or unclear:
             yield sentence(proof.cases)
 
 

@@ -109,6 +109,13 @@ class Control:
         listing = self._git("ls-tree", "-r", "-z", "--name-only", sha)
         return [os.fsdecode(name) for name in listing.split(b"\0") if name]
 
+    def content(self, sha: str, path: str) -> bytes | None:
+        """What is in the file at `path` of a commit or tree; None: there is no such file."""
+        listing = self._git("ls-tree", "-z", sha, "--", path)
+        if b" blob " not in listing[:64]:
+            return None
+        return self._git("cat-file", "blob", listing.split(b"\t")[0].split(b" ")[2].decode())
+
     def changes(self, sha: str) -> tuple[FileChanged, ...]:
         """What the commit (or tree) `sha` changes against the base, file by file."""
         words = ("diff", "--numstat", "-z", "-M", *_PLAIN_DIFF)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -64,8 +65,10 @@ def discard(path: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
         return
-    with contextlib.suppress(RecursionError):  # a folder a thousand levels deep
+    try:
         shutil.rmtree(path, onerror=_make_writable_and_try_again)
+    except RecursionError:  # a folder a thousand levels deep, which `rm` goes down without any
+        subprocess.run(["rm", "-rf", "--", path], check=False, stderr=subprocess.DEVNULL)
 
 
 def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:

@@ -93,15 +93,23 @@ class Source:
         """
         name = base or self._default_branch()
         if name is None:
-            raise UsageError("there is no default branch to compare with; name one with --base")
+            hint = self._shallow_hint() or "name one with --base"
+            raise UsageError(f"there is no default branch to compare with; {hint}")
         start, sha = self._commit(name), self._commit(head)
         common = _fork(self.git_dir, start, sha)
         if common is None:
-            raise UsageError(f"{head} has no commit in common with {name}")
-        if common == sha:
-            is_it = "is" if sha == start else "is in"
+            hint = self._shallow_hint()
+            raise UsageError(f"{head} has no commit in common with {name}{'; ' + hint if hint else ''}")
+        if sha == start:
+            hint = (
+                self._shallow_hint() or "commit the work to a branch, or name the two with --base and --head"
+            )
             raise UsageError(
-                f"{head} ({sha[:12]}) {is_it} {name} ({start[:12]}), so there is nothing to compare; is it the other "
+                f"{head} is the same commit as {name} ({sha[:12]}), so there is nothing to compare; {hint}"
+            )
+        if common == sha:
+            raise UsageError(
+                f"{head} ({sha[:12]}) is in {name} ({start[:12]}), so there is nothing to compare; is it the other "
                 "way round? See --base and --head"
             )
         return replace(self, base=name.removeprefix("origin/"), base_sha=common), sha
@@ -112,8 +120,16 @@ class Source:
         sha = None if name.startswith("-") else resolve(self.head_dir or self.git_dir, name)
         sha = sha or resolve(self.git_dir, f"refs/remotes/origin/{name}")
         if sha is None:
-            raise UsageError(f"there is no branch, tag or commit {name!r} in {self.address}")
+            hint = self._shallow_hint()
+            said = f"there is no branch, tag or commit {name!r} in {self.address}"
+            raise UsageError(said + (f"; {hint}" if hint else ""))
         return sha
+
+    def _shallow_hint(self) -> str:
+        """What to do where a repository has only some of its commits, as CI's checkouts often do."""
+        if text(git("--git-dir", self.git_dir, "rev-parse", "--is-shallow-repository")) != "true":
+            return ""
+        return "this is a shallow clone: fetch the rest with `git fetch --unshallow origin`, or check out with depth 0"
 
     def _default_branch(self) -> str | None:
         """The remote's default branch as this repository knows it, else `main` or `master` if there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -223,7 +224,7 @@ def test_a_branch_that_breaks_something_is_an_exit_code_of_1(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--head", "main", "--base", "main"), "is main ("),
+        (("--head", "main", "--base", "main"), "is the same commit as main"),
         (("--head", "main", "--base", "fix"), "is it the other way round?"),
         (("--base", "nowhere"), "there is no branch, tag or commit 'nowhere'"),
         (("--head", "nowhere"), "there is no branch, tag or commit 'nowhere'"),
@@ -263,18 +264,51 @@ def test_the_verdict_is_said_once(tmp_path: Path) -> None:
     assert done.stdout.count("Verified. 1 test fixed") == 1
 
 
-def test_a_fault_of_ours_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
-    """A full disk under the output, of which no command says anything by itself."""
+@pytest.mark.parametrize(
+    ("shell", "said"), [("> /dev/full", "No space left on device"), ("| true", ""), (">&-", "")]
+)
+def test_an_output_that_can_not_be_written_changes_no_outcome(tmp_path: Path, shell: str, said: str) -> None:
     repository = calculator(tmp_path)
     _fixed(repository)
-    words = [sys.executable, "-m", "ci_agent", "verify", "--repo", str(repository.path), "--fresh"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, check=False
-        )
-    assert done.returncode == 70
-    assert "No space left on device" in done.stderr
-    assert "a fault of ci-agent itself" in done.stderr
+    command = shlex.join([sys.executable, "-m", "ci_agent", "verify", "--repo", str(repository.path)])
+    script = f"set -o pipefail; {command} --state-dir {shlex.quote(str(tmp_path / 'state'))} {shell}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert "**Verified.**" in (tmp_path / "ci-agent-report" / "evidence.md").read_text()
+
+
+def test_a_report_folder_that_can_not_be_written_to_is_said_before_anything_is_run(tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    done = _verify(tmp_path, repository, "--output-dir", "/proc/report")
+    assert done.returncode == 2
+    assert "/proc/report" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_key_that_the_branch_holds_is_in_no_file_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository, {"config.py": "KEY = 'sk-very-secret-0815'\n"})
+    monkeypatch.setenv("LLM_API_KEY", "sk-very-secret-0815")
+    assert _verify(tmp_path, repository).returncode == 0
+    for path in (tmp_path / "report").rglob("*"):
+        assert path.is_dir() or b"sk-very-secret" not in path.read_bytes(), path
+
+
+def test_in_a_shallow_clone_it_says_how_to_get_what_is_missing(tmp_path: Path) -> None:
+    repository = calculator(tmp_path)
+    _fixed(repository)
+    address = f"file://{repository.path}"
+    repository.git("clone", "-q", "--depth", "1", "-b", "fix", address, str(tmp_path / "shallow"))
+    for words in ((), ("--base", "main")):
+        done = _verify(tmp_path, Repository(tmp_path / "shallow"), *words)
+        assert done.returncode == 2
+        assert "git fetch --unshallow" in done.stderr
 
 
 def test_of_a_set_up_that_fails_the_report_holds_what_it_printed(tmp_path: Path) -> None:

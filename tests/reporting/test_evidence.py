@@ -45,7 +45,7 @@ def test_it_reads_from_the_verdict_to_the_commands() -> None:
         "**Not verified.** 1 test fails together with the others since this change. 1 check got worse.\n",
         "Order-dependent:\n\n- `tests/test_cache.py::test_clear`",
         "Flaky:\n\n- `tests/test_cache.py::test_expiry`: failed 2 of 4 runs",
-        "| `python -m pytest` on 3f2c1aa → 9b8e7d6 | before | after |\n",
+        "| some tests of `python -m pytest` on 3f2c1aa → 9b8e7d6 | before | after |\n",
         "<details><summary>1 fixed, 2 added, 1 edited</summary>\n",
         "Changed lines run by the tests: 4 of 7; not run:",
         "### Checks\n- **Worse**: `ruff check .` fails",

@@ -265,6 +265,7 @@ def test_the_last_words_of_a_verification_without_a_session() -> None:
         "  flaky            tests/test_cache.py::test_expiry: failed 2 of 4 runs\n"
         "  lines            4 of 7 changed lines run by the tests\n"
         "  check            `ruff check .` fails before and after the change: 1 new finding.\n"
+        "                   slugs/core.py:14: `re` imported but unused\n"
         "  report           out/\n"
     )
     assert concluding(alone(remarks()), places={}).startswith(

@@ -349,7 +349,7 @@ COMPARED = [
         check(127, problem="it is missing"),
         check(127, problem="it is missing"),
         False,
-        "has no result after the change; not known before: it is missing",
+        "has no result, before the change or after it: it is missing",
     ),
 ]
 

@@ -261,7 +261,7 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
     ),
     "no command": (Evidence(round=2), NOT, True, ("There is no test to run.",), ()),
     "off": (
-        Evidence(round=2, policy="off"),
+        Evidence(round=2, off="they are switched off (`verification.policy: off`)"),
         NOT,
         True,
         ("The tests were not run: they are switched off (`verification.policy: off`).",),
@@ -503,7 +503,7 @@ any_evidence = st.builds(
     coverage=st.none() | st.builds(covered, st.just(4), st.integers(0, 4)),
     narrowed=st.sampled_from(["", "why"]),
     setup_failed=st.sampled_from(["", "why"]),
-    policy=st.sampled_from(["full", "changed", "off"]),
+    off=st.sampled_from(["", "the command is `none`"]),
 )
 
 

@@ -36,8 +36,9 @@ def _compared(
     name = f"`{whole(command)}`"
     if before is None or before.problem:
         why = before.problem if before else "it was not run"
-        now = _now(after)
-        said = f"{name} {now}; not known before: {why}."
+        said = f"{name} {_now(after)}; not known before: {why}."
+        if before and after and after.problem:
+            said = f"{name} has no result, before the change or after it: {after.problem}."
         return CheckCompared(command, *codes, (), 0, False, said, unknown=True)
     if after is None or after.problem:
         why = after.problem if after else "it was not run"
@@ -62,8 +63,11 @@ def _could_not_run(before: CheckRan, after: CheckRan) -> str:
     eslint). Fewer findings with a lower code are an improvement: pylint's code adds up the kinds of what it found.
     """
     was, now = before.exit_code or 0, after.exit_code or 0
-    if was == now or 0 in (was, now) or after.cut:
+    if 0 in (was, now) or after.cut:
         return ""
+    if was == now:  # make and npm have one code for both
+        gone = before.findings and not after.findings
+        return f"it ends with exit code {now} as before, but names no finding any more" if gone else ""
     codes = f"it ends with exit code {now} (before the change {was})"
     if not after.findings:
         return f"{codes} and names no finding"

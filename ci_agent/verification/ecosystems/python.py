@@ -222,7 +222,7 @@ RUNNERS = (
     Runner(
         name="pytest",
         language="Python",
-        why="the project uses pytest",
+        why="pytest runs its tests",
         sign=_pytest_sign,
         command=_pytest_command,
         called=call(rf"(?:\S+ run )?(?:{_MODULE}|\S*/)?pytest"),
