@@ -529,3 +529,153 @@ def test_a_change_to_what_runs_the_tests_in_the_configuration_has_no_say(tmp_pat
         | {"Makefile": "test:\n\ttrue\n", "pytest.ini": "[pytest]\n"}
     )
     assert found.judged.grade is Grade.BROKEN
+
+
+# --- changes that only look good --------------------------------------------------------------------------
+
+BUG = PROJECT | {"test_slugs.py": TESTS + BLANKS}  # `test_blanks` fails
+PYTEST = {
+    "slugs.py": SLUG.format('" "'),
+    "tests/conftest.py": "",
+    "tests/test_slugs.py": "from slugs import slug\n\ndef test_blanks():\n    assert slug('A  b') == 'a-b'\n\n"
+    "def test_plain():\n    assert slug('A b') == 'a-b'\n",
+    "pytest.ini": "[pytest]\npythonpath = .\n",
+}
+MENDS = "import slugs\nslugs.slug = lambda text: '-'.join(text.lower().split())\n"
+
+
+def test_a_failing_test_that_is_weakened_alone_is_not_fixed(tmp_path: Path) -> None:
+    found = scene(tmp_path, BUG).examine(
+        {"test_slugs.py": BUG["test_slugs.py"].replace('("A  b")', '("A b")')}
+    )
+    assert found.compared.fixed
+    assert found.judged.grade is Grade.NOT_VERIFIED
+    assert "only because the test was changed" in found.judged.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"slugs.py": PYTEST["slugs.py"] + "# a comment\n"}, {"README": "x"}],
+    ids=["alone", "source", "text"],
+)
+def test_fixtures_that_mend_the_source_for_the_tests_mend_nothing(
+    tmp_path: Path, more: dict[str, str]
+) -> None:
+    found = scene(tmp_path, PYTEST, test="python -m pytest").examine({"tests/conftest.py": MENDS} | more)
+    assert [change.id for change in found.compared.fixed] == ["tests/test_slugs.py::test_blanks"]
+    assert found.judged.grade is Grade.NOT_VERIFIED
+
+
+def test_fixtures_that_hide_what_the_change_breaks_are_named(tmp_path: Path) -> None:
+    here = scene(tmp_path, PYTEST, test="python -m pytest")
+    found = here.examine(
+        {
+            "slugs.py": "def slug(text):\n    return text\n\n\ndef shout(text):\n    return text.upper()\n",
+            "tests/conftest.py": MENDS,
+            "tests/test_shout.py": "import slugs\n\ndef test_shout():\n    assert slugs.shout('a') == 'A'\n",
+        }
+    )
+    assert not found.compared.newly_broken
+    assert found.judged.grade is not Grade.VERIFIED
+    assert any("changed to fit" in remark and "test_plain" in remark for remark in found.judged.remarks)
+
+
+def test_honest_fixtures_and_data_keep_the_proof(tmp_path: Path) -> None:
+    here = scene(tmp_path, PYTEST, test="python -m pytest")
+    found = here.examine(
+        FIX
+        | {
+            "tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef text():\n    return 'C  d'\n",
+            "tests/data/want.txt": "c-d",
+            "tests/test_more.py": "from pathlib import Path\nfrom slugs import slug\n\ndef test_more(text):\n"
+            "    assert slug(text) == Path(__file__).with_name('data').joinpath('want.txt').read_text()\n",
+        }
+    )
+    assert found.measured.proof
+    assert [case.without for case in found.measured.proof.cases] == [Without.FAILS]
+    assert found.judged.grade is Grade.VERIFIED
+    assert found.judged.remarks == ()
+
+
+def test_old_tests_that_lack_what_the_change_takes_away_are_named(tmp_path: Path) -> None:
+    found = scene(tmp_path, PROJECT).examine(
+        {
+            "slugs.py": "def dashed(text):\n    return '-'.join(text.lower().split())\n",
+            "test_slugs.py": (TESTS + BLANKS)
+            .replace("slug(", "dashed(")
+            .replace("import slug", "import dashed"),
+        }
+    )
+    assert "As before, 1 test can't run with this change, which takes away what it needs" in " ".join(
+        found.judged.remarks
+    )
+
+
+def test_an_old_test_that_ends_the_process_with_the_change_is_no_silent_one(tmp_path: Path) -> None:
+    found = scene(tmp_path, PYTEST, test="python -m pytest").examine(
+        {
+            "slugs.py": "import os\n\n\ndef slug(text):\n    if text == 'A b':\n        os._exit(3)\n"
+            "    return '-'.join(text.lower().split())\n",
+            "tests/test_slugs.py": PYTEST["tests/test_slugs.py"]
+            .replace("'A b'", "'A c'")
+            .replace("a-b'\n\n\n", "a-c"),
+        }
+    )
+    assert found.judged.grade is not Grade.VERIFIED
+
+
+def test_what_runs_the_tests_is_named_where_the_change_edits_it(tmp_path: Path) -> None:
+    here = scene(tmp_path, PYTEST, test="python -m pytest")
+    quiet = {"pytest.ini": PYTEST["pytest.ini"] + "addopts = -p quiet\n", "quiet.py": MENDS}
+    found = here.examine(quiet)
+    assert found.judged.grade is Grade.REMARKS
+    assert (
+        "The change edits `pytest.ini`, which has a say in how tests and their coverage are run."
+        in found.judged.remarks
+    )
+
+
+def test_an_interpreter_in_the_commit_is_not_what_its_tests_run_with(tmp_path: Path) -> None:
+    here = scene(tmp_path, BUG)
+    fake = "#!/bin/sh\necho it is all fine\n"
+    here.repository.git("checkout", "-q", "main")
+    found = here.examine({".venv/bin/python": fake, "slugs.py": SLUG.format('"_"')})
+    assert found.after.by_case
+    assert found.judged.grade is Grade.BROKEN
+
+
+def test_test_files_that_only_the_runs_tell_of_are_test_files(tmp_path: Path) -> None:
+    files = {
+        "slugs.py": PYTEST["slugs.py"],
+        "checks/check_slugs.py": PYTEST["tests/test_slugs.py"],
+        "pytest.ini": "[pytest]\npythonpath = .\npython_files = check_*.py\n",
+    }
+    found = scene(tmp_path, files, test="python -m pytest").examine(
+        {"checks/check_slugs.py": files["checks/check_slugs.py"].replace("'A  b'", "'A b'"), "README": "x"}
+    )
+    assert found.judged.grade is Grade.NOT_VERIFIED
+
+
+def test_a_new_test_that_comes_and_goes_keeps_the_change_from_being_ready(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    found = here.examine(FIX | {"test_flaky.py": _times(tmp_path, [1])})
+    assert [change.before for change in found.compared.flaky] == [None]
+    assert not found.judged.ready
+    assert "1 test of the change is flaky" in found.judged.reasons[0]
+
+
+def test_a_remembered_base_that_is_no_longer_true_is_measured_again(tmp_path: Path) -> None:
+    """A test that fails from some day on, whatever the change is."""
+    day = tmp_path / "day"
+    expires = (
+        "import pathlib, unittest\nclass TestDay(unittest.TestCase):\n    def test_day(self):\n"
+        f"        self.assertFalse(pathlib.Path({str(day)!r}).exists())\n"
+    )
+    here = scene(tmp_path, PROJECT | {"test_day.py": expires})
+    here.examine(FIX)
+    day.touch()
+    found = here.examine(FIX)
+    assert found.before
+    assert not found.before.reused
+    assert [change.id for change in found.compared.still_failing] == ["test_day.TestDay::test_day"]
+    assert found.compared.order_dependent == found.compared.newly_broken == ()
