@@ -148,6 +148,7 @@ def test_json_prints_the_journal_and_nothing_else(runner: Runner, tmp_path: Path
     assert job.stdout == (job.report / "session.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_issue_file_goes_on_with_its_branch_and_merge_request(
     runner: Runner, tmp_path: Path
 ) -> None:
@@ -190,6 +191,7 @@ def test_nothing_more_to_do_on_an_earlier_branch_keeps_its_commit(runner: Runner
     assert repository.git("rev-parse", "fix/add") == one
 
 
+@pytest.mark.slow
 def test_what_is_newly_broken_goes_back_to_the_model(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     steps = [Say(calls=[FIX, BREAK]), Say(calls=[SUBMIT]), Say(calls=[MEND]), Say(calls=[SUBMIT])]
@@ -204,6 +206,7 @@ def test_what_is_newly_broken_goes_back_to_the_model(runner: Runner, tmp_path: P
     assert repository.git("rev-list", "--count", f"main..{BRANCH}") == "1"
 
 
+@pytest.mark.slow
 def test_what_stays_broken_is_a_draft_that_says_so(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     steps = [Say(calls=[FIX, BREAK]), Say(calls=[SUBMIT])]
@@ -360,6 +363,7 @@ def test_set_up_can_fetch_a_submodule_that_tests_need(runner: Runner, tmp_path: 
     assert repository.git("diff", "--name-only", "main", BRANCH) == "calculator.py"
 
 
+@pytest.mark.slow
 def test_a_url_is_cloned_and_with_push_the_branch_is_at_the_remote(runner: Runner, tmp_path: Path) -> None:
     seed = calculator(tmp_path)
     bare = tmp_path / "srv" / "calculator.git"
@@ -445,6 +449,7 @@ def test_the_module_is_the_command() -> None:
 # --- what was tested is what is delivered -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_tests_do_to_the_sources_is_not_delivered(runner: Runner, tmp_path: Path) -> None:
     sabotage = "\n\nimport atexit, pathlib\natexit.register(lambda: pathlib.Path('calculator.py').write_text('raise SystemExit'))\n"
     litter = "\npathlib.Path('result.bin').write_text('x')\n"
@@ -458,6 +463,7 @@ def test_what_tests_do_to_the_sources_is_not_delivered(runner: Runner, tmp_path:
     assert [file.path for file in committed.files] == ["calculator.py", "test_more.py"]
 
 
+@pytest.mark.slow
 def test_files_that_are_not_in_the_commit_do_not_make_its_tests_pass(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path, {".gitignore": "local_*.py\n"})
     cheat = ("write_file", {"path": "local_add.py", "content": "def add(a, b):\n    return a + b\n"})
@@ -503,6 +509,7 @@ def test_set_up_prepares_each_checkout_anew(runner: Runner, tmp_path: Path) -> N
     assert [ran.place for ran in job.facts(SetupRan)] == ["work", "base", "result", "base"]
 
 
+@pytest.mark.slow
 def test_what_set_up_does_to_tracked_files_is_not_tested(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path, {"conf.py": "OK = 0\n"})
     fix = ("edit_file", {"path": "conf.py", "old": "OK = 0", "new": "OK = 2"})

@@ -100,6 +100,7 @@ def test_later_steps_are_told_how_it_went(project: Pipeline) -> None:
     assert (status["state"], status["description"]) == ("success", "1 test fixed, none newly broken")
 
 
+@pytest.mark.slow
 def test_a_comment_goes_on_with_the_same_branch_and_merge_request(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number))

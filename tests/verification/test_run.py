@@ -320,6 +320,7 @@ def test_a_tail_begins_with_a_whole_line(tmp_path: Path) -> None:
     assert {len(line) for line in ran.tail.splitlines()} == {300}
 
 
+@pytest.mark.slow
 def test_output_without_end_is_ended_and_is_a_problem(tmp_path: Path) -> None:
     ran = run(tmp_path, tmp_path, "yes")
     assert "too much output" in ran.problem
