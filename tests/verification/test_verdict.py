@@ -357,6 +357,56 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 test became flaky with the change: `b` (failed 2 of 3 runs, none of 3 on the base).",),
         (),
     ),
+    "what runs the tests is edited": (
+        replace(FIXED, steered=("pytest.ini", "package.json")),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        (
+            "The change edits `pytest.ini`, `package.json`, which have a say in how tests and their coverage are run.",
+        ),
+    ),
+    "a proof that reached no end": (
+        replace(FIXED, proof=replace(proof(), unfinished="pytest ended early")),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("A run that belongs to the proof did not reach its end: pytest ended early.",),
+    ),
+    "a fixed test that needs no change of the source": (
+        replace(FIXED, proof=replace(proof(), unneeded=("b",))),
+        NOT,
+        False,
+        ("1 test that failed before passes now only because the test was changed: `b`.",),
+        (),
+    ),
+    "old tests that can't run": (
+        replace(
+            FIXED,
+            proof=replace(proof(), outdated=(Outdated("x", True, "", True), Outdated("y", False, "", True))),
+        ),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("As before, 2 tests can't run with this change, which takes away what they need: `x`, `y`.",),
+    ),
+    "a test that passes one time and fails another": (
+        replace(ADDED, proof=proof(Without.UNSTEADY)),
+        REMARKS,
+        True,
+        ("No test newly broken, 1 added.",),
+        ("1 new test passes one time and fails another, so it shows nothing.", NOTHING),
+    ),
+    "a new test that is flaky": (
+        replace(
+            moved(evidence(ran({"a": PASSED}), ran({"a": PASSED, "b": FAILED})), "b", "flaky"),
+            retried=CasesRetried(2, (Retried("b", (PASSED, PASSED), (), None, Stability.FLAKY),)),
+        ),
+        NOT,
+        False,
+        ("1 test of the change is flaky: `b` (failed 1 of 3 runs).",),
+        (),
+    ),
     "a file that can't be loaded any more": (
         evidence(
             ran({"a": PASSED, "b": PASSED, "f::T::x": PASSED, "f::y": FAILED}),
@@ -425,7 +475,7 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         replace(ADDED, proof=replace(proof(Without.FAILS), outdated=(Outdated("old", True, ""),))),
         NOT,
         False,
-        ("1 test that is there no more fails with this change: `old`.",),
+        ("1 removed test would fail with this change: `old`.",),
         (),
     ),
     "a test that was changed to fit": (
