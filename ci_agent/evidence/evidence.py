@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
 from ci_agent import verification
 from ci_agent.evidence import baseline
 from ci_agent.evidence.again import again
 from ci_agent.evidence.bench import Bench
 from ci_agent.evidence.beside import Checks, cover
-from ci_agent.evidence.ground import Ground, Place, failed, failure
+from ci_agent.evidence.choice import Choice
+from ci_agent.evidence.ground import Ground, failed, failure
 from ci_agent.evidence.proof import Change, prove
 from ci_agent.evidence.reruns import SOON, Reruns, run_cases
 from ci_agent.evidence.suites import merged
@@ -24,15 +23,12 @@ from ci_agent.journal.events import (
     Moment,
     Result,
     Retried,
-    SetupChosen,
     Submitted,
     TestsChosen,
     TestsCompared,
     TestsRan,
 )
-from ci_agent.sandbox import Sandbox
 from ci_agent.verification import verdict
-from ci_agent.verification.steering import steers
 
 _ROOM = 1.3  # of the time the tests took on the base must be left: those of the result may be more
 _POLICY = "`verification.policy` asks for those that the change reaches"
@@ -59,9 +55,7 @@ class Evidence:
         self._settings = ground.config.verification
         self._bench = Bench(ground)
         self._checks = Checks(self._bench)
-        self._root = TestsChosen("", "", "not looked for yet")  # what runs the tests of the base at its root
-        self._on_base: tuple[TestsChosen, ...] = ()
-        self._on_result: tuple[TestsChosen, ...] = ()
+        self.choice = Choice(self._bench)
         self.before: TestsRan | None = None  # all tests on the base; None: they were not run
         self.rounds = 0
 
@@ -70,47 +64,17 @@ class Evidence:
     def begin(self) -> str:
         """Find out all of it in a checkout of the base. Gives why that can't be prepared, as a sentence."""
         bare = self._bench.lay_out_base()
-        self.choose_setup(bare.root, bare.sandbox)
+        self.choice.set_up(bare.root, bare.sandbox)
         place = self._bench.prepare_base()
-        self.choose_tests(place.root, place.sandbox)
+        self.choice.tests(place.root, place.sandbox)
         return failed(place.set_up) if self._bench.setup.configured else ""
-
-    def choose_setup(self, root: Path, sandbox: Sandbox) -> SetupChosen:
-        """Find out how a checkout is prepared, of which there is a fresh one in `root`."""
-        found = self._found(root, sandbox)
-        self._bench.setup = verification.choose_setup(root, self._settings.setup or "", sandbox, found)
-        self._journal.append(self._bench.setup)
-        return self._bench.setup
-
-    def choose_tests(self, root: Path, sandbox: Sandbox) -> tuple[TestsChosen, ...]:
-        """Find out what runs the tests of the prepared checkout in `root`; without a command where nothing does."""
-        found = self._found(root, sandbox)
-        self._root = found[0]
-        self._on_base = self._on_result = tuple(suite for suite in found if suite.command)
-        for suite in self._on_base or found:
-            self._journal.append(suite)
-        return self._on_base
-
-    def _found(self, root: Path, sandbox: Sandbox) -> tuple[TestsChosen, ...]:
-        """What runs the tests at the root, which may be nothing; then what runs those of projects below."""
-        if self._settings.policy == "off":
-            why = "they are switched off (`verification.policy: off`)"
-            return (TestsChosen("", "", why, configured=True),)
-        chosen = verification.choose(root, self._settings.test or "", sandbox)
-        more = [] if chosen.command else verification.choose_more(root, sandbox, chosen, ())
-        return (chosen, *more)
-
-    @property
-    def suites(self) -> tuple[TestsChosen, ...]:
-        """Those that have a command to run."""
-        return self._on_result
 
     # --- the base -----------------------------------------------------------------------------------------
 
     def measure_base(self) -> str:
         """Run the checks and all tests on the base, unless the policy is another. Gives why that can't be done, as
         a sentence."""
-        if not self._on_base or self._settings.policy != "full":
+        if not self.choice.on_base or self._settings.policy != "full":
             return ""
         self.before = self._whole_base()
         if self.before.reused or not self._bench.setup.configured:
@@ -122,15 +86,21 @@ class Evidence:
         bench = self._bench
         passed = self.ground.config.sandbox.env
         junit = self._settings.junit or ""
-        name = baseline.key(self.ground.base, bench.setup, self._on_base, junit, passed)
+        name = baseline.key(self.ground.base, bench.setup, self.choice.on_base, junit, passed)
         ran = None if fresh else baseline.recall(self.ground.remembered, name, bench.base_tree)
         if ran is None:
             self._checks.measure_base()
-            ran = bench.run(bench.base, Moment.BEFORE, self._on_base)
+            ran = bench.run(bench.base, Moment.BEFORE, self.choice.on_base)
             if not failure(bench.base.set_up):
                 baseline.keep(self.ground.remembered, name, ran)
         self._journal.append(ran)
         return ran
+
+    def _run_on_base(self, more: Sequence[TestsChosen]) -> None:
+        """The tests of projects that only a change tells of, beside those that ran there."""
+        if more and self.before is not None:
+            self.before = merged([self.before, self._bench.run(self._bench.base, Moment.BEFORE, more)])
+            self._journal.append(self.before)
 
     # --- a change -----------------------------------------------------------------------------------------
 
@@ -146,17 +116,17 @@ class Evidence:
         paths = [path for change in changed for path in (change.path, change.previous) if path]
         bench.more = None
         place = bench.open_result(tree)
-        self._look_again(paths)
+        self._run_on_base(self.choice.look_again(paths))
         set_up = failure(place.set_up)
         checks = self._checks.compare(changed, self.rounds)
         before, after, compared, retried = self._compared(tree, paths)
         proof = coverage = None
         passing = after.by_case and any(case.result is Result.PASSED for case in after.cases)
-        if (thorough or not compared.newly_broken) and self._on_result and passing:
-            coverage = cover(bench, self._on_result, tree, after, paths, self.rounds)
+        if (thorough or not compared.newly_broken) and self.choice.on_result and passing:
+            coverage = cover(bench, self.choice.on_result, tree, after, paths, self.rounds)
             if self._settings.proof:
                 change = Change(tree, changed, before, after, self.rounds)
-                proof = prove(bench, self._on_base, self._on_result, change)
+                proof = prove(bench, self.choice.on_base, self.choice.on_result, change)
         for fact in (proof, coverage, checks):
             if fact is not None:
                 self._journal.append(fact)
@@ -170,9 +140,9 @@ class Evidence:
             coverage=coverage,
             checks=checks,
             submitted=submitted,
-            off=self._root.why if self._root.configured and not self._root.command else "",
+            off=self.choice.off,
             narrowed=after.some,
-            steered=self._steered(tree, paths),
+            steered=self.choice.steered(tree, paths),
             setup_failed=set_up,
             setup_failed_before=bench.base_failed,
             setup_needed=bench.setup.configured,
@@ -181,77 +151,9 @@ class Evidence:
         self._journal.append(judged)
         return Round(before, after, compared, measured, judged)
 
-    def _steered(self, tree: str, paths: Sequence[str]) -> tuple[str, ...]:
-        """The files of the change that decide how tests are run."""
-        control = self.ground.control
-        commands = [suite.command for suite in self._on_result]
-        return tuple(
-            path
-            for path in dict.fromkeys(paths)
-            if self._on_base
-            and steers(
-                path,
-                commands,
-                partial(control.content, self._bench.base_tree, path),
-                partial(control.content, tree, path),
-            )
-        )
-
     def close(self) -> None:
         """Delete the checkouts."""
         self._bench.close()
-
-    def _look_again(self, paths: Sequence[str]) -> None:
-        """What only the change tells of: the first tests of a repository, projects in it that the change touches
-        or brings or removes, and what has to be installed for them."""
-        place, root = self._bench.result, self._root
-        if not (self._on_base or root.configured):
-            root = verification.choose(place.root, "", place.sandbox)
-        self._set_up_more((root, *self._below(place, root, paths)))
-        found = self._below(place, root, paths)  # set-up may have brought what runs them
-        theirs = self._below(self._bench.base, self._root, paths) if self._reaches(found, paths) else []
-        base = {suite.folder: suite for suite in (*self._on_base, *theirs)}
-        # The command of the base is the one for both sides: a change must not choose how it is tested.
-        here = {suite.folder: base.get(suite.folder, suite) for suite in (root, *found) if suite.command}
-        kept = {folder: suite for folder, suite in base.items() if (place.root / folder).is_dir()}
-        self._on_result = tuple((kept | here).values())
-        for suite in dict.fromkeys((*self._on_result, *theirs)):
-            if suite not in self._on_base:
-                self._journal.append(suite)
-        known = {suite.folder for suite in self._on_base}
-        self._add_to_base([suite for suite in theirs if suite.folder not in known])
-
-    def _below(self, place: Place, root: TestsChosen, paths: Sequence[str]) -> list[TestsChosen]:
-        return verification.choose_more(place.root, place.sandbox, root, paths)
-
-    def _reaches(self, found: Sequence[TestsChosen], paths: Sequence[str]) -> bool:
-        """Whether the base may have projects to look at: those found in the result, or one it has no more."""
-        gone = ("/" in path and not (self._bench.result.root / path).parent.is_dir() for path in paths)
-        return bool(self._on_base) and (bool(found) or any(gone))
-
-    def _set_up_more(self, suites: Sequence[TestsChosen]) -> None:
-        """What is missing in the result after the set-up of the base, where nobody configured that."""
-        place = self._bench.result
-        if self._bench.setup.configured:
-            return
-        more = verification.choose_setup(place.root, "", place.sandbox, suites)
-        if more.command and more.command != self._bench.setup.command:
-            self._journal.append(more)
-            self._bench.set_up_more(more)
-
-    def _add_to_base(self, more: Sequence[TestsChosen]) -> None:
-        if not more:
-            return
-        bench = self._bench
-        setup = verification.choose_setup(bench.base.root, "", bench.base.sandbox, more)
-        if setup.command and not bench.setup.configured:
-            commands = filter(None, [bench.setup.command, setup.command])
-            bench.setup = replace(setup, command=" && ".join(commands), why=f"{bench.setup.why}; {setup.why}")
-            bench.open_base(bench.base_tree)
-        self._on_base = (*self._on_base, *more)
-        if self.before is not None:
-            self.before = merged([self.before, bench.run(bench.base, Moment.BEFORE, more)])
-            self._journal.append(self.before)
 
     # --- tests before and after ---------------------------------------------------------------------------
 
@@ -263,9 +165,9 @@ class Evidence:
         for some in self._passes():
             related = paths if some else ()
             after = self._bench.run(
-                self._bench.result, Moment.AFTER, self._on_result, related=related, some=some
+                self._bench.result, Moment.AFTER, self.choice.on_result, related=related, some=some
             )
-            if self._on_result:
+            if self.choice.on_result:
                 self._journal.append(after)
             before = self._before(after.some, related)
             compared = verification.compare(before, after, self.rounds)
@@ -289,7 +191,7 @@ class Evidence:
 
     def _passes(self) -> list[str]:
         """Which runs are compared, one after the other: for each, why it is not of all tests ("" where it is)."""
-        can = any(verification.can_narrow(suite, "related") for suite in self._on_result)
+        can = any(verification.can_narrow(suite, "related") for suite in self.choice.on_result)
         if not can:
             return [""]
         left = self._bench.clock.left()
@@ -302,12 +204,14 @@ class Evidence:
 
     def _before(self, some: str, related: Sequence[str]) -> TestsRan | None:
         """On the base, as many tests as on the result."""
-        if not self._on_base:
+        if not self.choice.on_base:
             return None
         if not some:
             self.before = self.before or self._whole_base()
             return self.before
-        ran = self._bench.run(self._bench.base, Moment.BEFORE, self._on_base, related=related, some=some)
+        ran = self._bench.run(
+            self._bench.base, Moment.BEFORE, self.choice.on_base, related=related, some=some
+        )
         self._journal.append(ran)
         return ran
 
@@ -316,7 +220,7 @@ class Evidence:
         times = self._settings.reruns
         if not (compared.newly_broken and times):
             return None
-        runs = Reruns(self._bench, self._on_base, self._on_result, tree, after.seconds)
+        runs = Reruns(self._bench, self.choice.on_base, self.choice.on_result, tree, after.seconds)
         if not runs.possible:
             return CasesRetried(self.rounds, (), len(compared.newly_broken))
         return again(runs, compared.newly_broken, times=times, left=self._bench.clock.left, round=self.rounds)
@@ -328,7 +232,9 @@ class Evidence:
             names = [change.id for change in compared.fixed if change.id not in passing]
             if not names:
                 break
-            found = run_cases(self._bench, self._bench.base, self._on_base, names, number + 1, whole=quick)
+            found = run_cases(
+                self._bench, self._bench.base, self.choice.on_base, names, number + 1, whole=quick
+            )
             passing |= {name for name, case in found.items() if case.result is Result.PASSED}
         return passing
 

@@ -55,12 +55,12 @@ class Proof:
     @property
     def has_tests(self) -> bool:
         """Whether there is a command that runs tests."""
-        return bool(self._evidence.suites)
+        return bool(self._evidence.choice.on_result)
 
     def set_up(self) -> Stop | None:
         """Prepare the checkout that the agent works in. A stop: a person's set-up command failed."""
         parts, evidence = self._parts, self._evidence
-        setup = evidence.choose_setup(self._root, self.sandbox)
+        setup = evidence.choice.set_up(self._root, self.sandbox)
         with parts.workspace.harness_running():
             ran, self.sandbox = prepare(
                 evidence.ground,
@@ -77,7 +77,7 @@ class Proof:
         if said:
             parts.journal.append(Warned(f"{said} {NOT_ASKED_FOR}"))
         self.set_up_with = setup.command
-        evidence.choose_tests(self._root, self.sandbox)
+        evidence.choice.tests(self._root, self.sandbox)
         return None
 
     def measure_base(self) -> Stop | None:
@@ -94,7 +94,7 @@ class Proof:
 
     def for_agent(self, selector: str) -> str:
         """Run the tests as the checkout stands, all or those selected, and give the facts as text."""
-        suites = self._evidence.suites
+        suites = self._evidence.choice.on_result
         if not suites:
             return "There are no tests that the harness could find; run what you need with `bash`."
         workspace = self._parts.workspace
