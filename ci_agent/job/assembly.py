@@ -125,9 +125,11 @@ def _prices(settings: Config) -> Prices | None:
 
 
 @contextlib.contextmanager
-def shown(journal: Journal, stream: TextIO | None, *, as_json: bool = False) -> Iterator[None]:
-    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines. None: there is nobody
-    to show it to, because the standard output is closed."""
+def shown(
+    journal: Journal, stream: TextIO | None, *, as_json: bool = False, alone: bool = False
+) -> Iterator[None]:
+    """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines. `alone`: it is a
+    comparison without a session. None: there is nobody to show it to, because the standard output is closed."""
     if stream is None:
         yield
     elif as_json:
@@ -137,8 +139,9 @@ def shown(journal: Journal, stream: TextIO | None, *, as_json: bool = False) -> 
         from rich.console import Console
 
         from ci_agent.reporting.live import LiveView
+        from ci_agent.reporting.live_log import LiveLog
 
-        with LiveView(Console(file=stream)) as view:
+        with (LiveLog if alone else LiveView)(Console(file=stream)) as view:
             journal.watch(view)
             yield
     else:

@@ -53,7 +53,7 @@ def verify(request: Request) -> int:
         ):
             control = Control(source, folder)
             control.make()
-            with shown(journal, sys.stdout, as_json=request.as_json):
+            with shown(journal, sys.stdout, as_json=request.as_json, alone=True):
                 found = _examined(control, sha, settings, journal, folder, fresh=request.fresh)
             interrupts.hold()
             clean_logs(folder / "logs", settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TextIO
+from typing import Protocol
 
 from ci_agent.journal import Event, Fact, encode
 from ci_agent.journal.events import (
@@ -72,6 +72,15 @@ from ci_agent.task import Status
 WIDTH = 200  # characters of a line; longer ones help nobody in a log
 
 
+class Output(Protocol):
+    """Where lines are written: a text stream, or what stands for one."""
+
+    @property
+    def encoding(self) -> str: ...
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+
 class PlainLog:
     """Writes one line per noteworthy event to `stream`: the time in UTC and what happened.
 
@@ -81,7 +90,7 @@ class PlainLog:
 
     name = "log"
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Output) -> None:
         self._stream = stream
         self._stopped: AgentStopped | None = None
         self._session = False
@@ -108,14 +117,14 @@ class JsonLines:
 
     name = "json"
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Output) -> None:
         self._stream = stream
 
     def observe(self, event: Event) -> None:
         _write(self._stream, encode(event))
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: Output, text: str) -> None:
     encoding = stream.encoding or "utf-8"  # a terminal may not know every character
     stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     stream.flush()
