@@ -168,7 +168,8 @@ def folded(summary: Summary) -> list[str]:
         "still failing": compared.still_failing,
         "newly skipped": compared.newly_skipped,
         "added": compared.added,
-        "removed": compared.removed,
+        "removed": [change for change in compared.removed if not change.behind],
+        "can't be run": [change for change in compared.removed if change.behind],
     }
     listed = {change.id for changes in groups.values() for change in changes}
     edited = _edited(summary, [case.id for case in shown.values() if case.id not in listed])

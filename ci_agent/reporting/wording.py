@@ -159,7 +159,8 @@ def others(compared: TestsCompared, noun: str = "") -> list[str]:
     """What differs beside the fixed and the broken: `2 added`, with a noun the first as `2 tests added`."""
     lists = {
         "added": compared.added,
-        "removed": compared.removed,
+        "removed": [change for change in compared.removed if not change.behind],
+        "can't be run": [change for change in compared.removed if change.behind],
         "newly skipped": compared.newly_skipped,
         "flaky": compared.flaky,
         "order-dependent": compared.order_dependent,

@@ -201,7 +201,8 @@ def _sentence(compared: TestsCompared, noun: str) -> str:
         parts = [f"No {noun} newly broken"]
     others = {
         "added": compared.added,
-        "removed": compared.removed,
+        "removed": [change for change in compared.removed if not change.behind],
+        "can't be run": [change for change in compared.removed if change.behind],
         "newly skipped": compared.newly_skipped,
         "failing as before": compared.still_failing,
         "flaky": compared.flaky,

@@ -108,6 +108,15 @@ def test_a_file_that_could_not_be_collected_tells_why_in_its_message(tmp_path: P
 E   ModuleNotFoundError: No module named 'x'</error></testcase>""",
     )
     assert case.message == "ModuleNotFoundError: No module named 'x'"
+    case = one(
+        tmp_path,
+        """<testcase name="tests.test_a"><error message="collection failure">tests/test_a.py:2: in &lt;module&gt;
+E     File "temps.py", line 2
+E       return (f - 32
+E              ^
+E   SyntaxError: '(' was never closed</error></testcase>""",
+    )
+    assert case.message == "SyntaxError: '(' was never closed"
 
 
 def test_a_passing_case_keeps_no_output(tmp_path: Path) -> None:

@@ -112,7 +112,9 @@ class _Target:
         message = _SAYS_NOTHING.sub("", self._message) or next(
             (text for name, text in texts if name in _RESULTS), ""
         )
-        if message == "collection failure" and (error := _PYTEST_ERROR.search(details)):
+        if message == "collection failure" and (
+            error := _PYTEST_RAISED.search(details) or _PYTEST_ERROR.search(details)
+        ):
             message = error[1]
         seconds = _seconds(attributes.get("time", ""))
         found = self._cases.found
@@ -128,6 +130,9 @@ class _Target:
 
 # pytest's heading for what it captured, where that is nothing.
 _EMPTY_HEADING = re.compile(r"^-+ Captured \w+ -+\n?\s*(?=^-+ Captured \w+ -+$|\Z)", re.MULTILINE)
+_PYTEST_RAISED = re.compile(
+    r"^E {1,8}((?:\w{1,40}\.){0,5}\w{0,60}(?:Error|Exception|Exit|Warning)\b.*)$", re.MULTILINE
+)
 _PYTEST_ERROR = re.compile(r"^E +(\S.*)$", re.MULTILINE)
 _SAYS_NOTHING = re.compile(r"\Atrue\Z")  # node's reason for a skipped test without one
 _JAVASCRIPT = re.compile(r"\.[cm]?[jt]sx?$")
