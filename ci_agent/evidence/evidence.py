@@ -29,6 +29,7 @@ from ci_agent.journal.events import (
     TestsRan,
 )
 from ci_agent.verification import verdict
+from ci_agent.verification.steering import is_document
 
 _ROOM = 1.3  # of the time the tests took on the base must be left: those of the result may be more
 _POLICY = "`verification.policy` asks for those that the change reaches"
@@ -142,6 +143,7 @@ class Evidence:
             submitted=submitted,
             off=self.choice.off,
             narrowed=after.some,
+            documents=bool(paths) and all(map(is_document, paths)),
             steered=self.choice.steered(tree, paths),
             setup_failed=set_up,
             setup_failed_before=bench.base_failed,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.verification.steering import steers
+from ci_agent.verification.steering import is_document, steers
 
 
 def says(path: str, before: bytes | None, after: bytes | None, command: str = "pytest") -> bool:
@@ -73,6 +73,23 @@ def test_of_manifests_only_what_decides_it_counts(
     path: str, before: bytes | None, after: bytes | None, does: bool
 ) -> None:
     assert says(path, before, after) is does
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        *[
+            (path, True)
+            for path in ("README.md", "docs/a.rst", "LICENSE", "doc/pic.SVG", "CHANGES", "readme")
+        ],
+        *[
+            (path, False)
+            for path in ("a.py", "requirements.txt", "CMakeLists.txt", "docs/conf.py", "README.py")
+        ],
+    ],
+)
+def test_documents_are_known_by_their_names(path: str, is_one: bool) -> None:
+    assert is_document(path) is is_one
 
 
 @given(st.sampled_from(["pyproject.toml", "package.json", "setup.cfg"]), st.binary())

@@ -357,6 +357,13 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 test became flaky with the change: `b` (failed 2 of 3 runs, none of 3 on the base).",),
         (),
     ),
+    "documents only": (
+        replace(SAME, documents=True),
+        REMARKS,
+        True,
+        ("No test newly broken.",),
+        ("The change touches nothing but documents.",),
+    ),
     "what runs the tests is edited": (
         replace(FIXED, steered=("pytest.ini", "package.json")),
         REMARKS,

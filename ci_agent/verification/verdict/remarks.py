@@ -93,6 +93,9 @@ def shows_nothing(evidence: Evidence) -> Iterator[str]:
         return
     if any(case.without is Without.MISSING for case in cases):
         return  # they show a little, and how little is a remark of its own
+    if evidence.documents:
+        yield "The change touches nothing but documents."
+        return
     text = "Nothing shows what the change does: no test fails without it and passes with it."
     if not cases and evidence.submitted and evidence.submitted.no_test:
         text += " The model gave a reason for adding none."
