@@ -81,6 +81,11 @@ class Choice:
         self._add_to_base(more)
         return more
 
+    def leave_out(self, suite: TestsChosen) -> None:
+        """Do without the tests of a project below."""
+        self.on_base = tuple(each for each in self.on_base if each != suite)
+        self.on_result = tuple(each for each in self.on_result if each.folder != suite.folder)
+
     def _below(self, place: Place, root: TestsChosen, paths: Sequence[str]) -> list[TestsChosen]:
         return verification.choose_more(place.root, place.sandbox, root, paths)
 

@@ -27,9 +27,10 @@ from ci_agent.journal.events import (
     TestsChosen,
     TestsCompared,
     TestsRan,
+    Warned,
 )
 from ci_agent.verification import verdict
-from ci_agent.verification.steering import is_document
+from ci_agent.verification.steering import is_apart
 
 _ROOM = 1.3  # of the time the tests took on the base must be left: those of the result may be more
 _POLICY = "`verification.policy` asks for those that the change reaches"
@@ -98,10 +99,20 @@ class Evidence:
         return ran
 
     def _run_on_base(self, more: Sequence[TestsChosen]) -> None:
-        """The tests of projects that only a change tells of, beside those that ran there."""
-        if more and self.before is not None:
-            self.before = merged([self.before, self._bench.run(self._bench.base, Moment.BEFORE, more)])
-            self._journal.append(self.before)
+        """The tests of projects that only a change tells of, beside those that ran there. What can't be run there is
+        left out, or it would say of the change what is no fault of it."""
+        if not more or self.before is None:
+            return
+        runs = [self.before]
+        for suite in more:
+            ran = self._bench.run(self._bench.base, Moment.BEFORE, [suite])
+            if ran.problem and not any(case.result is Result.PASSED for case in ran.cases if ran.by_case):
+                self.choice.leave_out(suite)
+                self._journal.append(Warned(f"The tests in {suite.folder} are left out: {ran.problem}."))
+            else:
+                runs.append(ran)
+        self.before = merged(runs)
+        self._journal.append(self.before)
 
     # --- a change -----------------------------------------------------------------------------------------
 
@@ -143,7 +154,7 @@ class Evidence:
             submitted=submitted,
             off=self.choice.off,
             narrowed=after.some,
-            documents=bool(paths) and all(map(is_document, paths)),
+            apart=bool(paths) and all(map(is_apart, paths)),
             steered=self.choice.steered(tree, paths),
             setup_failed=set_up,
             setup_failed_before=bench.base_failed,

@@ -27,6 +27,7 @@ from ci_agent.reporting.wording import (
     duration,
     failures,
     in_folder,
+    in_words_of,
     lines_run,
     partly,
     purpose,
@@ -45,6 +46,7 @@ RETRIED = 10  # cases that were run again and are named with the commands
 AGAIN = 10  # commands of runs again
 SET_UPS = 10  # commands, by what they prepared
 UNJUDGED = 700  # characters of why there is no verdict
+WARNINGS = 5
 NOTE = 160  # characters of a comment behind a command
 
 
@@ -61,6 +63,7 @@ def evidence(events: Sequence[Event], *, version: str = "") -> str:
         Section("the lines that were run", coverage(summary.last)),
         Section("the checks", checks(summary.last)),
         Section("how to check", by_hand(summary)),
+        Section("the warnings", warnings(summary)),
         Section("the commands", folded_commands(list(commands(summary)), "")),
     ]
     made = f"ci-agent {prose(version)}" if version else "ci-agent"
@@ -168,6 +171,17 @@ def _finding(finding: Finding) -> str:
     rule = f" ({code(finding.rule, 60)})" if finding.rule else ""
     said = prose(finding.message, 300)
     return f"{code(place)}{': ' + said if said else ''}{rule}" if place else f"{said}{rule}"
+
+
+def warnings(summary: Summary) -> str:
+    """What went wrong on the way, or nobody may expect. Empty for nothing."""
+    if not summary.warnings:
+        return ""
+    told = [in_words_of(summary.platform, warning) for warning in summary.warnings[:WARNINGS]]
+    lines = [f"- {prose(warning)}" for warning in told]
+    more = len(summary.warnings) - WARNINGS
+    lines += [f"- … and {more:,} more"] if more > 0 else []
+    return "### Worth knowing\n" + "\n".join(lines)
 
 
 # --- what was run -----------------------------------------------------------------------------------------

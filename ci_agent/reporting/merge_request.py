@@ -18,6 +18,7 @@ from ci_agent.reporting.evidence import (
     headed,
     named,
     verdict,
+    warnings,
 )
 from ci_agent.reporting.sections import Section, fit
 from ci_agent.reporting.summary import Summary
@@ -27,7 +28,6 @@ from ci_agent.reporting.wording import (
     count,
     duration,
     grade,
-    in_words_of,
     requester,
     spent,
     tokens,
@@ -35,7 +35,6 @@ from ci_agent.reporting.wording import (
 
 _NUMBER = re.compile(r"#\d+")
 COMMANDS = 30  # of the agent's own; the journal has all of them
-WARNINGS = 5
 EARLIER = 10  # commits of earlier runs
 NO_TEST = 1000  # characters of why there is no test
 
@@ -67,7 +66,7 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
             Section("the checks", checks(summary.last)),
             Section("the model's words", _why(summary)),
             Section("how to check", by_hand(summary, fetch_hint)),
-            Section("the warnings", _warnings(summary)),
+            Section("the warnings", warnings(summary)),
             Section("the commands", _commands(summary)),
             Section("how to go on", feedback_hint),
         ],
@@ -136,16 +135,6 @@ def _earlier(summary: Summary) -> str:
         return ""
     lines = [f"- {code(title)}" for title in titles[-EARLIER:]]
     return "\n\nThis run went on from earlier work on the branch:\n\n" + "\n".join(lines)
-
-
-def _warnings(summary: Summary) -> str:
-    if not summary.warnings:
-        return ""
-    told = [in_words_of(summary.platform, warning) for warning in summary.warnings[:WARNINGS]]
-    lines = [f"- {prose(warning)}" for warning in told]
-    more = len(summary.warnings) - WARNINGS
-    lines += [f"- … and {more:,} more"] if more > 0 else []
-    return "### Worth knowing\n" + "\n".join(lines)
 
 
 def _commands(summary: Summary) -> str:

@@ -28,7 +28,7 @@ def missing_test(task: Task, examined: Round) -> str:
     submitted, proof = examined.measured.submitted, examined.measured.proof
     if (submitted and submitted.no_test) or examined.compared.fixed or proof is None or proof.problem:
         return ""
-    if examined.measured.documents:
+    if examined.measured.apart:
         return ""
     if any(case.without is not Without.PASSES for case in proof.cases):
         return ""

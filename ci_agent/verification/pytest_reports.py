@@ -55,6 +55,15 @@ def pytest_configure(config: Any) -> None:
     config.add_cleanup(lambda: os.environ.update({OPTIONS: before}))
 
 
+def pytest_collection_modifyitems(items: Any) -> None:
+    """In the report stands the file in which a test is collected, by which it can be run again. pytest would name the
+    one that defines it, which for inherited tests is another."""
+    for item in items:
+        file, found, rest = item.nodeid.partition("::")
+        if found and rest and item.location[0] != file:
+            item.__dict__["location"] = (file, None, item.location[2])  # a cached property
+
+
 # Asked first, or pytest-randomly has chosen a seed already. This is what `pytest.hookimpl(tryfirst=True)` notes on
 # the function, without importing pytest: https://pluggy.readthedocs.io/en/stable/.
 pytest_configure.pytest_impl = {"tryfirst": True}  # type: ignore[attr-defined]

@@ -1,5 +1,5 @@
 """Files that decide how tests are run, and which of them a change edits. A change must not choose how it is tested;
-where it has to, people shall know. And files that have no say in anything: documents. Pure.
+where it has to, people shall know. And files that have no say in it: documents, settings of a CI. Pure.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _MAKE = re.compile(r"(.*/)?([Mm]akefile|GNUmakefile)")
 # A module of this name at the top of a repository is loaded instead of the runner's own.
 _IN_ITS_PLACE = re.compile(r"(pytest|_pytest|pluggy|unittest|xdist|coverage)(\.py|/.*)")
 
-_DOCUMENT = re.compile(
-    r"(.*/)?([^/]+\.(md|markdown|rst|adoc|org|png|jpe?g|gif|svg)|(LICEN[CS]E|COPYING|NOTICE|AUTHORS|README|CHANGELOG|CHANGES)[^/.]*)",
+_APART = re.compile(
+    r"(.*/)?([^/]+\.(md|markdown|rst|adoc|org|png|jpe?g|gif|svg)|(LICEN[CS]E|COPYING|NOTICE|AUTHORS|README|CHANGELOG|CHANGES)[^/.]*)"
+    r"|\.(github|gitlab|circleci)/.*|\.gitlab-ci\.yml|\.travis\.yml|\.pre-commit-config\.yaml|\.editorconfig|(.*/)?\.gitignore"
+    r"|\.readthedocs\.ya?ml|renovate\.json|CODEOWNERS",
     re.IGNORECASE,
 )
 
@@ -42,9 +44,9 @@ def steers(
     return bool(by_make or _FILES.fullmatch(path) or _IN_ITS_PLACE.fullmatch(path))
 
 
-def is_document(path: str) -> bool:
-    """Whether a file is for people alone, as far as its name tells; no program runs it."""
-    return bool(_DOCUMENT.fullmatch(path))
+def is_apart(path: str) -> bool:
+    """Whether a file is for people or for a CI alone, as far as its name tells: the program and its tests do without."""
+    return bool(_APART.fullmatch(path))
 
 
 def _of_pyproject(content: Content) -> Any:

@@ -491,6 +491,34 @@ def test_of_projects_whose_coverage_is_not_known_it_is_said(tmp_path: Path) -> N
     assert measured.problem.startswith("in web: ")
 
 
+def test_inherited_tests_can_be_run_again(tmp_path: Path) -> None:
+    files = {
+        "slugs.py": PROJECT["slugs.py"],
+        "tests/__init__.py": "",
+        "tests/test_base.py": "class TestBase:\n    text = 'A b'\n\n    def test_it(self):\n        from slugs import slug\n"
+        "        assert slug(self.text) == self.text.lower().replace(' ', '-')\n",
+        "tests/test_more.py": "from tests.test_base import TestBase\n\n\nclass TestMore(TestBase):\n    text = 'C d'\n",
+    }
+    here = scene(tmp_path, files, test="python -m pytest tests/test_more.py")
+    found = here.examine(
+        {"slugs.py": "def slug(text):\n    return text.replace('C', 'x').replace(' ', '-').lower()\n"}
+    )
+    assert found.measured.retried
+    assert [(case.id, case.failures) for case in found.measured.retried.cases] == [
+        ("tests/test_more.py::TestMore::test_it", (4, 4))
+    ]
+
+
+def test_a_project_below_that_can_not_be_tested_on_the_base_is_left_out(tmp_path: Path) -> None:
+    below = {"fuzz/package.json": '{"scripts": {"test": "no-such-runner"}}', "fuzz/a.js": "1;\n"}
+    here = scene(tmp_path, PROJECT | below, test=None)
+    found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS, "fuzz/a.js": "2;\n"})
+    assert any(
+        "The tests in fuzz are left out" in fact.text for fact in here.of(Warned) if isinstance(fact, Warned)
+    )
+    assert found.judged.grade is Grade.VERIFIED
+
+
 # --- bases and changes that are not as they should be -----------------------------------------------------
 
 

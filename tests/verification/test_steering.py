@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.verification.steering import is_document, steers
+from ci_agent.verification.steering import is_apart, steers
 
 
 def says(path: str, before: bytes | None, after: bytes | None, command: str = "pytest") -> bool:
@@ -80,7 +80,15 @@ def test_of_manifests_only_what_decides_it_counts(
     [
         *[
             (path, True)
-            for path in ("README.md", "docs/a.rst", "LICENSE", "doc/pic.SVG", "CHANGES", "readme")
+            for path in (
+                "README.md",
+                "docs/a.rst",
+                "LICENSE",
+                "doc/pic.SVG",
+                "CHANGES",
+                "readme",
+                ".github/workflows/a.yml",
+            )
         ],
         *[
             (path, False)
@@ -88,8 +96,8 @@ def test_of_manifests_only_what_decides_it_counts(
         ],
     ],
 )
-def test_documents_are_known_by_their_names(path: str, is_one: bool) -> None:
-    assert is_document(path) is is_one
+def test_files_that_have_no_say_are_known_by_their_names(path: str, is_one: bool) -> None:
+    assert is_apart(path) is is_one
 
 
 @given(st.sampled_from(["pyproject.toml", "package.json", "setup.cfg"]), st.binary())

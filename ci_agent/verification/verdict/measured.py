@@ -37,7 +37,7 @@ class Evidence:
     off: str = ""  # why the tests were not to be run at all, as a clause; empty where they were
     narrowed: str = ""  # why the last run was only of some tests, as a clause; empty when it was whole
     steered: tuple[str, ...] = ()  # files of the change that decide how tests are run, see `steering`
-    documents: bool = False  # the change touches nothing but documents
+    apart: bool = False  # the change touches nothing that is run or built: documents, settings of a CI
     setup_failed: str = ""  # how set-up failed on the result, as a clause; empty when it did not
     setup_failed_before: bool = False  # it failed on the base, too
     setup_needed: bool = False  # a person asked for set-up, and on the base it did not fail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from ci_agent.journal.events import CoverageMeasured, Outdated, ProofRan, Verdict, Without
 from ci_agent.verification.proving import proves, sentence
@@ -17,7 +17,8 @@ LEAST_COVERED = 0.5
 def remarks(evidence: Evidence) -> Iterator[str]:
     """All of them but that nothing shows what the change does."""
     fixed = evidence.compared.fixed if evidence.compared else ()
-    yield from _of_proof(evidence.proof, mended=len(fixed) > len(weakened(evidence)))
+    weak = {change.id for change in weakened(evidence)}
+    yield from _of_proof(evidence.proof, weak, mended=len(fixed) > len(weak))
     yield from _of_old_tests(evidence.proof.outdated if evidence.proof else ())
     if evidence.proof and evidence.proof.unfinished:
         yield f"A run that belongs to the proof did not reach its end: {evidence.proof.unfinished}."
@@ -46,15 +47,16 @@ def _of_old_tests(outdated: Sequence[Outdated]) -> Iterator[str]:
         yield f"{text}, which takes away what {they}: {listed(lacking)}."
 
 
-def _of_proof(proof: ProofRan | None, *, mended: bool) -> Iterator[str]:
-    """`mended`: a test that failed before shows what the change does, so that new ones need not."""
+def _of_proof(proof: ProofRan | None, weak: Container[str], *, mended: bool) -> Iterator[str]:
+    """`mended`: a test that failed before shows what the change does, so that new ones need not. `weak` are those of
+    which more is said elsewhere."""
     if proof and proof.problem:
         yield f"What the tests of the change do without it is not known: {proof.problem}."
-    elif proof and proof.cases:
-        kinds = {case.without for case in proof.cases}
+    elif cases := [case for case in proof.cases if case.id not in weak] if proof else []:
+        kinds = {case.without for case in cases}
         unclear = kinds & {Without.UNKNOWN, Without.UNSTEADY}
-        if not (proves(proof.cases) or (mended and kinds == {Without.MISSING})) or unclear:
-            yield sentence(proof.cases)
+        if not (proves(cases) or (mended and kinds == {Without.MISSING})) or unclear:
+            yield sentence(cases)
 
 
 def _of_runs(evidence: Evidence) -> Iterator[str]:
@@ -93,8 +95,10 @@ def shows_nothing(evidence: Evidence) -> Iterator[str]:
         return
     if any(case.without is Without.MISSING for case in cases):
         return  # they show a little, and how little is a remark of its own
-    if evidence.documents:
-        yield "The change touches nothing but documents."
+    if evidence.proof and evidence.proof.problem:
+        return  # it is not known, which is a remark as well
+    if evidence.apart:
+        yield "The change touches nothing but documents and settings of other tools."
         return
     text = "Nothing shows what the change does: no test fails without it and passes with it."
     if not cases and evidence.submitted and evidence.submitted.no_test:
