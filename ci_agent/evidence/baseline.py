@@ -22,6 +22,7 @@ from ci_agent import __version__
 from ci_agent.journal.events import Moment, SetupChosen, TestsChosen, TestsRan
 from ci_agent.sandbox.environment import build
 
+_FORM = "2"  # of ids and results: another one when those of kept runs mean something else
 DAYS = 7  # what set-up installs moves on
 _DAY = 24 * 3600
 _LARGEST = 60_000_000  # bytes of a kept run
@@ -40,6 +41,7 @@ def key(
     commands = [setup.command, junit, *(f"{suite.folder}\n{suite.command}" for suite in suites)]
     parts = [
         __version__,
+        _FORM,
         base,
         *commands,
         *machine,

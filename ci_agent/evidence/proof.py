@@ -23,7 +23,7 @@ from ci_agent.journal.events import (
     TestsRan,
     Without,
 )
-from ci_agent.verification import proving
+from ci_agent.verification import coverage, proving
 
 LONGEST = 600.0  # seconds for runs of all tests, where a file that has a say in all of them is changed
 _RUNS = 2  # of all of them
@@ -32,6 +32,7 @@ AGAIN = (
 )
 MOST = 50  # cases that are run again
 _INLINE = "the tests live in the files of the source, so that the one can't be had without the other"
+_TESTS_BEGIN = re.compile(rb"^[ \t]*#\[cfg\(test\)\]", re.MULTILINE)
 _TEST_LINE = re.compile(rb"^[+-].*(#\[\w*(::)?test\]|\bassert)", re.MULTILINE)  # as Rust has them
 
 
@@ -59,8 +60,7 @@ def prove(
     touched = _touched(suites, change)
     if not touched.paths:
         inline = any(verification.tests_inline(suite) for suite in suites)
-        patch = bench.ground.control.changed_lines(change.tree) if inline else b""
-        return ProofRan(change.round, (), (), _INLINE if _TEST_LINE.search(patch) else "")
+        return ProofRan(change.round, (), (), _INLINE if inline and _touches_inline(bench, change) else "")
     if not change.after.by_case:
         return ProofRan(change.round, touched.paths, (), "results are not known test by test")
     there = set(bench.ground.control.files(change.tree))
@@ -75,6 +75,25 @@ def prove(
     return ProofRan(
         change.round, files, cases, "", outdated, unneeded, "; ".join(dict.fromkeys(filter(None, said)))
     )
+
+
+def _touches_inline(bench: Bench, change: Change) -> bool:
+    """Whether the change touches tests that live in files of the source, as far as lines tell: one of a test, or any
+    below the mark that begins the tests of a file."""
+    control = bench.ground.control
+    patch = control.changed_lines(change.tree)
+    if _TEST_LINE.search(patch):
+        return True
+    try:
+        added = coverage.added_lines(patch)
+    except coverage.CoverageError:  # too many to look at
+        return True
+    for path, lines in added.items():
+        content = control.content(change.tree, path) or b""
+        mark = _TESTS_BEGIN.search(content)
+        if mark and max(lines) > content.count(b"\n", 0, mark.start()) + 1:
+            return True
+    return False
 
 
 # --- which files are of the tests -------------------------------------------------------------------------

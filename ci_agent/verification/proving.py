@@ -78,7 +78,11 @@ def against(
         now = new.get(case.id)
         if now is not None:
             said = told(now, files)
-        elif others and (whole or any(belongs(case.id, path) for path in own)):
+        elif others and (
+            whole
+            or any(belongs(case.id, path) for path in own)
+            or any(_holds(other.id, case.id) for other in others)
+        ):
             said = _absent(case.id, ran, others)
         else:
             continue

@@ -34,6 +34,7 @@ def start() -> Callable[[], None]:
     def stop() -> None:
         measured.stop()
         try:
+            measured.save()  # or there is nothing yet where `[coverage:paths]` has the data put together first
             measured.json_report(outfile=str(folder / f"{name}.json"))
         except coverage.CoverageException as error:
             _not_measured(folder, f"coverage.py says: {error}")

@@ -395,7 +395,9 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         REMARKS,
         True,
         ("1 test fixed, none newly broken.",),
-        ("As before, 2 tests can't run with this change, which takes away what they need: `x`, `y`.",),
+        (
+            "2 tests can't run with this change in their old form, because it takes away what they need: `x`, `y`.",
+        ),
     ),
     "a test that passes one time and fails another": (
         replace(ADDED, proof=proof(Without.UNSTEADY)),
@@ -490,7 +492,7 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         REMARKS,
         True,
         ("No test newly broken, 1 added.", "1 new test: fails without the change, passes with it."),
-        ("1 test was changed to fit: as before, it fails with this change: `old`.",),
+        ("1 edited test fails with this change in its old form: `old`.",),
     ),
     "order-dependent": (
         moved(BREAKING, "b", "order_dependent"),

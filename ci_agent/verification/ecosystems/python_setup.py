@@ -15,7 +15,7 @@ from ci_agent.verification.project import Project
 Probe = tuple[str, Sequence[int]]
 _OWN = ".venv/bin/python"
 _TEST_GROUPS = ("test", "tests", "testing", "dev")
-_REQUIREMENTS = r"[^/]*requirements[^/]*\.txt"
+_REQUIREMENTS = r"(?![^/]*doc)[^/]*requirements[^/]*\.txt|requirements/(tests?|testing|dev)\.txt"
 _MOST_NAMES = 300
 # A requirement's name, https://packaging.python.org/en/latest/specifications/dependency-specifiers/.
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:$|[<>=!~@\[(#])")
@@ -89,13 +89,33 @@ def _missing(project: Project, python: str, runner: str) -> list[str]:
     metadata = _table(project, "project")
     own = metadata.get("name")
     named = [name for line in _requirements(project) if (name := _name(line)) and _same(name) != _same(own)]
-    if isinstance(own, str) and _NAME.fullmatch(own) and (project.root / "src").is_dir():
-        named.append(own)  # from `src` it can only be imported once it is installed
+    name = own if isinstance(own, str) and _NAME.fullmatch(own) else ""
+    itself: list[str] = []
+    if _needs_installing(project):
+        if python == _OWN:
+            named += [name] if name else []
+        else:  # what another Python has of it is not what is checked out here
+            itself = [f"{name or 'the project'} from this checkout"]
     names = list(dict.fromkeys([*([runner] if runner else []), *named]))[:_MOST_NAMES]
     code, said = project.answer([python, "-c", _MISSING, *names]) if names else (0, "asked")
     if code != 0 or "asked" not in said:
-        return names
-    return [line.removeprefix("missing ") for line in said.splitlines() if line.startswith("missing ")]
+        return [*itself, *names]
+    lines = said.splitlines()
+    return [*itself, *(line.removeprefix("missing ") for line in lines if line.startswith("missing "))]
+
+
+def _needs_installing(project: Project) -> bool:
+    """Whether its code can only be imported once it is installed: it lies in `src`, and pytest is not told so."""
+    if not _can_be_installed(project) or not project.first(r"src/.*\.py", ""):
+        return False
+    return not project.first(r"(pyproject|pytest)\.toml|pytest\.ini|setup\.cfg|tox\.ini", _PATH)
+
+
+_PATH = r"^[ \t]*pythonpath[ \t]*=.*\bsrc\b"
+
+
+def _can_be_installed(project: Project) -> bool:
+    return "setup.py" in project.files or bool(_table(project, "project") or _table(project, "build-system"))
 
 
 def _name(line: str) -> str:
@@ -119,7 +139,7 @@ def _requirements(project: Project) -> Iterator[str]:
 def _pip(project: Project, runner: str) -> list[str]:
     """What `pip install` gets."""
     words: list[str] = []
-    if "setup.py" in project.files or _table(project, "project") or _table(project, "build-system"):
+    if _can_be_installed(project):
         extra = _extra(project)
         words += ["-e", f".[{extra}]" if extra else "."]
     for path in project.matching(_REQUIREMENTS):

@@ -32,7 +32,7 @@ def judge(evidence: Evidence) -> Judged:
       switched off is not verified either, but ready: nothing speaks against it.
     - *verified with remarks*: nothing of that, but nothing shows what the change does (no fixed test, and no
       test of the change that fails without it), or something weakens what was measured: flaky tests, tests that were
-      changed to fit, a change to what runs them, a proof or a set-up that did not come to its end, a run of some tests
+      edited and fail in their old form, a change to what runs them, a proof or a set-up that did not come to its end, a run of some tests
       only, a base that is not known, tests that fail as before, results known only by exit code, fewer than half of
       the changed lines run.
     - *verified*: all tests ran, nothing is broken, and something shows what the change does.

@@ -78,16 +78,22 @@ def _unproved(evidence: Evidence) -> Iterator[Point]:
 
 def _lost(compared: TestsCompared | None) -> Iterator[Point]:
     changes = compared.lost if compared else ()
-    lost = [change.id for change in changes if not change.behind]
+    gone = [change for change in changes if not change.behind]
+    errors = [change.id for change in gone if change.before is Result.ERROR and change.after is None]
+    lost = [change.id for change in gone if change.id not in errors]
+    if errors:
+        was = "was" if len(errors) == 1 else "were"
+        text = f"{counted(len(errors), 'error')} of the base {was} not mended, but removed: {listed(errors)}."
+        yield Point(Grade.NOT_VERIFIED, text)
     behind = [change.behind for change in changes if change.behind]
     if lost:
         does = "does" if len(lost) == 1 else "do"
         text = f"{counted(len(lost), 'test')} that ran before {does} not run now: {listed(lost)}."
         yield Point(Grade.NOT_VERIFIED, text)
     if behind:
-        errors = list(dict.fromkeys(behind))
-        end = "ends" if len(errors) == 1 else "end"
-        text = f"{counted(len(behind), 'test')} can't be run, because {listed(errors)} {end} in an error."
+        ends = list(dict.fromkeys(behind))
+        end = "ends" if len(ends) == 1 else "end"
+        text = f"{counted(len(behind), 'test')} can't be run, because {listed(ends)} {end} in an error."
         yield Point(Grade.NOT_VERIFIED, text)
 
 

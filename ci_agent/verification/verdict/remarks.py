@@ -38,13 +38,13 @@ def remarks(evidence: Evidence) -> Iterator[str]:
 
 def _of_old_tests(outdated: Sequence[Outdated]) -> Iterator[str]:
     if edited := [old.id for old in outdated if not (old.gone or old.lacks)]:
-        was, they = ("was", "it") if len(edited) == 1 else ("were", "they")
-        text = f"{counted(len(edited), 'test')} {was} changed to fit"
-        yield f"{text}: as before, {they} {fail(edited)} with this change: {listed(edited)}."
+        their = "its" if len(edited) == 1 else "their"
+        text = f"{counted(len(edited), 'edited test')} {fail(edited)} with this change in {their} old form"
+        yield f"{text}: {listed(edited)}."
     if lacking := [old.id for old in outdated if old.lacks]:
-        they = "it needs" if len(lacking) == 1 else "they need"
-        text = f"As before, {counted(len(lacking), 'test')} can't run with this change"
-        yield f"{text}, which takes away what {they}: {listed(lacking)}."
+        their, they = ("its", "it needs") if len(lacking) == 1 else ("their", "they need")
+        text = f"{counted(len(lacking), 'test')} can't run with this change in {their} old form"
+        yield f"{text}, because it takes away what {they}: {listed(lacking)}."
 
 
 def _of_proof(proof: ProofRan | None, weak: Container[str], *, mended: bool) -> Iterator[str]:
