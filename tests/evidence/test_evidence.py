@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -42,6 +43,9 @@ BLANKS = """
 """
 PROJECT = {"slugs.py": SLUG.format('" "'), "test_slugs.py": TESTS, ".gitignore": "*.local\n"}
 FIX = {"slugs.py": SLUG.format("")}
+
+
+_PATH = os.environ["PATH"]
 
 
 @pytest.fixture(autouse=True)
@@ -651,6 +655,28 @@ def test_an_old_test_that_ends_the_process_with_the_change_is_no_silent_one(tmp_
         }
     )
     assert found.judged.grade is not Grade.VERIFIED
+
+
+@pytest.mark.slow
+def test_expectations_beside_the_source_that_are_edited_alone_do_not_verify_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Rust the expected value may stand on a line that tells nothing of a test."""
+    monkeypatch.setenv("PATH", _PATH)
+    source = (
+        "pub fn slug(text: &str) -> String {{\n    text.replace(' ', \"-\")\n}}\n\n#[cfg(test)]\nmod tests {{\n"
+        '    #[test]\n    fn plain() {{\n        assert_eq!(\n            super::slug("a b"),\n            "{}"\n'
+        "        );\n    }}\n}}\n"
+    )
+    files = {
+        "Cargo.toml": '[package]\nname = "slugs"\nversion = "0.1.0"\nedition = "2021"\n',
+        ".gitignore": "target\nCargo.lock\n",
+        "src/lib.rs": source.format("a_b"),
+    }
+    found = scene(tmp_path, files, test="cargo test --offline").examine({"src/lib.rs": source.format("a-b")})
+    assert len(found.compared.fixed) == 1
+    assert found.judged.grade is Grade.REMARKS
+    assert "the tests live in the files of the source" in found.judged.remarks[0]
 
 
 def test_what_runs_the_tests_is_named_where_the_change_edits_it(tmp_path: Path) -> None:

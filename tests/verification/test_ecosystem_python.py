@@ -85,6 +85,41 @@ def test_where_the_checkout_has_no_environment_one_is_made(
     )
 
 
+_HERE = {
+    "src/pytest/__init__.py": "",
+    "pyproject.toml": '[project]\nname = "pytest"\n',
+}  # a name that is installed
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (_HERE, "its Python does not have pytest from this checkout"),
+        ({"src/x.py": "", "setup.py": ""}, "its Python does not have the project from this checkout"),
+        (_HERE | {"pytest.ini": "[pytest]\npythonpath = src\n"}, ""),
+        (
+            _HERE
+            | {
+                "pyproject.toml": _HERE["pyproject.toml"]
+                + "[tool.pytest.ini_options]\npythonpath = ['src']\n"
+            },
+            "",
+        ),
+        ({"src/a.js": "", "pyproject.toml": _HERE["pyproject.toml"]}, ""),
+        ({"pytest/__init__.py": "", "pyproject.toml": _HERE["pyproject.toml"]}, ""),
+    ],
+)
+def test_what_another_python_has_of_a_project_in_src_is_not_what_is_checked_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], why: str
+) -> None:
+    root = project(tmp_path, PYTEST | files)
+    (root / ".venv").rename(tmp_path / "venv")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'venv' / 'bin'}:/usr/bin:/bin")
+    command, said = set_up(tmp_path, root)
+    assert said == (why or "nothing that the project's files name is missing")
+    assert ("-m venv .venv && .venv/bin/python -m pip install -q -e ." in command) is bool(why)
+
+
 @pytest.mark.parametrize("tool", ["uv", "poetry"])
 def test_a_lock_file_and_its_tool_decide_and_are_not_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str

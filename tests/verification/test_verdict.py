@@ -416,6 +416,20 @@ ROWS: dict[str, tuple[Evidence, Grade, bool, tuple[str, ...], tuple[str, ...]]] 
         ("1 test of the change is flaky: `b` (failed 1 of 3 runs).",),
         (),
     ),
+    "an error that is removed": (
+        evidence(ran({"a": PASSED, "f.py": Result.ERROR}), ran({"a": PASSED})),
+        NOT,
+        False,
+        ("1 error of the base was not mended, but removed: `f.py`.",),
+        (),
+    ),
+    "a fixed test, and tests that can't be parted from the source": (
+        replace(FIXED, proof=proof(problem="they live there")),
+        REMARKS,
+        True,
+        ("1 test fixed, none newly broken.",),
+        ("What the tests of the change do without it is not known: they live there.",),
+    ),
     "a file that can't be loaded any more": (
         evidence(
             ran({"a": PASSED, "b": PASSED, "f::T::x": PASSED, "f::y": FAILED}),
