@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+import evidence
 import jobs
 import sessions
 import start_up
@@ -44,10 +45,13 @@ class Runs:
     jobs: int  # CI jobs that work
     ours: int  # sessions of 200 steps
     theirs: int
+    suite: float  # seconds that the tests of the suite take which is verified
 
 
-_THOROUGH = Runs(start_ups=25, jobs=7, ours=6, theirs=3)
-_QUICK = Runs(start_ups=5, jobs=3, ours=2, theirs=1)
+_THOROUGH = Runs(start_ups=25, jobs=7, ours=6, theirs=3, suite=60)
+_QUICK = Runs(start_ups=5, jobs=3, ours=2, theirs=1, suite=10)
+_SUITE = 2_000  # test cases
+_COMPARED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer runs, for a look; noisier")
     runs = _QUICK if parser.parse_args().quick else _THOROUGH
     ours, theirs = ci_agent(_CI_AGENT), mini_swe_agent(_MINI_VENV)
-    figures = [*_start_ups(runs), *_jobs(runs), *_sessions(ours, theirs, runs)]
+    figures = [*_start_ups(runs), *_jobs(runs), *_evidence(runs), *_sessions(ours, theirs, runs)]
     imports = sorted(
         {name for flag in ("--version", "--help") for name in start_up.imported(_CI_AGENT, flag)}
     )
@@ -134,6 +138,33 @@ def _jobs(runs: Runs) -> list[Figure]:
             Figure(f"{name}: start to our own comment", "s", comment, library, them, goal=2),
         ]
     return figures
+
+
+def _evidence(runs: Runs) -> list[Figure]:
+    _say(f"verifying a suite of {_SUITE:,} cases, {runs.suite:.0f} s")
+    suite = evidence.overhead(_SUITE, runs.suite)
+    _say(f"comparing {_COMPARED:,} cases")
+    compared = evidence.comparison(_COMPARED)
+    read, limit = "reading the two reports", 300.0
+    return [
+        Figure(
+            f"`ci-agent verify`, {_SUITE:,} cases",
+            "s",
+            suite.verify,
+            suite.plain,
+            "two runs",
+            goal=suite.goal,
+        ),
+        Figure(f"comparing {_COMPARED:,} cases", "s", compared.comparing, compared.reading, read, goal=1),
+        Figure(
+            "peak memory of reading and comparing them",
+            "MB",
+            compared.peak_memory / 1e6,
+            limit,
+            "the limit",
+            limit,
+        ),
+    ]
 
 
 def _sessions(ours: Agent, theirs: Agent, runs: Runs) -> list[Figure]:

@@ -7,8 +7,9 @@ import signal
 
 from hypothesis import settings
 
-# Whoever starts the tests in the background has the interrupt ignored, in all that they start as well.
+# Whoever starts the tests in the background, or by nohup, has these ignored, in all that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Other processes may keep the machine busy, so that no example has a deadline. CI tries the same examples each time, so
 # that it says the same of the same commit; whoever develops meets new ones.

@@ -7,6 +7,7 @@ at once; everything heavy is imported by the command that needs it.
 from __future__ import annotations
 
 import sys
+import traceback
 
 import click
 
@@ -16,7 +17,10 @@ from ci_agent.cli.demo import demo
 from ci_agent.cli.job import job, poll
 from ci_agent.cli.run import run
 from ci_agent.cli.setup import doctor, init
+from ci_agent.cli.verify import verify
 from ci_agent.errors import CiAgentError, Interrupted
+
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,11 +40,12 @@ def cli() -> None:
       3    a key or token is missing, wrong or lacks a right
       4    a limit was hit: steps, time, money or tokens
       5    suspended: a person has to answer a question
+      70   a fault of ci-agent itself
       130  interrupted (SIGINT); 143: terminated (SIGTERM)
     """
 
 
-for command in (run, job, poll, init, doctor, demo, config):
+for command in (run, verify, job, poll, init, doctor, demo, config):
     cli.add_command(command)
 
 
@@ -62,4 +67,10 @@ def main() -> None:
 
         click.echo(f"ci-agent: {clean(str(error))}", err=True)
         code = error.exit_code
+    except Exception:  # noqa: BLE001 - or Python would end with 1, which here means that the task failed
+        traceback.print_exc()
+        click.echo(
+            "ci-agent: this is a fault of ci-agent itself; please report it with the lines above", err=True
+        )
+        code = FAULT
     sys.exit(code if isinstance(code, int) else 0)

@@ -27,8 +27,11 @@ import click
 @click.option("--timeout", metavar="MINUTES", type=float, help="Wall time at most.  [default: 60]")
 @click.option("--max-cost", metavar="USD", type=float, help="Money at most.  [default: 3.00]")
 @click.option("--push/--no-push", default=None, help="Push the branch to the remote `origin` when done.")
-@click.option("--setup", metavar="CMD", help="Run once before the tests, e.g. 'pip install -e .'")
+@click.option(
+    "--setup", metavar="CMD", help="Prepares a checkout.  [default: detected; `none`: nothing to do]"
+)
 @click.option("--test", metavar="CMD", help="Runs the tests.  [default: detected; `none`: there are none]")
+@click.option("--policy", metavar="WORD", help="Which tests: full, changed or off.  [default: full]")
 @click.option("--output-dir", metavar="DIR", help="The report's folder.  [default: ci-agent-report]")
 @click.option("--state-dir", metavar="DIR", help="Where issues and sessions are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON lines, nothing else.")

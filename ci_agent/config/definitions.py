@@ -171,12 +171,15 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSettings:
-    """How the project is prepared and tested, before and after the work. The commands run in a shell at the
-    root of the repository."""
+    """How the project is prepared and tested, before and after the work, and what is measured beside. The commands
+    run in a shell at the root of the repository."""
 
     setup: str | None = setting(
         None,
-        "Prepares a fresh checkout, once, for instance by installing what the tests need.",
+        "Prepares a fresh checkout, for instance by installing what the tests need. It runs in the checkout the "
+        "model works in, in that of the base, and anew for each hand-in, so that the tests see nothing but what will "
+        "be in the commit. Not set: found out from the project's manifests, and only where something is missing. "
+        "The word `none`: there is nothing to prepare.",
         flag="--setup",
         lines=True,
         example="pip install -e '.[test]'",
@@ -189,8 +192,28 @@ class VerificationSettings:
         lines=True,
         example="pytest -q",
     )
+    policy: str = setting(
+        "full",
+        "Which tests are run on a hand-in: `full`, all of them; `changed`, those that are reached from the changed "
+        "files, as far as the project's test runner knows them; `off`, none, and nothing is claimed.",
+        flag="--policy",
+        check=checks.one_of("full", "changed", "off"),
+    )
+    final_full: bool = setting(
+        True,
+        "With the policy `changed`: whether a hand-in that holds is tested whole in the end. `false`: only the tests "
+        "reached from the changed files are ever run, and the verdict says so.",
+    )
     timeout: float = setting(
         15.0, "How long one run of the tests may take.", unit="minutes", above=0, maximum=1440
+    )
+    total_timeout: float = setting(
+        45.0,
+        "How long all runs of tests and checks of one session may take together. Where what is left does not "
+        "suffice for all tests, only those reached from the changed files are run, and the verdict says so.",
+        unit="minutes",
+        above=0,
+        maximum=10_080,
     )
     junit: str | None = setting(
         None,
@@ -198,6 +221,26 @@ class VerificationSettings:
         "repository. Not set: taken from the runners we know; from others only the exit code counts.",
         example="build/test-results/**/*.xml",
         check=checks.inside,
+    )
+    reruns: int = setting(
+        3,
+        "How often a test that fails on the result and not on the base is run again, alone, there and on the base, "
+        "before it is called broken. 0: it is called broken at once.",
+        unit="runs",
+        minimum=0,
+        maximum=10,
+    )
+    proof: bool = setting(
+        True,
+        "Whether the tests that a change adds or edits are run against the source of the base as well: they show "
+        "something only if they fail there.",
+    )
+    coverage: str = setting(
+        "auto",
+        "Whether it is measured which of the changed lines the tests run, in a run of its own: `auto`, where the "
+        "project has a tool for it and the tests take less than two minutes; `on`, whatever they take; `off`. Nothing "
+        "is ever installed for it.",
+        check=checks.one_of("auto", "on", "off"),
     )
 
 
@@ -391,6 +434,13 @@ class Config:
     gitlab: GitLabSettings = field(default_factory=GitLabSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    checks: tuple[str, ...] = setting(
+        (),
+        "Commands beside the tests, such as linters, type checks and builds: they are run before and after, and "
+        "only what is new counts against the change. As an environment variable: one on each line.",
+        lines=True,
+        example=("ruff check .", "mypy"),
+    )
     state_dir: Path | None = setting(
         None,
         "Where ci-agent keeps what outlives a run: sessions, and issues and merge requests of the `local` "

@@ -41,7 +41,7 @@ class Setting:
     secret: bool = False  # never shown, nor in the `repr` of the configuration
     not_in_file: str = ""  # why it can't stand in the file, as a clause; empty: it can
     example: Any = None  # for the documentation, where the default says little
-    lines: bool = False  # text may have more than one line
+    lines: bool = False  # text may have more than one line; of a list: each line is a text, not each word
     above: float | None = None  # bounds of a number: more than this,
     minimum: float | None = None  # at least this,
     maximum: float | None = None  # at most this
@@ -65,7 +65,7 @@ class Setting:
     @property
     def wanted(self) -> str:
         """What kind of value fits, in words: `a whole number from 1 up to 20`."""
-        words = _KINDS[self.kind]
+        words = "a list of texts" if self.kind is tuple and self.lines else _KINDS[self.kind]
         if self.above is not None:
             words += f" above {self.above:,}"
         if self.minimum is not None:

@@ -30,7 +30,11 @@ def from_text(setting: Setting, text: str) -> object:
         read = number(word)
         return word if read is None else read
     if setting.kind is tuple:
-        return re.split(r"[\s,]+", word)
+        return (
+            [line for line in word.splitlines() if line.strip()]
+            if setting.lines
+            else re.split(r"[\s,]+", word)
+        )
     return text
 
 

@@ -13,6 +13,7 @@ from ci_agent.job.assembly import assemble, choose_model, run, session_folder, s
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.promise import Promise, kept, promise
+from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell, tell_why_not
 from ci_agent.journal.events import ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
@@ -35,7 +36,7 @@ def engage(case: Case, issue: Issue) -> int:
     From the first word on the issue to the last one, a note on the disk says what has been promised there.
     """
     log = case.host.output.log
-    report = Path(case.settings.report.output_dir).expanduser().absolute()
+    report = report_folder(case.settings)
     check_folder(report)
     refused = too_many(case, case.forge.comments(issue.number))
     if refused:

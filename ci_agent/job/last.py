@@ -17,6 +17,7 @@ from ci_agent.job.claim import at_work
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge
 from ci_agent.job.promise import Promise, kept
+from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import tell, tell_why_not
 from ci_agent.journal import Fact, Journal
 from ci_agent.journal.events import AgentStopped, MergeRequestWritten, SessionEnded, SessionStarted
@@ -42,7 +43,7 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
     if journal:
         with journal:
-            write_report(journal, folder, Path(settings.report.output_dir).expanduser().absolute(), settings)
+            write_report(journal, folder, report_folder(settings), settings)
     return 0
 
 

@@ -5,7 +5,6 @@ It chooses the parts and decides nothing of the work.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
@@ -14,13 +13,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import click
-
 from ci_agent import session
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
-from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
-from ci_agent.job.settings import load_settings, state_folder
+from ci_agent.job.assembly import assemble, choose_model, run, say, session_folder, shown, write_report
+from ci_agent.job.settings import load_settings, report_folder, state_folder
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Model
 from ci_agent.platforms import Issue
@@ -86,7 +83,7 @@ def work(request: Request) -> Done:
         platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=parts.marker)
         with journal:
             outcome = run(parts, shown(journal, sys.stdout, as_json=request.as_json))
-            report = Path(settings.report.output_dir).expanduser().absolute()
+            report = report_folder(settings)
             if not request.as_json:
                 _close(parts, outcome, issue, report)
             write_report(parts.journal, parts.folder, report, loaded.config)
@@ -122,8 +119,7 @@ def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -
     places = {"report": str(report), "issue": issue.url}
     if outcome.status is not Status.COMPLETED:
         places["to go on"] = parts.platform.guidance(issue.number, parts.task.branch).again
-    with contextlib.suppress(BrokenPipeError):  # nobody reads on; the outcome is the same
-        click.echo(closing(parts.journal.events, places=places), nl=False)
+    say(closing(parts.journal.events, places=places))
 
 
 def _again(flags: Mapping[str, object]) -> list[str]:
@@ -139,7 +135,7 @@ def _check_early(settings: Config, source: Source) -> None:
     """What would go wrong at the end for sure is said before anything is done or paid for."""
     if settings.git.push and source.remote is None:
         raise UsageError("there is no remote called origin to push to; leave --push away, or add one")
-    check_folder(Path(settings.report.output_dir).expanduser())
+    check_folder(report_folder(settings))
 
 
 def _taken(settings: Config, source: Source) -> Callable[[str, str], bool]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ci_agent import config
 from ci_agent.config import Config
+from ci_agent.errors import UsageError
 from ci_agent.workspace import Source, open_source
 
 # Which setting each flag of the command line stands for.
@@ -21,6 +22,7 @@ _FLAGS = {
     "max_cost": "limits.max_cost",
     "setup": "verification.setup",
     "test": "verification.test",
+    "policy": "verification.policy",
     "output_dir": "report.output_dir",
     "state_dir": "state_dir",
 }
@@ -40,10 +42,33 @@ def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.
     return loaded, source
 
 
+def load_for(repository: str, flags: Mapping[str, object], head: str) -> tuple[Config, Source, str]:
+    """The configuration for a comparison of `head` with the base, the source at the commit where the two parted,
+    and the commit of `head`. The file that counts is that of this commit, never that of the branch."""
+    given = {_FLAGS[name]: value for name, value in flags.items() if name != "base"}
+    first = config.load(file=None, environment=os.environ, flags=given).config
+    base = flags.get("base") or first.git.base
+    clones = state_folder(first) / "clones"
+    source, sha = open_source(repository, None, clones).between(str(base) if base else None, head)
+    content = source.file(config.FILE_NAME)
+    file = (config.FILE_NAME, content) if content is not None else None
+    return config.load(file=file, environment=os.environ, flags=given).config, source, sha
+
+
+def report_folder(settings: Config) -> Path:
+    """Where the report is written, as an absolute path without `..`; links in it are not followed."""
+    return Path(os.path.normpath(Path(settings.report.output_dir).expanduser().absolute()))
+
+
 def state_folder(settings: Config) -> Path:
     """Where issues, clones and sessions are kept."""
     if settings.state_dir:
         return Path(settings.state_dir).expanduser().resolve()
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("ci-agent"))
+    try:
+        return Path(platformdirs.user_state_dir("ci-agent"))
+    except RuntimeError as error:  # an unknown user without HOME, as containers have them
+        raise UsageError(
+            "this user has no home folder; say with --state-dir where things are kept"
+        ) from error

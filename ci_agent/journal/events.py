@@ -107,6 +107,7 @@ class Moment(StrEnum):
     ASKED = "asked"  # while the agent works, at its request
     AGAIN = "again"  # cases that broke, once more, by themselves
     PROOF = "proof"  # the tests of the result, against the source of the base
+    REVERSE = "reverse"  # the tests of the base, against the source of the result
     COVERAGE = "coverage"  # on the result, to see which lines the tests run
 
 
@@ -134,6 +135,7 @@ class Without(StrEnum):
     FAILS = "fails"  # while it ran: it shows what the change does
     MISSING = "missing"  # it could not be loaded or needs what only the change brings: it shows less
     PASSES = "passes"  # it shows nothing of the change
+    UNSTEADY = "unsteady"  # it passes one time and fails another, without the change or with it
     UNKNOWN = "unknown"  # it was not run to its end
 
 
@@ -194,6 +196,7 @@ class TestsChosen:
     runner: str  # e.g. `pytest`; empty when unknown
     why: str
     folder: str = ""  # of the project, relative to the root of the repository; empty: the root itself
+    configured: bool = False  # the configuration says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,7 @@ class Change:
     before: Result | None
     after: Result | None
     message: str = ""  # of the side that is bad: after, else before
+    behind: str = ""  # the case whose error keeps this one from being run, e.g. of the file that it is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,9 @@ class TestsCompared:
     ] = ()  # of the newly skipped and the removed: what ran before and has no successor
     still_passing: int = 0
     still_skipped: int = 0
-    flaky: tuple[Change, ...] = ()  # bad after, but not each time: see the event `CasesRetried`
+    flaky: tuple[
+        Change, ...
+    ] = ()  # bad after, but not each time (see `CasesRetried`); or before, and not each time
     order_dependent: tuple[Change, ...] = ()  # bad after, and alone not as together with the others
 
 
@@ -264,7 +270,10 @@ class Retried:
 class CasesRetried:
     round: int
     cases: tuple[Retried, ...]
-    left: int = 0  # cases that broke as well and were not run again: too many, or no time left
+    left: int = 0  # cases that broke as well and were not run again: no time left, or no way to
+    together: int = (
+        0  # cases that broke as well and failed once more, run all together: too many to run alone
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +287,28 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """A test that passes on the base and, as it is there, does not against the source of the result."""
+
+    id: str
+    gone: bool  # the change removes it; else it was changed, so that it passes
+    message: str = ""  # how it fails as it was
+    lacks: bool = False  # it can't run as it was, because the change takes away what it needs; else it fails
+
+
+@dataclass(frozen=True, slots=True)
 class ProofRan:
-    """The tests that the change adds or edits, run against the source of the base."""
+    """The tests that the change adds or edits, run against the source of the base, and the other way round."""
 
     round: int
     files: tuple[str, ...]  # test files of the change; none: it touches no test
     cases: tuple[Shown, ...]
     problem: str = ""  # why nothing can be said, as a clause
+    outdated: tuple[Outdated, ...] = ()
+    unneeded: tuple[
+        str, ...
+    ] = ()  # ids that seem fixed, but pass on the base's source with the change's test files
+    unfinished: str = ""  # which of these runs did not reach its end, and why, as a clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +325,9 @@ class CoverageMeasured:
     round: int
     tool: str  # e.g. `coverage.py 7.6`; empty: not measured
     files: tuple[FileCoverage, ...]
-    problem: str = ""  # why it was not measured, as a clause
+    problem: str = ""  # why it was not measured, or not in each of the projects, as a clause
+    command: str = ""  # of the run with which it was measured; empty: nothing was run for it
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +352,7 @@ class CheckRan:
     findings: tuple[Finding, ...]
     log: str
     tail: str
+    cut: str = ""  # why not all of its findings are known, as a clause; empty when they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +364,9 @@ class CheckCompared:
     after: int | None
     new: tuple[Finding, ...]
     gone: int
-    worse: bool  # it passed before and fails now, or it has new findings
+    worse: bool  # it passed before and fails now, has new findings, or has no whole result any more
     said: str  # what it came to, in a sentence
+    unknown: bool = False  # it had no result before the change, so that nothing can be compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _harmless(line: str) -> str:
 
 def _measured(summary: Summary) -> str:
     if summary.no_tests:
-        return "Tests: none were found, so this change is not verified."
+        return "Tests: there are none to run, so this change is not verified."
     if summary.after is None:
         return "Tests: not run on this change."
     line = "; ".join(filter(None, [comparison(summary), counts(summary.after)]))

@@ -1,4 +1,8 @@
-"""What people should see beside the pipeline: the tests that the change broke or that do not run any more."""
+"""What people should see beside the pipeline: the tests that the change broke or that do not run any more, and
+what other checks newly find.
+
+Flaky tests are not among it: all of this is shown as errors, and they are none of the change's.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import Change
+from ci_agent.journal.events import Change, CheckCompared
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
 
@@ -23,7 +27,7 @@ _ELSEWHERE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One test, with the place where it failed as far as its output names it. Plain text of strangers."""
+    """One test or one finding of a check, with its place as far as the output names it. Plain text of strangers."""
 
     title: str
     message: str
@@ -32,8 +36,13 @@ class Finding:
 
 
 def findings(events: Sequence[Event]) -> list[Finding]:
-    """The newly broken tests and those no longer run, of the last comparison."""
+    """The newly broken tests and those no longer run, then what is new in the checks, of the last verification."""
     summary = Summary.of(events)
+    told = summary.last.checks.checks if summary.last.checks else ()
+    return _of_tests(summary) + [finding for check in told for finding in _of_check(check)]
+
+
+def _of_tests(summary: Summary) -> list[Finding]:
     compared = summary.compared
     if compared is None:
         return []
@@ -44,6 +53,25 @@ def findings(events: Sequence[Event]) -> list[Finding]:
         for change in compared.newly_broken
     ]
     return broken + [_finding(change, "no longer run", []) for change in compared.lost]
+
+
+def _of_check(check: CheckCompared) -> list[Finding]:
+    command = one_line(check.command, 60)
+    if check.worse and not check.new:
+        return [Finding(f"Check fails: {command}", one_line(check.said, 500) or "fails")]
+    return [
+        Finding(
+            f"New finding: {one_line(new.rule, 80) or command}",
+            one_line(new.message, 500) or "new finding",
+            *_own_place(one_line(new.path, 500), new.line),
+        )
+        for new in check.new
+    ]
+
+
+def _own_place(path: str, line: int) -> tuple[str, int]:
+    """A place as it is, where it is one in the repository."""
+    return ("", 0) if _ELSEWHERE.search(path) or ".." in path.split("/") else (path, max(line, 0))
 
 
 def _finding(change: Change, what: str, places: Sequence[tuple[str, int]]) -> Finding:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from ci_agent.errors import CiAgentError, JournalError, UsageError
 from ci_agent.journal import Event, read
-from ci_agent.journal.events import SetupRan, TestsRan
+from ci_agent.journal.events import CheckRan, CoverageMeasured, SetupRan, TestsRan
 from ci_agent.reporting.junit import junit_report
 
 _JUNIT, _JOURNAL, _TEXT, _DIFF, _LOGS = "junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"
+_EVIDENCE = "evidence.md"
 _IGNORE = ".gitignore"
 
 
@@ -26,8 +31,12 @@ def check_folder(folder: Path) -> None:
             wrong = "is no folder"
         elif folder.exists() and any(folder.iterdir()) and not _is_report(folder):
             wrong = "holds other things than a report, which could be overwritten"
+        else:
+            there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+            tempfile.TemporaryDirectory(dir=there).cleanup()  # whether something can be written
     except OSError as error:
-        raise _unusable(folder, error) from error
+        said = f"the report can't be written to {folder}: {error.strerror}"
+        raise UsageError(f"{said}; choose another place with --output-dir") from error
     if wrong:
         raise UsageError(f"{folder.absolute()} {wrong}; choose another folder with --output-dir")
 
@@ -39,12 +48,14 @@ def write_folder(
     journal: Path,
     logs: Path,
     diff: bytes | None,
-    merge_request: str | None,
+    merge_request: str | None = None,
+    evidence: str | None = None,
 ) -> None:
     """Write the report of a session to `folder`, made if need be, in place of an earlier report.
 
-    `journal` and `logs` are the session's journal and its folder of logs. `diff` and `merge_request` are the
-    change as a patch and the merge request's text; None where there is none. Files that people put beside
+    `journal` and `logs` are the session's journal and its folder of logs. `diff` is the
+    change as a patch, `merge_request` its text, `evidence` the report of a verification without a session; None
+    where there is none. Files that people put beside
     the earlier report are left alone. In a folder of its own the report is hidden from git by a `.gitignore`.
     Raises `CiAgentError` when the folder can't be written, or is none to be written to: see `check_folder`.
     """
@@ -55,7 +66,8 @@ def write_folder(
         _remove_earlier(folder)
         if own:
             _write(folder / _IGNORE, b"*\n")
-        _copy(journal, folder / _JOURNAL)
+        with journal.open("rb") as written:
+            _copy(written, folder / _JOURNAL)
         for name in _log_names(events):
             _copy_log(logs, folder / _LOGS, name)
         _write(folder / _JUNIT, junit_report(events, lambda name: _log(logs, name)).encode())
@@ -63,6 +75,8 @@ def write_folder(
             _write(folder / _DIFF, diff)
         if merge_request is not None:
             _write(folder / _TEXT, merge_request.encode("utf-8", "replace"))
+        if evidence is not None:
+            _write(folder / _EVIDENCE, evidence.encode("utf-8", "replace"))
     except OSError as error:
         raise _unusable(folder, error) from error
 
@@ -94,35 +108,54 @@ def _remove_earlier(folder: Path) -> None:
     for name in names:
         if not (folder / _LOGS).is_symlink():
             (folder / _LOGS / name).unlink(missing_ok=True)
-    for name in (_JUNIT, _JOURNAL, _TEXT, _DIFF):
+    for name in (_JUNIT, _JOURNAL, _TEXT, _DIFF, _EVIDENCE):
         (folder / name).unlink(missing_ok=True)
 
 
 def _log_names(events: Iterable[Event]) -> list[str]:
-    """The logs of setup and tests that `events` name, as plain names inside the folder of logs."""
-    names = [event.fact.log for event in events if isinstance(event.fact, SetupRan | TestsRan)]
+    """The logs of set-up, tests, coverage and checks that `events` name, as plain names inside the folder of logs."""
+    kinds = SetupRan | TestsRan | CheckRan | CoverageMeasured
+    names = [event.fact.log for event in events if isinstance(event.fact, kinds)]
     return [name for name in dict.fromkeys(names) if name and Path(name).name == name]
 
 
 def _copy_log(logs: Path, target: Path, name: str) -> None:
-    if not (logs / name).is_file():
-        return  # the run never got so far as to write one
-    if target.is_symlink():
-        target.unlink()
-    target.mkdir(exist_ok=True)
-    _copy(logs / name, target / name)
+    reading = _opened(logs, name)
+    if reading is None:
+        return
+    with reading:
+        if target.is_symlink():
+            target.unlink()
+        target.mkdir(exist_ok=True)
+        _copy(reading, target / name)
 
 
 def _log(logs: Path, name: str) -> str:
-    path = logs / name
-    if Path(name).name != name or not path.is_file():
+    reading = _opened(logs, name) if Path(name).name == name else None
+    if reading is None:
         return f"(there is no log {name})"
-    return path.read_text(encoding="utf-8", errors="replace")
+    with reading:
+        return reading.read().decode("utf-8", "replace")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _opened(logs: Path, name: str) -> BinaryIO | None:
+    """A log as it was written; None where there is none, or where a command put a link, a pipe or a folder in its
+    place: what that leads to is no log."""
+    if logs.is_symlink():
+        return None
+    try:
+        file = os.open(logs / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None  # the run never got so far as to write one
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return os.fdopen(file, "rb")
+    os.close(file)
+    return None
+
+
+def _copy(reading: BinaryIO, target: Path) -> None:
     target.unlink(missing_ok=True)
-    with source.open("rb") as reading, target.open("xb") as writing:
+    with target.open("xb") as writing:
         shutil.copyfileobj(reading, writing)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ci_agent.journal import Event
-from ci_agent.reporting import tables
+from ci_agent.reporting import evidence, tables
 from ci_agent.reporting.progress import FAILURES, progress_comment
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import link, prose
@@ -22,8 +22,11 @@ def job_summary(events: Sequence[Event], *, links: Mapping[str, str]) -> str:
     parts = [
         _title(summary),
         progress_comment(events).strip(),
+        _remarks(summary),
         tables.totals(summary),
         *_lists(summary),
+        evidence.coverage(summary.last),
+        evidence.checks(summary.last),
         " · ".join(place for place in places if place),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -38,15 +41,20 @@ def _title(summary: Summary) -> str:
     return f"## {link(issue, summary.issue.url if summary.issue else '') or issue} {prose(named.title)}"
 
 
+def _remarks(summary: Summary) -> str:
+    """The verdict with its reasons; a good one only where the work is done as well."""
+    judged = summary.judged
+    return evidence.verdict(summary) if judged and (summary.solved or not judged.ready) else ""
+
+
 def _lists(summary: Summary) -> list[str]:
     """The tests that differ, as far as the verdict has not named them."""
-    compared = summary.compared
-    if compared is None:
-        return []
-    broken = tables.newly_broken(compared) if len(compared.newly_broken) > FAILURES else ""
-    lost = tables.lost(compared)
+    last = summary.last
+    broken = len(last.compared.newly_broken) if last.compared else 0
     return [
-        f"Newly broken:\n\n{broken}" if broken else "",
-        f"No longer run:\n\n{lost}" if lost else "",
-        *tables.folded(compared),
+        tables.newly_broken(last) if broken > FAILURES else "",
+        tables.lost(last),
+        tables.order_dependent(last),
+        tables.flaky(last),
+        *tables.folded(summary),
     ]

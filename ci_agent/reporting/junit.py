@@ -1,46 +1,81 @@
-"""`junit.xml`: the session's own checks, then the project's tests after the change.
+"""`junit.xml`: the verification's own checks, the project's tests after the change, those before, the tests of the
+change against the base, and the other checks.
 
-Written with junit-xml, whose weak places are gone round here: it drops a failure that has neither message
-nor output (the case would count as passed), leaves lone surrogates to crash its own pretty-printer, writes
-times with more than the three decimals the schema allows, and adds an attribute `disabled` that Jenkins'
-schema does not know.
+GitLab and the reporters of GitHub show every failure in this file as one of the change, so only what speaks
+against the change is one: what failed on the base is a skipped case of the suite `before`, and a test that fails
+without the change, as it should, is a passed case of the suite `proof`. GitLab takes the first of several cases
+with the same class and name (its documentation of unit test reports), so those suites put words before the class.
+
+A flaky case passes and holds a `flakyFailure`, as Surefire has it ("Rerun Failing Tests" in its documentation).
+mikepenz/action-junit-report counts these (its #1118); GitLab's parser, EnricoMi/publish-unit-test-result-action
+(#539) and dorny/test-reporter (#531) know only `failure`, `error` and `skipped` and see a passed case, so the same
+is said in its output and in a property of the suite.
+
+How each suite is made is in `junit_suites.py`.
 """
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import Case, Result, TestsRan, Verdict
+from ci_agent.journal.events import TestsRan
+from ci_agent.reporting.junit_suites import Detail, after, before, checks, element, legal, legal_items, proof
 from ci_agent.reporting.summary import Summary
-from ci_agent.reporting.text import cut
-from ci_agent.reporting.wording import counts, wrong
+from ci_agent.reporting.wording import GRADES, counts, partly, reasons, unjudged, wrong
 from ci_agent.task import Ending
 
 if TYPE_CHECKING:
     from junit_xml import TestCase, TestSuite
 
-LOG = 200_000  # characters of a run's log; GitLab reads files up to 30 MB, and `logs/` has all of it
+LIMIT = 29_000_000  # bytes; GitLab reads files up to 30 MB (its documentation of unit test reports)
+MANY = 20_000  # cases of a run; beyond, `before` holds only what differs
+FEW = 5_000  # cases of a run in a file that would be too large otherwise
 
-# Everything that XML 1.0 does not allow, section 2.2 "Characters".
-_ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DETAILS = (
+    Detail(),
+    Detail("before: only what differs", differing=True),
+    Detail("before: only what differs; without the output of single cases", differing=True, output=False),
+    Detail(
+        f"before: only what differs; {FEW:,} cases of each run, without their output",
+        differing=True,
+        output=False,
+        most=FEW,
+    ),
+)
 
 
 def junit_report(events: Sequence[Event], read_log: Callable[[str], str]) -> str:
-    """The report as XML text, declaration included; write it as UTF-8.
+    """The report as XML text, declaration included; write it as UTF-8. In that it has at most `LIMIT` bytes: where
+    there is more to tell, the property `left out` of the suites says what is missing.
 
     `read_log` gives the text of a log by the name it has in the journal.
     """
     summary = Summary.of(events)
-    suites = [_own_suite(summary)]
-    if summary.after is not None and (summary.after.command or summary.after.cases):
-        suites.append(_project_suite(summary, summary.after, read_log))
+    large = summary.before is not None and len(summary.before.cases) > MANY
+    text = ""
+    for detail in _DETAILS[1 if large else 0 :]:
+        text = _written(summary, read_log, detail)
+        if len(text.encode()) <= LIMIT:
+            break
+    return text
+
+
+def _written(summary: Summary, read_log: Callable[[str], str], detail: Detail) -> str:
+    last = summary.last
+    suites = [element(_own_suite(summary))]
+    if last.after is not None and (last.after.command or last.after.cases):
+        suites.append(after(summary, last.after, read_log, detail))
+    if summary.before is not None and (summary.before.command or summary.before.cases):
+        suites.append(before(summary, summary.before, detail))
+    if last.proof is not None and (last.proof.cases or last.proof.files):
+        suites.append(proof(summary, last.proof))
+    if last.checks is not None and last.checks.checks:
+        suites.append(checks(summary, last.checks))
     root = ET.Element("testsuites", name="ci-agent")
-    for suite in suites:
-        root.append(_element(suite))
+    root.extend(suites)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     root.set("time", f"{sum(float(suite.get('time', '0')) for suite in root):.3f}")
@@ -48,20 +83,7 @@ def junit_report(events: Sequence[Event], read_log: Callable[[str], str]) -> str
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _element(suite: TestSuite) -> ET.Element:
-    element: ET.Element = suite.build_xml_doc()
-    element.attrib.pop("disabled", None)
-    for timed in (element, *element.iter("testcase")):
-        timed.set("time", f"{float(timed.get('time', '0')):.3f}")
-    return element
-
-
-def legal(text: str) -> str:
-    """`text` as XML can hold it: what is not allowed becomes the replacement character."""
-    return _ILLEGAL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-# --- the session's own checks -----------------------------------------------------------------------------
+# --- the verification's own checks ------------------------------------------------------------------------
 
 
 def _own_suite(summary: Summary) -> TestSuite:
@@ -77,17 +99,12 @@ def _own_suite(summary: Summary) -> TestSuite:
             "sandbox": started.sandbox,
             "ci-agent": started.version,
         }
-    return TestSuite(
-        "ci-agent",
-        [
-            _issue_read(summary),
-            _tests(summary, "tests before", summary.before),
-            _agent_finished(summary),
-            _tests(summary, "tests after", summary.after),
-            _nothing_broken(summary),
-        ],
-        properties=_legal_items(properties),
-    )
+    tests = [_tests(summary, "tests before", summary.before), _tests(summary, "tests after", summary.after)]
+    if summary.alone:
+        cases = [*tests, _verdict(summary)]
+    else:
+        cases = [_issue_read(summary), tests[0], _agent_finished(summary), tests[1], _verdict(summary)]
+    return TestSuite("ci-agent", cases, properties=legal_items(properties))
 
 
 def _issue_read(summary: Summary) -> TestCase:
@@ -99,9 +116,10 @@ def _issue_read(summary: Summary) -> TestCase:
 
 def _tests(summary: Summary, name: str, run: TestsRan | None) -> TestCase:
     """Whether the tests ran to their end. How they ended is for the project's own suite to say."""
-    case = _own_case(name, run.seconds if run else 0.0, counts(run) if run and run.command else "")
+    said = "; ".join([counts(run), *partly(run)]) if run and run.command else ""
+    case = _own_case(name, run.seconds if run else 0.0, said)
     if run is None or not run.command:
-        case.add_skipped_info("no tests were found" if summary.no_tests else "not reached")
+        case.add_skipped_info("there are no tests to run" if summary.no_tests else "not reached")
     elif run.problem and not summary.no_tests:
         case.add_error_info(legal(run.problem), legal(run.tail))
     elif run.problem or not run.cases:
@@ -138,19 +156,21 @@ _OUTSIDE = {
 }
 
 
-def _nothing_broken(summary: Summary) -> TestCase:
-    case = _own_case("nothing newly broken")
-    compared = summary.compared
-    if compared is None or compared.verdict is Verdict.NO_TESTS:
-        case.add_skipped_info("no tests were found" if summary.no_tests else "not reached")
-    elif compared.verdict is Verdict.INCOMPLETE:
-        case.add_error_info(legal(compared.reason) or "the tests did not run to their end")
-    elif compared.newly_broken or compared.verdict is Verdict.BROKEN:
-        names = "\n".join(f"{change.id}: {change.message}" for change in compared.newly_broken)
-        case.add_failure_info(legal(compared.reason) or "something is newly broken", legal(names))
-    elif compared.verdict is Verdict.WEAKENED:
-        names = "\n".join(change.id for change in compared.lost)
-        case.add_failure_info(legal(compared.reason) or "tests that ran before do not run now", legal(names))
+def _verdict(summary: Summary) -> TestCase:
+    judged, compared = summary.judged, summary.compared
+    if judged is None:
+        case = _own_case("verdict")
+        if summary.alone:  # where there is a session, its own case says how it ended
+            case.add_error_info(legal(unjudged(summary)))
+        else:
+            case.add_skipped_info("not reached")
+        return case
+    said = legal(" ".join([f"{GRADES[judged.grade]}.", *reasons(judged)]))
+    case = _own_case("verdict", said="\n".join([said, *judged.remarks]))
+    if not judged.ready:
+        changes = (*compared.newly_broken, *compared.lost, *compared.order_dependent) if compared else ()
+        names = "\n".join(": ".join(filter(None, [change.id, change.message])) for change in changes)
+        case.add_failure_info(said, legal(names), failure_type=str(judged.grade))
     return case
 
 
@@ -158,64 +178,3 @@ def _own_case(name: str, seconds: float = 0.0, said: str = "") -> TestCase:
     from junit_xml import TestCase
 
     return TestCase(name, classname="ci-agent", elapsed_sec=seconds, stdout=legal(said))
-
-
-# --- the project's tests ----------------------------------------------------------------------------------
-
-
-def _project_suite(summary: Summary, run: TestsRan, read_log: Callable[[str], str]) -> TestSuite:
-    from junit_xml import TestSuite
-
-    runner = (summary.chosen.runner if summary.chosen else "") or run.command
-    properties = {
-        "command": run.command,
-        "exit code": "" if run.exit_code is None else str(run.exit_code),
-        "tree": run.tree,
-        "commit": summary.committed.sha if summary.committed else "",
-        "base": summary.workspace.base_sha if summary.workspace else "",
-        "log": run.log,
-    }
-    return TestSuite(
-        legal(runner),
-        list(_project_cases(run, legal(runner))),
-        properties=_legal_items(properties),
-        stdout=legal(_both_ends(read_log(run.log))) if run.log else None,
-    )
-
-
-def _project_cases(run: TestsRan, runner: str) -> Iterator[TestCase]:
-    for case in run.cases:
-        yield _project_case(case, runner)
-    if run.problem:  # or a run that broke off after its passing cases would look like a good one
-        unfinished = Case("the run as a whole", Result.ERROR, message=run.problem, details=run.tail)
-        yield _project_case(unfinished, runner)
-
-
-def _project_case(case: Case, runner: str) -> TestCase:
-    from junit_xml import TestCase
-
-    place, _, name = legal(case.id).rpartition("::")
-    written = TestCase(
-        name or place or "(no name)", classname=place or runner, elapsed_sec=max(0.0, case.seconds)
-    )
-    message, details = legal(case.message) or f"{case.result}, without a word", legal(case.details)
-    match case.result:
-        case Result.FAILED:
-            written.add_failure_info(message, details)
-        case Result.ERROR:
-            written.add_error_info(message, details)
-        case Result.SKIPPED:
-            written.add_skipped_info(legal(case.message) or None, details)
-        case Result.PASSED:
-            written.stdout = details
-    return written
-
-
-def _both_ends(log: str) -> str:
-    if len(log) <= LOG:
-        return log
-    return f"{cut(log, LOG // 2)}\n[{len(log) - LOG:,} characters left out]\n{log[-LOG // 2 :]}"
-
-
-def _legal_items(properties: dict[str, str]) -> dict[str, str]:
-    return {name: legal(value) for name, value in properties.items() if value}

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from ci_agent.journal import Event
 from ci_agent.journal.events import ModelReplied, Moment, TestsRan, ToolAnswered
+from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import one_line
-from ci_agent.reporting.wording import accepted, call, count, counts, duration, purpose, result, spent, tokens
+from ci_agent.reporting.wording import count, counts, duration, purpose, result, semicolons, spent, tokens
 from ci_agent.task import Status
 
 if TYPE_CHECKING:
@@ -129,14 +130,14 @@ class LiveView:
     def _hand_in(self) -> Iterator[_Row]:
         """What the last hand-in came to. How many tries are left matters after a bad one only."""
         summary = self._summary
-        last = summary.rounds[-1] if summary.rounds else None
+        last = next((each for each in reversed(summary.rounds) if each.judged), None)
         if last is None or not last.handed_in:
             return
-        said = result(last.compared)
-        if summary.started and not accepted(last.compared):
-            left = summary.started.limits.verifications - last.compared.round
+        said = result(last)
+        if summary.started and last.judged and not last.judged.ready:
+            left = summary.started.limits.verifications - last.number
             said += ", " + {0: "no try left", 1: "1 try left"}.get(left, f"{left} tries left")
-        yield f"hand-in {last.compared.round}", said
+        yield f"hand-in {last.number}", said
 
     def _plan(self, room: int) -> Iterator[_Row]:
         items = self._summary.plan
@@ -159,7 +160,7 @@ class LiveView:
         if summary.waiting:
             return f"waiting for the model: {summary.waiting.reason}"
         if summary.running:
-            return f"{purpose(summary.running.purpose)}: {summary.running.command}"
+            return f"{purpose(summary.running.purpose)}: {semicolons(summary.running.command)}"
         if summary.tool:
             return call(summary.tool)
         return "the model thinks" if summary.status is Status.CODING else ""

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from ci_agent.journal import Event
-from ci_agent.journal.events import TestsCompared
+from ci_agent.reporting.calls import call
 from ci_agent.reporting.summary import LOCAL, Summary
-from ci_agent.reporting.text import code, link, one_line, prose, quote
+from ci_agent.reporting.text import code, codes, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
-    call,
     clock,
     comparison,
     count,
@@ -22,9 +21,10 @@ from ci_agent.reporting.wording import (
     paid,
     purpose,
     requester,
+    result,
     sentence,
+    short_verdict,
     spent,
-    verified,
 )
 from ci_agent.task import Ending, Status
 
@@ -106,9 +106,9 @@ def _working(summary: Summary) -> list[str]:
         lines.append(_box(summary.before is not None, _tests_before(summary)))
     lines += _change(summary)
     if not summary.no_tests:
-        lines.append(_box(False, _tests_after(summary.compared)))
+        lines.append(_box(False, _tests_after(summary)))
     else:
-        lines.append(_box(False, "No tests were found, so the result can't be verified"))
+        lines.append(_box(False, "There are no tests to run, so the result can't be verified"))
     return [_line(head), "\n".join(lines), _waiting(summary)]
 
 
@@ -131,7 +131,8 @@ def _reading(summary: Summary) -> str:
 def _tests_before(summary: Summary) -> str:
     if summary.before:
         return f"Tests before: {prose(counts(summary.before))}"
-    return "Tests before" if summary.setup else "Tests before, once the project is set up"
+    ready = summary.prepared or summary.chosen or summary.nothing_to_set_up
+    return "Tests before" if ready else "Tests before, once the project is set up"
 
 
 def _change(summary: Summary) -> list[str]:
@@ -144,10 +145,11 @@ def _change(summary: Summary) -> list[str]:
     return [_box(done, "The change, by the model's own plan:"), *items]
 
 
-def _tests_after(compared: TestsCompared | None) -> str:
-    if compared is None:
+def _tests_after(summary: Summary) -> str:
+    judged = [each for each in summary.rounds if each.judged]
+    if not judged:
         return "Tests after, compared with before"
-    return f"Tests after, once more; round {compared.round} said: {prose(compared.reason)}"
+    return f"Tests after, once more; round {judged[-1].number} said: {prose(result(judged[-1]))}"
 
 
 def _waiting(summary: Summary) -> str:
@@ -158,7 +160,7 @@ def _waiting(summary: Summary) -> str:
             f"(attempt {summary.waiting.attempt}, next in {duration(summary.waiting.wait_seconds)})."
         )
     if summary.running:
-        return f"Running: {purpose(summary.running.purpose)}, {code(summary.running.command)}"
+        return f"Running: {purpose(summary.running.purpose)}, {codes(summary.running.command)}"
     return f"Step {summary.tool.step:,}: {code(call(summary.tool))}" if summary.tool else ""
 
 
@@ -206,10 +208,8 @@ def _done(summary: Summary) -> list[str]:
         stays = _line([_unchanged(summary), duration(summary.seconds), paid(summary)])
         return [stays, _words_without_change(summary)]
     head = f"**Done{': ' + what if what else ''}**{_on_branch(summary)}"
-    proof = "verified" if verified(summary) else ""
-    if summary.no_tests:
-        proof = "not verified: no tests were found"
-    said = _line([head, proof, comparison(summary), duration(summary.seconds), paid(summary)])
+    proof = prose(short_verdict(summary))
+    said = _line([head, proof, prose(comparison(summary)), duration(summary.seconds), paid(summary)])
     return [said, _words_without_change(summary)]
 
 
@@ -218,6 +218,7 @@ def _failing(summary: Summary) -> str:
     if compared is None:
         return ""
     bad = [(change, "broken by this change") for change in compared.newly_broken]
+    bad += [(change, "since this change, together with the others") for change in compared.order_dependent]
     bad += [(change, "failed before, too") for change in compared.still_failing]
     lines = [f"- {code(change.id)} ({how})" + _because(change.message) for change, how in bad[:FAILURES]]
     more = len(bad) - FAILURES

@@ -14,20 +14,27 @@ from typing import Any, Self
 from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     AgentStopped,
+    CasesRetried,
+    CheckRan,
+    ChecksCompared,
     CommandStarted,
     Committed,
+    CoverageMeasured,
     HandedOver,
     IssueRead,
+    Judged,
     MergeRequestWritten,
     ModelReplied,
     ModelRetried,
     Moment,
     PlanItem,
     PlanUpdated,
+    ProofRan,
     Pushed,
     QuestionAsked,
     SessionEnded,
     SessionStarted,
+    SetupChosen,
     SetupRan,
     StatusChanged,
     Submitted,
@@ -43,16 +50,40 @@ from ci_agent.journal.events import (
 from ci_agent.task import Ending, Status, Usage
 
 LOCAL = "local"  # the platform whose branches are in a repository on this machine
+RESULT = "result"  # the place of a set-up in the checkout that is verified
 CHECKOUT_KEPT = "The checkout with the work so far is kept in "  # and its path: how a warning says it
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One verification of the work, in the order they were."""
+@dataclass(slots=True)
+class SetUp:
+    """A command that prepared a checkout, as often as it did so."""
 
-    compared: TestsCompared
-    after: TestsRan | None  # the run that was compared
+    chosen: SetupChosen | None  # why it was this one; None: nothing says so
+    runs: list[SetupRan]  # at least one, all of the same command and place
+
+
+@dataclass(slots=True)
+class Round:
+    """One verification of the work, as far as it has come. `None` means: that has not happened."""
+
     handed_in: bool  # False: the end came first, and this is what was there
+    set_ups: list[SetUp] = field(default_factory=list)  # of the result
+    after: TestsRan | None = None
+    again: list[TestsRan] = field(default_factory=list)  # of cases, once more, on either side
+    retried: CasesRetried | None = None
+    compared: TestsCompared | None = None
+    proof: ProofRan | None = None
+    proof_runs: list[TestsRan] = field(default_factory=list)
+    coverage: CoverageMeasured | None = None
+    checks_ran: list[CheckRan] = field(default_factory=list)  # on the result
+    checks: ChecksCompared | None = None
+    judged: Judged | None = None
+
+    @property
+    def number(self) -> int:
+        """The how-manieth it is of its job, from 1; 0 where nothing says so yet."""
+        fact = self.judged or self.compared
+        return fact.round if fact else 0
 
 
 @dataclass(slots=True)
@@ -63,12 +94,13 @@ class Summary:
     started: SessionStarted | None = None
     issue: IssueRead | None = None
     workspace: WorkspaceReady | None = None
-    setup: SetupRan | None = None
-    chosen: TestsChosen | None = None
+    setups_chosen: list[SetupChosen] = field(default_factory=list)  # the last one for each command
+    set_ups: list[SetUp] = field(default_factory=list)  # of all checkouts but those of the result
+    chosen: list[TestsChosen] = field(default_factory=list)  # one for each project of the repository
     before: TestsRan | None = None
-    after: TestsRan | None = None  # the last one
-    compared: TestsCompared | None = None  # the last one
+    checks_before: list[CheckRan] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
+    verifying: bool = False  # the last round goes on
     running: CommandStarted | None = None  # the harness's own command that runs now
     plan: tuple[PlanItem, ...] = ()
     usage: Usage = field(default_factory=Usage)
@@ -142,11 +174,54 @@ class Summary:
         return said[-1].removeprefix(CHECKOUT_KEPT).removesuffix(".") if said else ""
 
     @property
+    def last(self) -> Round:
+        """The last verification; one of nothing where there was none."""
+        return self.rounds[-1] if self.rounds else Round(False)
+
+    @property
+    def after(self) -> TestsRan | None:
+        """The tests on the result, of the last verification."""
+        return self.last.after
+
+    @property
+    def compared(self) -> TestsCompared | None:
+        """What the comparison of the last verification says by itself."""
+        return self.last.compared
+
+    @property
+    def judged(self) -> Judged | None:
+        """The verdict of the last verification; None while it goes on."""
+        return self.last.judged
+
+    @property
+    def alone(self) -> bool:
+        """A verification that belongs to no session: there is no issue, no model and nothing to deliver."""
+        return self.started is None and self.workspace is not None
+
+    @property
+    def prepared(self) -> list[SetUp]:
+        """What prepared the last checkout of the result, in order; where there is none yet, any other."""
+        result = next((each.set_ups for each in reversed(self.rounds) if each.set_ups), [])
+        place = self.set_ups[0].runs[0].place if self.set_ups else ""
+        return result or [each for each in self.set_ups if each.runs[0].place == place]
+
+    @property
+    def nothing_to_set_up(self) -> SetupChosen | None:
+        """The choice that no command is needed to prepare a checkout, where none ever was."""
+        chosen = self.setups_chosen
+        return chosen[-1] if chosen and not any(each.command for each in chosen) else None
+
+    @property
+    def commands_of_tests(self) -> list[TestsChosen]:
+        """How the tests are run, for each project that has any."""
+        return [chosen for chosen in self.chosen if chosen.command]
+
+    @property
     def no_tests(self) -> bool:
         """There is nothing to run, or what there is contains no test."""
         if self.compared:
             return self.compared.verdict is Verdict.NO_TESTS
-        return self.chosen is not None and not self.chosen.command
+        return bool(self.chosen) and not self.commands_of_tests
 
     @property
     def solved(self) -> bool:
@@ -160,16 +235,21 @@ class Summary:
         return handed_in and self._held and self.ending in {Ending.ENVIRONMENT, Ending.INTERNAL}
 
     @property
+    def together(self) -> bool:
+        """What was tested is what is on the branch now."""
+        return self.pushed is None or self.pushed.tested
+
+    @property
     def _held(self) -> bool:
-        """The tests have nothing against what is on the branch now."""
-        together = self.pushed is None or self.pushed.tested
-        verified = self.compared is not None and self.compared.verdict is Verdict.VERIFIED
-        return together and (self.no_tests or verified)
+        """Nothing that was measured speaks against what is on the branch now."""
+        return self.together and self.judged is not None and self.judged.ready
 
     def _take(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one line per kind of event, no decisions
         match fact:
             case SessionStarted():
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
+                self.chosen, self.checks_before, self.verifying = [], [], False
+                self.setups_chosen, self.set_ups = [], []
             case StatusChanged():
                 self.status = fact.status
             case IssueRead():
@@ -178,15 +258,21 @@ class Summary:
                 self.workspace = fact
             case CommandStarted():
                 self.running = fact
-            case SetupRan():
-                self.setup, self.running = self.setup or fact, None  # later ones repeat it
+            case SetupChosen() | SetupRan():
+                self._take_set_up(fact)
             case TestsChosen():
-                self.chosen = fact
-            case TestsRan():
+                self.chosen = [each for each in self.chosen if each.folder != fact.folder] + [fact]
+            case TestsRan() | CheckRan():
                 self._take_run(fact)
-            case TestsCompared():
-                self.rounds.append(Round(fact, self.after, self.unchecked))
-                self.compared, self.unchecked = fact, False
+            case (
+                TestsCompared()
+                | CasesRetried()
+                | ProofRan()
+                | CoverageMeasured()
+                | ChecksCompared()
+                | Judged()
+            ):
+                self._take_evidence(fact)
             case ModelReplied():
                 self._take_reply(fact)
             case ModelRetried():
@@ -216,15 +302,65 @@ class Summary:
             case SessionEnded():
                 self.ended, self.status, self.tool, self.waiting = fact, fact.status, None, None
 
-    def _take_run(self, run: TestsRan) -> None:
+    def _take_set_up(self, ran: SetupChosen | SetupRan) -> None:
+        if isinstance(ran, SetupChosen):
+            self.setups_chosen = [each for each in self.setups_chosen if each.command != ran.command] + [ran]
+            return
         self.running = None
-        if run.moment is Moment.BEFORE:
-            self.before = run
-        elif run.moment is Moment.AFTER:
-            self.after = run
+        known = self._round().set_ups if ran.place == RESULT else self.set_ups
+        for each in known:
+            if (each.runs[0].command, each.runs[0].place) == (ran.command, ran.place):
+                each.runs.append(ran)
+                return
+        chosen = next((each for each in self.setups_chosen if each.command == ran.command), None)
+        known.append(SetUp(chosen, [ran]))
+
+    def _take_run(self, run: TestsRan | CheckRan) -> None:
+        self.running = None
+        match run:
+            case TestsRan(moment=Moment.BEFORE):
+                self.before = run
+            case TestsRan(moment=Moment.AFTER):
+                self._round().after = run
+            case TestsRan(moment=Moment.AGAIN):
+                self._round().again.append(run)
+            case TestsRan(moment=Moment.PROOF | Moment.REVERSE):
+                self._round().proof_runs.append(run)
+            case CheckRan(moment=Moment.BEFORE):
+                self.checks_before = [each for each in self.checks_before if each.command != run.command]
+                self.checks_before.append(run)
+            case CheckRan():
+                self._round().checks_ran.append(run)
+
+    def _take_evidence(
+        self, fact: TestsCompared | CasesRetried | ProofRan | CoverageMeasured | ChecksCompared | Judged
+    ) -> None:
+        self.running = None
+        current = self._round()
+        match fact:
+            case TestsCompared():
+                current.compared = fact
+            case CasesRetried():
+                current.retried = fact
+            case ProofRan():
+                current.proof = fact
+            case CoverageMeasured():
+                current.coverage = fact
+            case ChecksCompared():
+                current.checks = fact
+            case Judged():
+                current.judged, self.verifying = fact, False
+
+    def _round(self) -> Round:
+        """The verification that goes on; what is measured first begins it."""
+        if not self.verifying:
+            self.rounds.append(Round(self.unchecked))
+            self.verifying, self.unchecked = True, False
+        return self.rounds[-1]
 
     def _take_reply(self, reply: ModelReplied) -> None:
-        self.step, self.waiting, self.unchecked = reply.step, None, False
+        self.step, self.waiting = reply.step, None
+        self.unchecked = self.verifying = False
         said = reply.message.get("content")
         if reply.message.get("tool_calls"):
             self.words = ""

@@ -6,71 +6,100 @@ No colours and no cursor movement; `live.py` has those.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from dataclasses import replace
+from typing import Protocol
 
 from ci_agent.journal import Event, Fact, encode
 from ci_agent.journal.events import (
     AgentStopped,
-    CommandStarted,
+    CasesRetried,
+    CheckRan,
     Committed,
+    CoverageMeasured,
+    Finding,
     HandedOver,
     IssueRead,
+    Judged,
     MergeRequestWritten,
     ModelRetried,
     ObserverFailed,
     PlanUpdated,
+    ProofRan,
     Pushed,
     QuestionAsked,
     SessionEnded,
     SessionStarted,
+    SetupChosen,
     SetupRan,
     StatusChanged,
     Submitted,
     TestsChosen,
-    TestsCompared,
     TestsRan,
     ToolAnswered,
     ToolCalled,
     Warned,
     WorkspaceReady,
 )
-from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.calls import call
+from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
-    accepted,
-    call,
+    FIRST_LINE,
+    GRADES,
+    REASON,
     commit,
     comparison,
     count,
     counts,
     duration,
+    failures,
+    flaky,
     headline,
+    lines_run,
+    partly,
     purpose,
+    reasons,
+    semicolons,
     sentence,
+    short_verdict,
     spent,
     tokens,
+    unjudged,
     unpriced,
-    verified,
 )
 from ci_agent.task import Status
 
 WIDTH = 200  # characters of a line; longer ones help nobody in a log
 
 
+class Output(Protocol):
+    """Where lines are written: a text stream, or what stands for one."""
+
+    @property
+    def encoding(self) -> str: ...
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+
 class PlainLog:
     """Writes one line per noteworthy event to `stream`: the time in UTC and what happened.
 
-    How the agent stopped is only said where the session then ends for another reason.
+    How the agent stopped is only said where the session then ends for another reason; the verdict only where there is
+    a session: without one, it is the last word anyway (`concluding`).
     """
 
     name = "log"
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Output) -> None:
         self._stream = stream
         self._stopped: AgentStopped | None = None
+        self._session = False
 
     def observe(self, event: Event) -> None:
         fact = event.fact
+        self._session = self._session or isinstance(fact, SessionStarted)
+        if isinstance(fact, Judged) and not self._session:
+            return
         if isinstance(fact, AgentStopped):
             self._stopped = fact
             return
@@ -88,14 +117,14 @@ class JsonLines:
 
     name = "json"
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Output) -> None:
         self._stream = stream
 
     def observe(self, event: Event) -> None:
         _write(self._stream, encode(event))
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: Output, text: str) -> None:
     encoding = stream.encoding or "utf-8"  # a terminal may not know every character
     stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     stream.flush()
@@ -111,19 +140,30 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
         case IssueRead():
             return f"issue {fact.issue} by {fact.author}, {count(fact.comments, 'comment')}: {fact.url}"
         case WorkspaceReady():
+            if not fact.branch:
+                return f"base {fact.base} at {commit(fact.base_sha)}; result {commit(fact.head_sha)}"
             how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
-        case CommandStarted(purpose="set-up"):
-            return f"set-up: {fact.command}"  # what the tests run is said once, when they are chosen
+        case SetupChosen():
+            return f"set-up: {semicolons(fact.command) or 'none'} ({fact.why})"
         case SetupRan():
             how = "timed out" if fact.timed_out else f"exit code {fact.exit_code}"
-            return f"set-up: {how} in {duration(fact.seconds)}"
+            return f"{purpose(f'set-up ({fact.place})')}: {how} in {duration(fact.seconds)}"
         case TestsChosen():
-            return f"tests: {fact.command} ({fact.why})" if fact.command else f"tests: none ({fact.why})"
+            folder = f" in {fact.folder}" if fact.folder else ""
+            return f"tests{folder}: {semicolons(fact.command) or 'none'} ({fact.why})"
         case TestsRan():
-            return f"{purpose(f'tests {fact.moment}')}: {counts(fact)} in {duration(fact.seconds)}"
-        case TestsCompared():
-            return f"round {fact.round}: {'' if accepted(fact) else 'not accepted: '}{fact.reason}"
+            said = f"{purpose(f'tests {fact.moment}')}: {counts(fact)} in {duration(fact.seconds)}"
+            return "; ".join([said, *partly(fact)])
+        case CasesRetried():
+            return "; ".join(f"{case.id} is {case.stability}, {failures(case)}" for case in fact.cases)
+        case ProofRan() | CoverageMeasured():
+            return f"{_MEASURED[type(fact)]}: {fact.problem}" if fact.problem else ""
+        case CheckRan():
+            how = fact.problem or f"exit code {fact.exit_code}"
+            return f"check {fact.moment}: {fact.command}: {how} in {duration(fact.seconds)}"
+        case Judged():
+            return f"round {fact.round}: {' '.join([f'{GRADES[fact.grade]}.', *reasons(fact)])}"
         case ModelRetried():
             return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
         case ToolCalled(name="update_plan" | "submit" | "ask_user"):
@@ -162,6 +202,9 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
     return ""
 
 
+_MEASURED = {ProofRan: "the tests of the change without it", CoverageMeasured: "coverage"}
+
+
 def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     """The last words of a run, in plain text: how it ended, the tests, and where everything is.
 
@@ -175,7 +218,7 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         rows["tests"] = f"before: {counts(summary.before)}"
         rows[""] = f"after:  {counts(summary.after)}"
     elif summary.no_tests:
-        rows["tests"] = "none were found"
+        rows["tests"] = "none"
     if summary.handed_over:
         stays = ", as an earlier run left it" if summary.unchanged else ""
         rows["branch"] = f"{summary.handed_over.branch} ({commit(summary.handed_over.sha)}{stays})"
@@ -189,9 +232,82 @@ def closing(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
         price = f"{spent(summary)}: no price known for {summary.started.model}"
         used = [duration(summary.seconds), price if unpriced(summary) else spent(summary), tokens(summary)]
         rows["used"] = ", ".join(part for part in used if part)
-    width = max(map(len, rows), default=0)
-    lines = [f"  {name:<{width}}  {one_line(value, 500)}" for name, value in rows.items() if value]
-    return "\n".join([one_line(_outcome(summary), 1000), *lines]) + "\n"
+    return "\n".join([one_line(_outcome(summary), 1000), *_columns(list(rows.items()))]) + "\n"
+
+
+def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
+    """The last words of a verification without a session, in plain text: the verdict with its reasons, what there
+    is to know beside, and the figures. `places` as for `closing`."""
+    summary = Summary.of(events)
+    judged, last = summary.judged, summary.last
+    if judged is None:
+        head = [f"Not finished. {unjudged(summary)}"]
+    else:
+        told = reasons(judged)
+        head = [" ".join([f"{GRADES[judged.grade]}.", *told])]
+        if len(head[0]) > FIRST_LINE:
+            head = [f"{GRADES[judged.grade]}.", *told]
+        head += [f"- {one_line(remark, REASON)}" for remark in judged.remarks[:_REMARKS]]
+    said = " ".join(head)
+    rows = [
+        ("tests", f"before: {_beside(said, summary.before)}"),
+        ("", f"after:  {_beside(said, summary.after)}"),
+    ]
+    rows += _tests_by_name(last)
+    if ran := lines_run(last):
+        rows.append(("lines", "{:,} of {:,} changed lines run by the tests".format(*ran)))
+    for check in last.checks.checks[:_NAMED] if last.checks else ():
+        rows.append(("check", check.said))
+        rows += [("", _found(finding)) for finding in check.new[:_FINDINGS]]
+    rows += list(places.items())
+    return "\n".join([one_line(head[0], 1000), *head[1:], *_columns(rows)]) + "\n"
+
+
+def _found(finding: Finding) -> str:
+    place = f"{finding.path}:{finding.line}" if finding.line else finding.path
+    return ": ".join(filter(None, [place, finding.message]))
+
+
+def _beside(said: str, run: TestsRan | None) -> str:
+    """What a run came to, without a reason that was told already."""
+    known = run is not None and run.problem and run.problem in said
+    told = counts(replace(run, problem="see above") if run and known else run)
+    return "; ".join([told, *partly(run)])
+
+
+def _tests_by_name(verification: Round) -> list[tuple[str, str]]:
+    compared, retried = verification.compared, verification.retried
+    if compared is None:
+        return []
+    again = {case.id: case for case in retried.cases} if retried else {}
+    named = {
+        "newly broken": [
+            ": ".join(filter(None, [change.id, one_line(change.message, 160)]))
+            for change in compared.newly_broken
+        ],
+        "no longer run": [change.id for change in compared.lost],
+        "order-dependent": [change.id for change in compared.order_dependent],
+        "flaky": [
+            ": ".join(filter(None, [change.id, flaky(change, again.get(change.id))]))
+            for change in compared.flaky
+        ],
+    }
+    rows: list[tuple[str, str]] = []
+    for title, lines in named.items():
+        more = [f"and {len(lines) - _NAMED:,} more"] if len(lines) > _NAMED else []
+        titles = [title] + [""] * _NAMED
+        rows += zip(titles, lines[:_NAMED] + more, strict=False)
+    return rows
+
+
+_NAMED = 10  # of a list
+_REMARKS = 8
+_FINDINGS = 3  # new ones of a check
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"  {name:<{width}}  {one_line(value, 500)}" for name, value in rows if value]
 
 
 def _outcome(summary: Summary) -> str:
@@ -200,7 +316,5 @@ def _outcome(summary: Summary) -> str:
     if summary.status is Status.COMPLETED and summary.unchanged:
         return "Nothing changed in this run."
     if summary.status is Status.COMPLETED and summary.solved:
-        if summary.no_tests:
-            return "Done, not verified: no tests were found."
-        return f"Done{', verified' if verified(summary) else ''}: {comparison(summary)}."
+        return f"Done, {short_verdict(summary)}{': ' + comparison(summary) if comparison(summary) else ''}."
     return f"{headline(summary)} {sentence(summary)}"

@@ -13,6 +13,8 @@ import html
 import re
 from collections.abc import Iterator
 
+LINES = 10  # of a text of several, where each becomes code
+
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 # ECMA-48: control sequences, operating system commands (titles, hyperlinks), and two-byte escapes.
@@ -99,6 +101,12 @@ def code(text: str, limit: int = 200) -> str:
     return _spans(one_line(text, limit) or "(empty)")
 
 
+def codes(text: str, limit: int = 200) -> str:
+    """Inline code for each line of `text`, as several commands are written: on one line they would read as one."""
+    lines = [line for line in clean(text).split("\n") if line.strip()]
+    return ", ".join(code(line, limit) for line in lines[:LINES]) + (" …" if len(lines) > LINES else "")
+
+
 def cell(text: str, limit: int = 200) -> str:
     """Inline code for a cell of a table.
 
@@ -143,9 +151,9 @@ def link(name: str, url: str) -> str:
 
 
 def shell_block(lines: list[str]) -> str:
-    """A block of shell commands to copy. A leading slash is quoted in the shell's own way."""
-    body = [one_line(line, 1000) for line in lines]
-    body = ["\\" + line if line.startswith("/") else line for line in body]
+    """A block of shell commands to copy, each of one or more lines. A leading slash is quoted in the shell's own way."""
+    body = [cut(line.rstrip(), 1000) for text in lines for line in clean(text).strip("\n").split("\n")]
+    body = [re.sub(r"^([> \t]*)/", r"\1\\/", line) for line in body]
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", "\n".join(body)))])
     return "\n".join([f"{fence}sh", *body, fence])
 

@@ -6,17 +6,38 @@ whoever shows them makes them inert first.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
-from ci_agent.journal.events import Moment, Result, TestsCompared, TestsRan, ToolCalled, Verdict
-from ci_agent.reporting.summary import Summary, arguments
-from ci_agent.reporting.text import mention, one_line, prose
+from ci_agent.journal.events import (
+    Change,
+    Grade,
+    Judged,
+    Moment,
+    Result,
+    Retried,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    Verdict,
+)
+from ci_agent.reporting.summary import Round, Summary
+from ci_agent.reporting.text import clean, mention, one_line, prose
 from ci_agent.task import Ending, Limits, Status
 
 MINUS = "\u2212"
 NOTHING = "\u2013"  # the dash that stands where there is no value
+
+REASON = 700  # characters; three long names of tests and what is the matter with them
+FIRST_LINE = 600  # characters of the verdict with its reasons; beyond, they stand beneath it as a list
+REASONS = 6  # of a verdict, the weightiest first; the journal has all of them
+GRADES = {
+    Grade.VERIFIED: "Verified",
+    Grade.REMARKS: "Verified, with remarks",
+    Grade.NOT_VERIFIED: "Not verified",
+    Grade.BROKEN: "Broken",
+}  # as a report begins
 
 _MINUTE, _HOUR = 60, 3600
 _CENT = 0.01
@@ -138,8 +159,11 @@ def others(compared: TestsCompared, noun: str = "") -> list[str]:
     """What differs beside the fixed and the broken: `2 added`, with a noun the first as `2 tests added`."""
     lists = {
         "added": compared.added,
-        "removed": compared.removed,
+        "removed": [change for change in compared.removed if not change.behind],
+        "can't be run": [change for change in compared.removed if change.behind],
         "newly skipped": compared.newly_skipped,
+        "flaky": compared.flaky,
+        "order-dependent": compared.order_dependent,
         "still failing": compared.still_failing,
     }
     known = [(len(changes), name) for name, changes in lists.items() if changes]
@@ -147,35 +171,126 @@ def others(compared: TestsCompared, noun: str = "") -> list[str]:
     return [f"{count(known[0][0], noun)} {known[0][1]}", *said[1:]] if noun and known else said
 
 
-def result(compared: TestsCompared) -> str:
+def grade(judged: Judged) -> str:
+    """The verdict within a sentence: `verified`, `verified, with remarks`, `not verified`, `broken`."""
+    return GRADES[judged.grade].lower()
+
+
+def reasons(judged: Judged) -> list[str]:
+    """Why the verdict is what it is, in at most `REASONS` sentences."""
+    return [_sentence(reason, REASON) for reason in judged.reasons[:REASONS]]
+
+
+def result(verification: Round) -> str:
     """What one verification came to, in a few words."""
-    match compared.verdict:
-        case Verdict.BROKEN:
-            return f"{len(compared.newly_broken):,} newly broken"
-        case Verdict.WEAKENED:
-            return f"{len(compared.lost):,} no longer run"
-        case Verdict.INCOMPLETE:
-            return "the tests prove nothing"
-        case Verdict.NO_TESTS:
-            return "no tests were found"
-    return "verified" if compared.fixed else "nothing newly broken"
+    judged, compared = verification.judged, verification.compared
+    if judged is None:
+        return "not finished"
+    if compared and judged.grade is Grade.BROKEN and compared.newly_broken:
+        return f"{len(compared.newly_broken):,} newly broken"
+    if compared and not judged.ready and compared.lost:
+        return f"{len(compared.lost):,} no longer run"
+    why = judged.reasons[0] if judged.grade in {Grade.BROKEN, Grade.NOT_VERIFIED} and judged.reasons else ""
+    return grade(judged) + (f": {_within(one_line(why, 120))}" if why else "")
 
 
-def verified(summary: Summary) -> bool:
-    """Whether the tests themselves speak for the work: some failed before and pass now, and nothing broke."""
-    compared, before = summary.compared, summary.before
-    known = before is None or not before.problem
-    return compared is not None and compared.verdict is Verdict.VERIFIED and bool(compared.fixed) and known
+def short_verdict(summary: Summary) -> str:
+    """The verdict in a line of figures; with its first reason, where there is no comparison to stand beside it."""
+    judged = summary.judged
+    if judged is None:
+        return ""
+    if judged.grade is Grade.NOT_VERIFIED and judged.reasons:
+        return f"{grade(judged)}: {_within(judged.reasons[0])}"
+    return grade(judged)
 
 
-def accepted(compared: TestsCompared) -> bool:
-    """Whether a hand-in with this comparison is taken."""
-    return compared.verdict in {Verdict.VERIFIED, Verdict.NO_TESTS}
+def failures(retried: Retried) -> str:
+    """How a case went that was run again: `failed 2 of 4 runs`."""
+    failed, runs = retried.failures
+    return f"failed {failed:,} of {count(runs, 'run')}"
+
+
+def lines_run(verification: Round) -> tuple[int, int] | None:
+    """How many of the changed lines that can be run the tests run, and how many there are. None where that was not
+    measured, or no changed line can be run."""
+    told = verification.coverage
+    executable = sum(len(file.executable) for file in told.files) if told and told.tool else 0
+    if told is None or not executable:
+        return None
+    return executable - sum(len(file.missed) for file in told.files), executable
+
+
+def semicolons(command: str) -> str:
+    """A command of several lines on one, as a shell understands it."""
+    return "; ".join(line for line in clean(command).split("\n") if line.strip())
+
+
+def partly(run: TestsRan | None) -> list[str]:
+    """What one has to know of a run whose figures are not what they seem: clauses."""
+    if run is None:
+        return []
+    said = [f"not all tests were run: {run.some.rstrip('.')}"] if run.some else []
+    if run.reused:
+        said.append("taken over from an earlier session on the same commit")
+    return said
+
+
+def flaky(change: Change, retried: Retried | None) -> str:
+    """How a flaky case went, on which side: `failed 2 of 4 runs`. Empty where nothing is known."""
+    if retried is not None:
+        return failures(retried)
+    return "failed and passed on the base" if flaky_on_base(change) else ""
+
+
+def flaky_on_base(change: Change) -> bool:
+    """Whether a flaky case is one that failed on the base, and passed there when it was run again."""
+    return change.before is not None and change.before.bad and change.after is Result.PASSED
+
+
+def command_of(summary: Summary, run: TestsRan) -> str:
+    """The command of a run of the tests; of several projects one in a line, each with its folder."""
+    chosen = summary.commands_of_tests
+    if run.command != "\n".join(each.command for each in chosen):
+        return run.command  # of some tests, or of other projects than those known now
+    return "\n".join(map(in_folder, chosen))
+
+
+def in_folder(chosen: TestsChosen) -> str:
+    """A command of the tests as it is called from the top of the repository."""
+    return f"(cd {shlex.quote(chosen.folder)} && {chosen.command})" if chosen.folder else chosen.command
+
+
+def unjudged(summary: Summary) -> str:
+    """Why a verification without a session came to no verdict, in sentences."""
+    ran = summary.set_ups[-1].runs[-1] if summary.set_ups else None
+    chosen = summary.set_ups[-1].chosen if summary.set_ups else None
+    if ran is None or ran.exit_code == 0 or not (chosen and chosen.configured):
+        return "The change was not judged to the end."
+    how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
+    last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
+    where = f" All it printed is in the report's logs/{ran.log}." if ran.log else ""
+    said = f"`{one_line(semicolons(ran.command), 120)}` {how}{': ' + one_line(last, 200).rstrip('.') if last else ''}"
+    return f"Set-up fails before the change, so nothing was compared: {said}.{where}"
 
 
 def purpose(said: str) -> str:
-    """What the harness runs a command for, in words for people: `tests before`, `tests run for the model`."""
-    return "tests run for the model" if said == f"tests {Moment.ASKED}" else said
+    """What the harness runs a command for (`CommandStarted.purpose`), in words for people."""
+    return _PURPOSES.get(said, said)
+
+
+_PURPOSES = {
+    "set-up (work)": "set-up",
+    "set-up (base)": "set-up of the base",
+    "set-up (result)": "set-up of the result",
+    f"tests {Moment.BEFORE}": "tests before",
+    f"tests {Moment.AFTER}": "tests after",
+    f"tests {Moment.ASKED}": "tests run for the model",
+    f"tests {Moment.AGAIN}": "tests again",
+    f"tests {Moment.PROOF}": "the change's tests on the old source",
+    f"tests {Moment.REVERSE}": "the old tests on the new source",
+    "coverage": "tests again, for their coverage",
+    "checks": "a check",
+}
 
 
 def _whole_command(compared: TestsCompared, after: TestsRan) -> str:
@@ -184,39 +299,38 @@ def _whole_command(compared: TestsCompared, after: TestsRan) -> str:
     if compared.still_failing:
         return "the test command fails before and after"
     said = "failed before and passes now" if compared.fixed else "passes before and after"
-    return f"the test command {said} (only the exit code of `{one_line(after.command, 80)}` is known)"
+    command = one_line(semicolons(after.command), 80)
+    return f"the test command {said} (only the exit code of `{command}` is known)"
 
 
 def wrong(summary: Summary) -> list[str]:
     """What keeps the work from being done, worst first, in sentences. Empty when it is solved."""
     if summary.solved:
         return []
-    sentences = _stopped(summary)
-    compared = summary.compared
-    if compared is not None and compared.verdict is Verdict.BROKEN:
-        broken = len(compared.newly_broken)
-        if summary.after is None or summary.after.by_case:
-            sentences.append(f"{count(broken, 'test')} newly broken by this change.")
-        else:
-            sentences.append(_sentence(_whole_command(compared, summary.after)))
-    elif compared is not None and compared.verdict is Verdict.WEAKENED:
-        does = "does" if len(compared.lost) == 1 else "do"
-        sentences.append(f"{count(len(compared.lost), 'test')} that ran before {does} not run now.")
-    elif compared is not None and compared.verdict is Verdict.INCOMPLETE:
-        sentences.append(_sentence(compared.reason))
-    elif compared is None and summary.committed and not summary.no_tests:
-        sentences.append("The tests were not run on this change.")
-    if summary.pushed and not summary.pushed.tested:
-        sentences.append("The tests ran on this work alone, not on the branch as it is now.")
+    judged = summary.judged
+    sentences = [*around(summary), *(reasons(judged) if judged and not judged.ready else [])]
     if not sentences and summary.ending is not None:
         sentences.append("It was handed in, but what the harness could check does not hold.")
+    return sentences
+
+
+def around(summary: Summary) -> list[str]:
+    """What is wrong beside the verdict, in sentences: why the work ended early, and what was not tested."""
+    sentences = _stopped(summary)
+    if summary.judged is None and summary.committed:
+        began = summary.after is not None or summary.verifying
+        said = "was not judged to the end" if began else "was not tested"
+        sentences.append(f"This change {said}.")
+    if not summary.together:
+        sentences.append("The tests ran on this work alone, not on the branch as it is now.")
     return sentences
 
 
 def headline(summary: Summary) -> str:
     """How an unsolved session stands, in a few words."""
     if summary.undelivered:
-        return "Done, but not delivered." if summary.no_tests else "Solved, but not delivered."
+        done = summary.judged is not None and summary.judged.grade is Grade.NOT_VERIFIED
+        return "Done, but not delivered." if done else "Solved, but not delivered."
     if summary.ending is Ending.NO_CHANGE:
         return "Nothing changed."
     limits = {Ending.LIMIT_STEPS, Ending.LIMIT_COST, Ending.LIMIT_TOKENS, Ending.LIMIT_WALL}
@@ -251,8 +365,14 @@ def _limits(limits: Limits) -> dict[str, str]:
     }
 
 
-def _sentence(text: str) -> str:
-    line = one_line(text)
+def _within(sentence: str) -> str:
+    """A sentence as it reads behind a colon."""
+    line = one_line(sentence).rstrip(".")
+    return line[:1].lower() + line[1:] if line[1:2].islower() or line[1:2] == " " else line
+
+
+def _sentence(text: str, limit: int = 200) -> str:
+    line = one_line(text, limit)
     line = line[:1].upper() + line[1:]
     return line if line.endswith((".", "!", "?", "…")) else line + "."
 
@@ -276,43 +396,3 @@ _ENDINGS = {
     Ending.CANCELLED: "It was cancelled.",
     Ending.INTERNAL: "ci-agent itself failed.",
 }
-
-
-def call(called: ToolCalled, limit: int = 100, note: str = "") -> str:
-    """A tool call on one line: the tool, `note` about it, and what says most of its arguments."""
-    said = _said(called)
-    name = f"{called.name} ({note})" if note else called.name
-    return one_line(f"{name}: {said}" if said else name, limit)
-
-
-def _said(called: ToolCalled) -> str:
-    given = arguments(called)
-    texts = {name: value for name, value in given.items() if isinstance(value, str)}
-    path = texts.get("path", "")
-    match called.name:
-        case "submit":
-            return texts.get("title", "")
-        case "ask_user":
-            return texts.get("question", "")
-        case "update_plan":
-            steps = given.get("steps")
-            return count(len(steps), "step") if isinstance(steps, list) else ""
-        case "read_file" if path:
-            return f"{path} {_lines(given)}".rstrip()
-        case "search" if "pattern" in texts:
-            places = [place for place in (path, texts.get("glob", "")) if place not in {"", "."}]
-            return " in ".join(filter(None, [texts["pattern"], " ".join(places)]))
-    for name in ("command", "path", "pattern", "query", "selector"):
-        if name in texts:
-            return texts[name]
-    return "" if called.arguments.strip() in {"", "{}"} else called.arguments
-
-
-def _lines(given: dict[str, Any]) -> str:
-    """The lines that are wanted: a range, `from 95`, `up to 300`; empty for all."""
-    first, last = (given.get(name) if isinstance(given.get(name), int) else None for name in ("start", "end"))
-    if first and last:
-        return f"{first}\N{EN DASH}{last}"
-    if first and first > 1:
-        return f"from {first}"
-    return f"up to {last}" if last else ""

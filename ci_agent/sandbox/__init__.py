@@ -49,8 +49,8 @@ class Sandbox(Protocol):
         """Run `command` to its end. A program that does not exist is exit code 127, as in a shell."""
         ...
 
-    def activate(self, environment: Path) -> None:
-        """From now on commands use this virtual environment: its `bin` comes first on PATH."""
+    def within(self, environment: Path) -> Sandbox:
+        """The same, but commands use this virtual environment: its `bin` comes first on PATH."""
         ...
 
     def shell(self, script: str) -> Sequence[str]:

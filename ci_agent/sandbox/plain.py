@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from enum import Enum, auto
 from pathlib import Path
 from types import FrameType
@@ -50,10 +51,12 @@ class Plain:
         if not (home / ".gitconfig").exists():
             (home / ".gitconfig").write_text(_GIT_CONFIG)
 
-    def activate(self, environment: Path) -> None:
-        """From now on commands use this virtual environment, as its own `activate` script would have it."""
+    def within(self, environment: Path) -> Plain:
+        """The same sandbox, in which commands use this virtual environment as its own `activate` script has it."""
         path = os.pathsep.join([str(environment / "bin"), self._environment["PATH"]])
-        self._environment = self._environment | {"PATH": path, "VIRTUAL_ENV": str(environment)}
+        other = copy(self)
+        other._environment = self._environment | {"PATH": path, "VIRTUAL_ENV": str(environment)}  # noqa: SLF001 - one of us
+        return other
 
     def shell(self, script: str) -> Sequence[str]:
         """The words that run `script` in bash, or in sh where there is no bash."""

@@ -31,12 +31,12 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> Stop:
         tree = workspace.tree()
     for trouble in workspace.troubles[:_TROUBLES]:
         voice.warn(f"Not part of the work: {trouble}")
-    if tree is None or tree == workspace.tree_of(task.base_sha):
+    if tree is None or tree == workspace.control.tree_of(task.base_sha):
         workspace.remove()
         return stop
     voice.status(Status.COMMITTING)
     sha = _commit(parts, voice, tree)
-    workspace.hand_over(sha, task.branch)
+    workspace.control.hand_over(sha, task.branch)
     parts.journal.append(HandedOver(workspace.source.place, task.branch, sha))
     problem = _push(parts, voice, sha) if parts.config.git.push else None
     workspace.remove()
@@ -59,18 +59,18 @@ def _untested(parts: Parts) -> bool:
 def _commit(parts: Parts, voice: Voice, tree: str) -> str:
     workspace, settings = parts.workspace, parts.config.git
     head = workspace.start or parts.task.base_sha
-    if tree == workspace.tree_of(head):
+    if tree == workspace.control.tree_of(head):
         sha = head
         voice.warn("Nothing was changed in this run; the branch is as an earlier one left it.")
     else:
         message = commit_message(parts.journal.events)
-        sha = workspace.commit(tree, head, message, Author(settings.user_name, settings.user_email))
-    parts.patch.write_bytes(workspace.diff(sha))
-    changes = workspace.changes(sha)
+        sha = workspace.control.commit(tree, head, message, Author(settings.user_name, settings.user_email))
+    parts.patch.write_bytes(workspace.control.diff(sha))
+    changes = workspace.control.changes(sha)
     large = workspace.in_large_storage([change.path for change in changes])
     if large:
         voice.warn(f"Kept by Git LFS, but committed with its content: {', '.join(large)}. Please look at it.")
-    parts.journal.append(Committed(sha, tree, workspace.title_of(sha), changes, sha != head))
+    parts.journal.append(Committed(sha, tree, workspace.control.title_of(sha), changes, sha != head))
     return sha
 
 

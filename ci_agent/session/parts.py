@@ -38,6 +38,7 @@ class Parts:
     folder: Path
     marker: str  # of the progress comment, hidden in it
     interrupts: Interrupts
+    remembered: Path | None = None  # where runs on the base are kept for later sessions
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
 
     @property

@@ -1,6 +1,5 @@
-"""The project's tests in a session: set up once, run before, run for the agent when it asks, run after.
-
-What any of this means for the session is decided by the caller.
+"""The project's tests in a session: what the agent's own checkout needs, runs that the agent asks for, and the
+evidence on what it hands in. What any of it means for the session is decided by the caller.
 """
 
 from __future__ import annotations
@@ -9,140 +8,130 @@ from collections.abc import Sequence
 
 from ci_agent import verification
 from ci_agent.agent import Stop
-from ci_agent.journal.events import (
-    CommandStarted,
-    Moment,
-    Result,
-    TestsChosen,
-    TestsCompared,
-    TestsRan,
-    Warned,
-)
+from ci_agent.evidence import NOT_ASKED_FOR, Evidence, Ground, Round, failed, prepare
+from ci_agent.journal.events import CommandStarted, Moment, Result, Submitted, TestsRan, Warned
+from ci_agent.sandbox import Sandbox
 from ci_agent.session.parts import Parts
 from ci_agent.task import Ending
 
 _INSTALLED = (".venv/", "node_modules/")
-_CHANGED_OUTSIDE = (
-    "While the model worked, files changed that are in no commit and that the tests can see ({}; {} in all): what "
-    "the tests say may hold only here."
-)
 _SHOWN = 10  # names of files in one message
 _FIRST_SIGNAL = 128  # exit codes above it stand for signals
 
 
 class Proof:
-    """Runs the tests of one session and remembers those before."""
+    """Runs the tests of one session."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._root = parts.workspace.root
-        self._settings = parts.config.verification
-        self._chosen = TestsChosen("", "", "not looked for yet")
-        self.before: TestsRan | None = None  # None: there is nothing to run
-        self.rounds = 0  # verifications so far
+        self._evidence = Evidence(
+            Ground(
+                control=parts.workspace.control,
+                folder=parts.folder,
+                logs=parts.logs,
+                journal=parts.journal,
+                config=parts.config,
+                remembered=parts.remembered,
+                seconds_left=parts.seconds_left,
+            )
+        )
+        self.sandbox: Sandbox = (
+            parts.sandbox
+        )  # the agent's; in its virtual environment once set-up has made one
+        self.set_up_with = ""  # the command that prepared the checkout
         self.left_out: list[str] = []  # files of the agent that the last verification did without
-        self._warned_of: list[str] = []  # changed files outside of every commit
+
+    @property
+    def before(self) -> TestsRan | None:
+        """The tests on the base; None: they were not run."""
+        return self._evidence.before
+
+    @property
+    def rounds(self) -> int:
+        """Verifications so far."""
+        return self._evidence.rounds
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether there is a command that runs tests."""
+        return bool(self._evidence.choice.on_result)
 
     def set_up(self) -> Stop | None:
-        """Run the set-up command, and use the virtual environment it may have made. A stop: it failed."""
-        stop = self._run_set_up()
-        # Now and not later: one that the agent makes must not decide what the tests run with.
-        if (self._root / ".venv" / "bin" / "python").exists():
-            self._parts.sandbox.activate(self._root / ".venv")
-        return stop
-
-    def _run_set_up(self) -> Stop | None:
-        command = self._settings.setup
-        if command:
-            self._parts.journal.append(CommandStarted("set-up", command))
-            with self._parts.workspace.harness_running():
-                ran = verification.run_setup(
-                    command, self._root, self._parts.sandbox, self._parts.logs, self._seconds()
-                )
-            self._parts.journal.append(ran)
-            if ran.exit_code != 0:
-                how = "did not end in time" if ran.timed_out else f"failed with exit code {ran.exit_code}"
-                last = next((line.strip() for line in reversed(ran.tail.splitlines()) if line.strip()), "")
-                said = f"The set-up command `{command}` {how}" + (f": {last}" if last else "")
-                return Stop(
-                    Ending.ENVIRONMENT,
-                    f"{said.rstrip('.')}. All it printed is in the report's logs/{ran.log}.",
-                )
+        """Prepare the checkout that the agent works in. A stop: a person's set-up command failed."""
+        parts, evidence = self._parts, self._evidence
+        setup = evidence.choice.set_up(self._root, self.sandbox)
+        with parts.workspace.harness_running():
+            ran, self.sandbox = prepare(
+                evidence.ground,
+                setup,
+                self._root,
+                self.sandbox,
+                "work",
+                self._seconds(),
+                evidence.ground.base,
+            )
+        said = failed(ran)
+        if said and setup.configured:
+            return Stop(Ending.ENVIRONMENT, said)
+        if said:
+            parts.journal.append(Warned(f"{said} {NOT_ASKED_FOR}"))
+        self.set_up_with = setup.command
+        evidence.choice.tests(self._root, self.sandbox)
         return None
 
     def measure_base(self) -> Stop | None:
-        """Run the tests on the base commit, which must be checked out. A stop: they can't be run at all."""
-        self._choose()
-        if not self._chosen.command:
-            return None
-        workspace = self._parts.workspace
-        self.before = self._run(Moment.BEFORE, workspace.tree_of(workspace.source.base_sha))
-        if _can_not_run(self.before):
-            said = f"The tests can't be run with `{self._chosen.command}`: {self.before.problem}."
+        """Run the tests on the base commit. A stop: they can't be run at all."""
+        said = self._evidence.measure_base()
+        if said:
             return Stop(Ending.ENVIRONMENT, said)
+        if self.before is not None and _can_not_run(self.before):
+            command = self.before.command
+            return Stop(
+                Ending.ENVIRONMENT, f"The tests can't be run with `{command}`: {self.before.problem}."
+            )
         return None
 
     def for_agent(self, selector: str) -> str:
         """Run the tests as the checkout stands, all or those selected, and give the facts as text."""
-        if not self._chosen.command:
+        suites = self._evidence.choice.on_result
+        if not suites:
             return "There are no tests that the harness could find; run what you need with `bash`."
         workspace = self._parts.workspace
-        ran = self._run(Moment.ASKED, workspace.tree(), selector)
-        unused = "" if verification.takes_selector(self._chosen) else selector
+        tree = workspace.tree()
         said = not_in_the_commit(workspace.left_out(), "after `submit` the tests run without them")
-        return said + verification.ran_facts(ran, self.before, unused)
-
-    def verify(self, tree: str) -> tuple[TestsCompared, TestsRan]:
-        """Run the tests on `tree`, which is in the checkout, and compare them with those before.
-
-        Files that the agent left outside of the tree are not there meanwhile: what is not in the commit must
-        not make its tests pass. Set-up is run again then, in case the work asks for more than it did before.
-        """
-        workspace = self._parts.workspace
-        self.rounds += 1
-        self._warn_of(workspace.changed_outside())
-        self.left_out = workspace.set_aside()
-        if self.left_out:
-            self._run_set_up()
-        if not self._chosen.command:  # the work may have brought the first tests
-            self._choose()
-        after = self._run(Moment.AFTER, tree)
-        workspace.bring_back(self.left_out)
-        compared = verification.compare(self.before, after, self.rounds)
-        self._parts.journal.append(compared)
-        return compared, after
-
-    def _warn_of(self, changed: list[str]) -> None:
-        """Once for the same files, whatever the number of rounds."""
-        if changed and changed != self._warned_of:
-            self._warned_of = changed
-            self._parts.journal.append(Warned(_CHANGED_OUTSIDE.format(", ".join(changed[:3]), len(changed))))
-
-    def _choose(self) -> None:
-        self._chosen = verification.choose(self._root, self._settings.test or "", self._parts.sandbox)
-        self._parts.journal.append(self._chosen)
-
-    def _run(self, moment: Moment, tree: str, selector: str = "") -> TestsRan:
-        if self._chosen.command:
-            self._parts.journal.append(CommandStarted(f"tests {moment}", self._chosen.command))
-        with self._parts.workspace.harness_running():
-            ran = verification.run_tests(
-                self._chosen,
-                moment,
-                root=self._root,
-                tree=tree,
-                sandbox=self._parts.sandbox,
-                logs=self._parts.logs,
-                timeout=self._seconds(),
-                selector=selector,
-                junit=self._settings.junit or "",
-            )
-        if self._chosen.command:
+        parts = []
+        for suite in suites:
+            self._parts.journal.append(CommandStarted(f"tests {Moment.ASKED}", suite.command))
+            with workspace.harness_running():
+                ran = verification.run_tests(
+                    suite,
+                    Moment.ASKED,
+                    root=self._root,
+                    tree=tree,
+                    sandbox=self.sandbox,
+                    logs=self._parts.logs,
+                    timeout=self._seconds(),
+                    selector=selector,
+                    junit=self._parts.config.verification.junit or "",
+                    hide=self._evidence.ground.hide,
+                )
             self._parts.journal.append(ran)
-        return ran
+            unused = "" if verification.can_narrow(suite, "selector") else selector
+            parts.append(verification.ran_facts(ran, self.before, unused))
+        return said + "\n\n".join(parts)
+
+    def verify(self, tree: str, submitted: Submitted | None) -> Round:
+        """Examine `tree` in clean checkouts: what is in no commit does not make its tests pass there."""
+        self.left_out = self._parts.workspace.left_out()
+        return self._evidence.examine(tree, submitted, thorough=False)
+
+    def close(self) -> None:
+        """Delete what was checked out for the tests."""
+        self._evidence.close()
 
     def _seconds(self) -> float:
-        return max(1.0, min(self._settings.timeout * 60, self._parts.seconds_left()))
+        return max(1.0, min(self._parts.config.verification.timeout * 60, self._parts.seconds_left()))
 
 
 def not_in_the_commit(names: Sequence[str], so: str) -> str:

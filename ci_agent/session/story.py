@@ -48,10 +48,13 @@ def _work(parts: Parts, voice: Voice) -> _End:
     head = _prepare(parts, voice)
     voice.status(Status.ANALYZING)
     proof = Proof(parts)
-    stop = proof.set_up() or proof.measure_base()
-    if stop is not None:
-        return _End(stop)
-    return _End(*solve(parts, voice, proof, head, said))
+    try:
+        stop = proof.set_up() or proof.measure_base()
+        if stop is not None:
+            return _End(stop)
+        return _End(*solve(parts, voice, proof, head, said))
+    finally:
+        proof.close()
 
 
 def _handed_over(parts: Parts, voice: Voice, end: _End) -> _End:
@@ -146,7 +149,7 @@ def _prepare(parts: Parts, voice: Voice) -> str:
             base_sha=task.base_sha,
             branch=task.branch,
             head_sha=head,
-            earlier=parts.workspace.titles(task.base_sha, head),
+            earlier=parts.workspace.control.titles(task.base_sha, head),
             continued=earlier is not None,
             path=str(parts.workspace.root),
         )

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from ci_agent import verification
 from ci_agent.agent import Agent, Allowance, Brief, Earlier, Quote, Stop, opening
-from ci_agent.journal.events import Verdict
+from ci_agent.evidence import Round
+from ci_agent.journal.events import Submitted
 from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.wording import count
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof, not_in_the_commit
 from ci_agent.session.voice import Voice
+from ci_agent.session.wanted import missing_test
 from ci_agent.task import Ending, Status
 from ci_agent.tools import World, all_tools
 
@@ -42,38 +44,79 @@ def solve(
     workspace.open_for_agent(head)
     agent = _agent(parts, proof, _brief(parts, proof, head, comments))
     empty_handed = False
+    asked = 0  # hand-ins that held, and were given back for a test; they do not count
+    held: tuple[Stop, str] | None = None  # such a hand-in: whatever follows, it is not lost
     while True:
         stop = agent.work()
         tree = workspace.tree()
+        if stop.ending is not Ending.SUBMITTED and held:
+            return _held(voice, proof, stop, *held)
         if stop.ending is not Ending.SUBMITTED:
-            # Whoever reads the draft still wants to know what the tests say.
-            if stop.ending is not Ending.NEEDS_INPUT and tree != workspace.tree_of(parts.task.base_sha):
-                voice.status(Status.TESTING)
-                proof.verify(tree)
+            _look_once_more(parts, voice, proof, stop, tree)
             return stop, tree
-        if tree == workspace.tree_of(head) and not empty_handed:
+        if tree == workspace.control.tree_of(head) and not empty_handed:
             empty_handed = True
             so = "this is why there seems to be no change"
             agent.answer(not_in_the_commit(workspace.left_out(), so) + _NOTHING_CHANGED)
             continue
-        if tree == workspace.tree_of(parts.task.base_sha):
+        if tree == workspace.control.tree_of(parts.task.base_sha):
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
         voice.status(Status.TESTING)
-        compared, after = proof.verify(tree)
-        if compared.verdict in (Verdict.VERIFIED, Verdict.NO_TESTS):
-            if proof.left_out:
-                names = ", ".join(proof.left_out[:_NAMED]) + (" …" if len(proof.left_out) > _NAMED else "")
-                voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
-            return Stop(Ending.SUBMITTED, compared.reason), tree
-        if proof.rounds >= parts.limits.verifications:
-            return Stop(Ending.UNVERIFIED, compared.reason), tree
-        left = count(parts.limits.verifications - proof.rounds, "hand-in")
-        said = not_in_the_commit(proof.left_out, "the tests ran without them")
-        facts = said + verification.facts(compared, after)
+        examined = proof.verify(tree, _handed_in(parts))
+        judged = examined.judged
+        wanted = missing_test(parts.task, examined) if judged.ready and not asked else ""
+        if judged.ready and not wanted:
+            _warn_of_left_out(voice, proof)
+            return Stop(Ending.SUBMITTED, judged.reasons[0]), tree
+        left = parts.limits.verifications + asked - proof.rounds
+        if not judged.ready and left <= 0:
+            stop = Stop(Ending.UNVERIFIED, judged.reasons[0])
+            return _held(voice, proof, stop, *held) if held else (stop, tree)
+        if wanted:
+            asked, held = 1, (Stop(Ending.SUBMITTED, judged.reasons[0]), tree)
         voice.status(Status.CODING)
-        agent.answer(
-            f"Not accepted, nothing was committed. {facts}\n\nMend it and call `submit` again; {left} left."
-        )
+        agent.answer(wanted or _not_accepted(proof, examined, left))
+
+
+def _held(voice: Voice, proof: Proof, stop: Stop, earlier: Stop, tree: str) -> tuple[Stop, str]:
+    """An earlier hand-in that held, in place of what came after it was given back for a test."""
+    if stop.ending in (Ending.CANCELLED, Ending.NEEDS_INPUT):
+        return stop, tree
+    voice.warn(f"Asked for a test that shows the change, the model came to no better end: {stop.detail}")
+    voice.status(Status.TESTING)
+    proof.verify(tree, None)  # so that the last verdict is on what is handed over
+    return earlier, tree
+
+
+def _look_once_more(parts: Parts, voice: Voice, proof: Proof, stop: Stop, tree: str) -> None:
+    """Whoever reads the draft of work that was not handed in still wants to know what the tests say."""
+    changed = tree != parts.workspace.control.tree_of(parts.task.base_sha)
+    if changed and stop.ending is not Ending.NEEDS_INPUT:
+        voice.status(Status.TESTING)
+        proof.verify(tree, None)
+
+
+def _warn_of_left_out(voice: Voice, proof: Proof) -> None:
+    if proof.left_out:
+        names = ", ".join(proof.left_out[:_NAMED]) + (" …" if len(proof.left_out) > _NAMED else "")
+        voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
+
+
+def _not_accepted(proof: Proof, examined: Round, left: int) -> str:
+    said = not_in_the_commit(proof.left_out, "the tests ran without them")
+    measured, reasons = examined.measured, examined.judged.reasons
+    facts = verification.facts(examined.compared, examined.after, measured.checks, reasons)
+    return (
+        f"Not accepted, nothing was committed. {said}{facts}\n\n"
+        f"Mend it and call `submit` again; {count(left, 'hand-in')} left."
+    )
+
+
+def _handed_in(parts: Parts) -> Submitted | None:
+    """What the model said when it handed in."""
+    return next(
+        (event.fact for event in reversed(parts.journal.events) if isinstance(event.fact, Submitted)), None
+    )
 
 
 def _agent(parts: Parts, proof: Proof, brief: Brief) -> Agent:
@@ -86,7 +129,7 @@ def _agent(parts: Parts, proof: Proof, brief: Brief) -> Agent:
     world = World(
         root=parts.workspace.root,
         outputs=parts.outputs,
-        sandbox=parts.sandbox,
+        sandbox=proof.sandbox,
         remaining=allowance.remaining,
         run_tests=proof.for_agent,
         command_timeout=parts.config.sandbox.command_timeout,
@@ -97,20 +140,22 @@ def _agent(parts: Parts, proof: Proof, brief: Brief) -> Agent:
 def _brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
     task, workspace = parts.task, parts.workspace
     earlier = None
-    if proof.before is None:
-        tests = "There are no tests that the harness could find. Say in your summary how to check the change."
-    else:
+    if proof.before is not None:
         tests = verification.ran_facts(proof.before, None)
+    elif proof.has_tests:
+        tests = "The tests were not run on the base; after your hand-in, those that your change reaches are."
+    else:
+        tests = "There are no tests that the harness could find. Say in your summary how to check the change."
     if head != task.base_sha:  # there may be a merge request of an earlier attempt
-        files = [change.path for change in workspace.changes(head)]
-        earlier = Earlier(files, workspace.messages(task.base_sha, head))
+        files = [change.path for change in workspace.control.changes(head)]
+        earlier = Earlier(files, workspace.control.messages(task.base_sha, head))
         request = parts.platform.find_merge_request(task.branch)
         said = [*said, *(parts.platform.discussion(request.number) if request else ())]
     writers, others = _quotes(parts, said)
     return Brief(
         task=task,
-        files=workspace.files(head),
-        set_up=parts.config.verification.setup or "",
+        files=workspace.control.files(head),
+        set_up=proof.set_up_with,
         rules=_rules(parts),
         tests=tests,
         comments=writers,

@@ -13,7 +13,7 @@ class AskUser:
     name = "ask_user"
     description = (
         "Ask the issue's author and stop until the answer, which can take days. Only where readings of the "
-        "issue differ and the wrong one would do harm; else go on and state what you assumed."
+        "issue differ and the wrong one would do harm; else state what you assumed."
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("question", "string", "one question", example="Should tabs count as white space?"),

@@ -10,7 +10,7 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 class RunTests:
     name = "run_tests"
-    description = "Run the project's tests as they will be run after submit."
+    description = "Run the project's tests, as they stand here."
     parameters: tuple[Parameter, ...] = (
         Parameter(
             "selector", "string", "e.g. tests/test_core.py -k slug; empty: all", required=False, default=""

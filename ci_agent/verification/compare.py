@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from ci_agent.journal.events import Case, Change, Result, TestsCompared, TestsRan, Verdict
-from ci_agent.verification.lost import lost
+from ci_agent.journal.events import (
+    Case,
+    Change,
+    Result,
+    Retried,
+    Stability,
+    TestsCompared,
+    TestsRan,
+    Verdict,
+)
+from ci_agent.verification.lost import behind_errors, lost
 from ci_agent.verification.text import by_exit_code, counted, only_exit_code, short
 
 NAMED = 3  # lost cases in the sentence
 LONGEST_NAME = 120
 _LISTS = (
     *("fixed", "newly_broken", "still_failing", "newly_skipped", "added", "removed"),
-    *("still_passing", "still_skipped"),
+    *("flaky", "order_dependent", "still_passing", "still_skipped"),
 )
+_UNSTEADY = {Stability.FLAKY: "flaky", Stability.ORDER: "order_dependent"}
 
 
-def compare(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompared:  # noqa: A002 - the event's own word
+def compare(
+    before: TestsRan | None,
+    after: TestsRan,
+    round: int,  # noqa: A002 - the event's own word
+    retried: Sequence[Retried] = (),
+    unsteady: Collection[str] = (),
+) -> TestsCompared:
     """The verdict on `after`, the `round`-th verification, measured against `before` (None: there was no run).
+
+    `retried` says what became of cases that were run again: those that are flaky or depend on the order are in
+    lists of their own and not newly broken. `unsteady` are ids of what failed on the base once and passed there when
+    it was run again: flaky, and not fixed.
 
     Each case of the two runs is in exactly one list or count of the result, with two exceptions: where one
     run has results by test case and the other only one for the whole command, nothing is said of single
-    cases; and where `after` did not reach its end, a case it does not show is not called removed. A failing
+    cases; and where `after` did not reach its end, or is of some tests only and `before` of all, a case it does not
+    show is not called removed. A failing
     case of which an unfinished `before` knows nothing is counted as still failing, with None as its before.
 
     A case that was skipped and passes now is counted as still passing.
@@ -32,14 +54,21 @@ def compare(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompar
     """
     if before and _known(before) and _known(after) and before.by_case != after.by_case:
         return TestsCompared(round, Verdict.INCOMPLETE, _unlike(after))
-    compared = _sorted(before, after, round)
+    compared = _sorted(before, after, round, {case.id: case.stability for case in retried}, unsteady)
     passing = {case.id for case in _known(after).values() if case.result is Result.PASSED}
-    compared = replace(compared, lost=lost(compared, passing))
+    compared = replace(compared, lost=lost(compared, passing, before.command if before else ""))
+    compared = behind_errors(compared)
     verdict, reason = _verdict(before, after, compared)
     return replace(compared, verdict=verdict, reason=reason)
 
 
-def _sorted(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompared:  # noqa: A002 - as above
+def _sorted(
+    before: TestsRan | None,
+    after: TestsRan,
+    round: int,  # noqa: A002 - as above
+    steady: Mapping[str, Stability],
+    unsteady: Collection[str],
+) -> TestsCompared:
     """The cases in their lists, in the order of their ids; the verdict is left to the caller."""
     old, new = _known(before), _known(after)
     lists: dict[str, list[Change]] = {name: [] for name in _LISTS}
@@ -48,7 +77,11 @@ def _sorted(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompar
         kind = _kind(was, now)
         if kind == "newly_broken" and was is None and before and before.problem:
             kind = "still_failing"
-        if kind != "removed" or not after.problem:
+        if kind == "newly_broken" and name in steady:
+            kind = _UNSTEADY.get(steady[name], kind)
+        if kind == "fixed" and name in unsteady:
+            kind = "flaky"
+        if kind != "removed" or not (after.problem or (after.some and not (before and before.some))):
             lists[kind].append(Change(name, was, now, _message(new.get(name)) or _message(old.get(name))))
     return TestsCompared(
         round,
@@ -62,6 +95,8 @@ def _sorted(before: TestsRan | None, after: TestsRan, round: int) -> TestsCompar
         removed=tuple(lists["removed"]),
         still_passing=len(lists["still_passing"]),
         still_skipped=len(lists["still_skipped"]),
+        flaky=tuple(lists["flaky"]),
+        order_dependent=tuple(lists["order_dependent"]),
     )
 
 
@@ -80,7 +115,7 @@ def _result(name: str, cases: dict[str, Case], run: TestsRan | None, failed: Res
     """
     if name in cases:
         return cases[name].result
-    if run and run.by_case and name == by_exit_code(run.command):
+    if run and run.by_case and name in map(by_exit_code, (run.command, *run.command.splitlines())):
         return Result.PASSED if run.exit_code == 0 else failed
     return None
 
@@ -166,9 +201,12 @@ def _sentence(compared: TestsCompared, noun: str) -> str:
         parts = [f"No {noun} newly broken"]
     others = {
         "added": compared.added,
-        "removed": compared.removed,
+        "removed": [change for change in compared.removed if not change.behind],
+        "can't be run": [change for change in compared.removed if change.behind],
         "newly skipped": compared.newly_skipped,
         "failing as before": compared.still_failing,
+        "flaky": compared.flaky,
+        "failing only with the others": compared.order_dependent,
     }
     parts += [f"{len(changes):,} {word}" for word, changes in others.items() if changes]
     return ", ".join(filter(None, parts)) + "."

@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ci_agent.journal.events import Case, Change, Moment, Result, TestsCompared, TestsRan
+from ci_agent.journal.events import (
+    Case,
+    Change,
+    ChecksCompared,
+    Finding,
+    Moment,
+    Result,
+    TestsCompared,
+    TestsRan,
+)
 from ci_agent.verification.compare import compare
 from ci_agent.verification.excerpt import excerpt
 from ci_agent.verification.text import by_exit_code, counted, plain, short, whole
@@ -25,25 +34,37 @@ LONGEST_REASON = 700
 LONGEST_COMMAND = 500
 LONGEST_HEADLINE = 150
 NAMED = 3  # cases that the verdict names
+FINDINGS = 20  # of a check
+CHECK_ROOM = 1_500  # characters for one check
+MOST_CHECKS = 2  # that are told at once
 
 
-def facts(comparison: TestsCompared, after: TestsRan) -> str:
-    """What is wrong after a hand-in: verdict, newly broken cases with details, and what failed anyway."""
+def facts(
+    comparison: TestsCompared,
+    after: TestsRan,
+    checks: ChecksCompared | None = None,
+    reasons: Sequence[str] = (),
+) -> str:
+    """What is wrong after a hand-in: the reasons of the verdict (without them, that of the comparison), newly broken
+    cases with details, what failed anyway, and what the checks have to say that is new."""
     labels = {change.id: _on_base(change) for change in comparison.newly_broken}
+    labels |= {change.id: "passes on the base, and alone" for change in comparison.order_dependent}
     cases = [(case, labels[case.id]) for case in after.cases if case.id in labels and after.by_case]
     failing = comparison.still_failing
     unfinished = "" if after.problem in comparison.reason else _unfinished(after)
-    reason = short(comparison.reason, LONGEST_REASON)
-    restore = _RESTORE if comparison.lost and not after.problem else ""
-    missing = set(comparison.lost)
+    reason = short(plain(" ".join(reasons)) or comparison.reason, LONGEST_REASON)
+    missing = {change for change in comparison.lost if not change.behind}
+    restore = _RESTORE if missing and not after.problem else ""
     return _joined(
-        [reason, f"{_command(after)}{_counts(after)}", unfinished, restore],
+        [reason, f"{_command(after)}{_counts(after)}", unfinished, restore, *_worse(checks)],
         cases[:SHOWN],
         {
             _NEW: [case.id for case, _ in cases[SHOWN:]],
             _OLD: [change.id for change in failing if change.before],
             _UNKNOWN: [change.id for change in failing if not change.before],
             "Skipped now, but not on the base": [change.id for change in comparison.newly_skipped],
+            _TOGETHER: [change.id for change in comparison.order_dependent],
+            _FLAKY: [change.id for change in comparison.flaky],
             "There on the base, and gone now": [
                 change.id for change in comparison.removed if change in missing
             ],
@@ -87,6 +108,11 @@ _RESTORE = (
     "Restore the tests that do not run any more, so that they run and pass. Where the issue itself asks for their "
     "removal, say so in your summary and submit again; a person will decide."
 )
+_TOGETHER = (
+    "Failing since your change when all tests run, but not alone: something is left behind by a test before them, "
+    "or by the change"
+)
+_FLAKY = "Failing at one time and passing at another"
 _NEW = "Failing as well, but not on the base"
 _ADDED = "not there on the base"
 _UNKNOWN = "Failing, not known on the base"
@@ -95,11 +121,35 @@ _OLD = "Failing on the base as well"
 Labelled = tuple[Case, str]  # a failing case, and what is known of it on the base
 
 
+def _worse(checks: ChecksCompared | None) -> list[str]:
+    """The checks that the change makes worse, with what is new."""
+    told = []
+    for check in checks.checks if checks else ():
+        if not check.worse:
+            continue
+        new = [
+            f"- {short(plain(_at(finding) + finding.message), LONGEST_HEADLINE * 2)}"
+            for finding in check.new[:FINDINGS]
+        ]
+        more = [f"- and {len(check.new) - FINDINGS:,} more"] if len(check.new) > FINDINGS else []
+        head = f"{_command_line(check.command)}{short(plain(check.said), LONGEST_REASON)}"
+        told.append(short("\n".join([head, *new, *more]), CHECK_ROOM))
+    return told[:MOST_CHECKS]
+
+
+def _at(finding: Finding) -> str:
+    return f"{finding.path}:{finding.line}: " if finding.line else f"{finding.path}: " if finding.path else ""
+
+
 # --- the run and its verdict ------------------------------------------------------------------------------
 
 
 def _command(ran: TestsRan) -> str:
-    return f"$ {short(plain(ran.command), LONGEST_COMMAND)}\n" if ran.command else ""
+    return _command_line(ran.command) if ran.command else ""
+
+
+def _command_line(command: str) -> str:
+    return f"$ {short(plain(command), LONGEST_COMMAND)}\n"
 
 
 def _counts(ran: TestsRan) -> str:

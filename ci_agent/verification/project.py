@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,12 +33,15 @@ class Project:
 
     root: Path
     sandbox: Sandbox
+    without: tuple[str, ...] = ()  # folders, ending in `/`, whose files are not listed
     _texts: dict[str, str] = field(default_factory=dict)
+    _answers: dict[tuple[str, ...], tuple[int | None, str]] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> tuple[str, ...]:
         """Paths relative to the root, the nearest first."""
-        return tuple(path for path, _ in zip(_walk(self.root), range(MOST_FILES), strict=False))
+        found = (path for path, _ in zip(_walk(self.root), range(MOST_FILES), strict=False))
+        return tuple(path for path in found if not path.startswith(self.without))
 
     def has(self, path: str) -> bool:
         """Whether there is such a file, followed links included; hidden and left out folders too."""
@@ -49,11 +54,7 @@ class Project:
     def text(self, path: str) -> str:
         """The beginning of a file; nothing where it can't be read."""
         if path not in self._texts:
-            try:
-                with (self.root / path).open("rb") as file:
-                    self._texts[path] = file.read(LONGEST_READ).decode("utf-8", "replace")
-            except OSError:
-                self._texts[path] = ""
+            self._texts[path] = _beginning(self.root / path)
         return self._texts[path]
 
     def json(self, path: str) -> dict[str, Any]:
@@ -69,11 +70,41 @@ class Project:
         candidates = (path for path, _ in zip(self.matching(pattern), range(MOST_READ), strict=False))
         return next((path for path in candidates if re.search(holds, self.text(path), re.MULTILINE)), "")
 
+    def toml(self, path: str) -> dict[str, Any]:
+        """The table in a TOML file; an empty one where there is none."""
+        try:
+            return tomllib.loads(self.text(path).replace("\r\n", "\n"))
+        except (ValueError, RecursionError):
+            return {}
+
     def ask(self, words: Sequence[str]) -> int | None:
         """The exit code of a question to a program, which must run nothing of the project."""
-        with tempfile.TemporaryDirectory(prefix="ci-agent-") as folder:
-            output = Path(folder, "output")
-            return self.sandbox.run(Command(words, self.root, PROBE_SECONDS, output, {}, 100_000)).exit_code
+        return self.answer(words)[0]
+
+    def answer(self, words: Sequence[str]) -> tuple[int | None, str]:
+        """The exit code, and what was printed; the same question is asked only once."""
+        key = tuple(words)
+        if key not in self._answers:
+            with tempfile.TemporaryDirectory(prefix="ci-agent-") as folder:
+                output = Path(folder, "output")
+                done = self.sandbox.run(Command(words, self.root, PROBE_SECONDS, output, {}, 100_000))
+                said = output.read_text("utf-8", "replace") if output.exists() else ""
+                self._answers[key] = (done.exit_code, said)
+        return self._answers[key]
+
+    def on_path(self, program: str) -> bool:
+        """Whether commands find this program; it is not started."""
+        return self.ask(["sh", "-c", 'command -v "$1"', "sh", program]) == 0
+
+
+def _beginning(path: Path) -> str:
+    try:
+        # A pipe in the place of a file must not block.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return file.read(LONGEST_READ).decode("utf-8", "replace") if regular else ""
+    except (OSError, ValueError):  # or a name that holds a NUL
+        return ""
 
 
 def _walk(root: Path) -> Iterator[str]:

@@ -59,6 +59,7 @@ class Runner:
     setup: Callable[[Project], tuple[str, str]] = field(default=lambda _project: ("", ""))
     """The command that prepares a fresh checkout, and why it is needed here; empty: nothing is needed."""
     tests: str  # a pattern (full match) of the paths, relative to the project, where tests live
+    wraps: bool = False  # it starts one of the others, and counts only where none of them shows itself
     inline: bool = False  # tests live in the files of the source as well
     reports: tuple[Report, ...] = ()  # the first that this project can give is used
     coverage: tuple[tuple[str, Report], ...] = ()  # the tool's name and what it leaves, likewise
@@ -66,5 +67,11 @@ class Runner:
     files: Narrow | None = None  # to test files, by paths relative to the project
     cases: Narrow | None = None  # to test cases, by ids as results have them
     related: Narrow | None = None  # to the tests reached from changed files, by paths relative to the project
+    related_files: Callable[[Project, Sequence[str]], Sequence[str]] | None = None
+    """The test files to run for changed files, where the tool itself has no `related`."""
+    seeds: tuple[str, ...] = ()  # variables by which the tool is told the seed of its random numbers
+    manifest: str = ""
+    """A pattern (full match) of names of files that make a folder a project of its own; empty: the file that
+    `sign` gives does, where it lies in the folder itself."""
     covers: Callable[[Project, str], bool] = field(default=lambda _project, _folder: False)
     """Whether this command of this project runs the tests of a project in a folder below as well."""

@@ -9,6 +9,8 @@ tests are told in it. What a test prints goes on to the terminal and, its last p
 
 from __future__ import annotations
 
+import atexit
+import importlib
 import os
 import re
 import sys
@@ -21,6 +23,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 PYTEST_OPTIONS = "PYTEST_ADDOPTS"
 REPORTS = "CI_AGENT_UNITTEST_JUNIT"
+LINES = "CI_AGENT_LINES"  # see python_lines.py
 KEPT = 64_000  # characters of the output of one test
 
 __unittest = True  # leaves this module's frames out of the tracebacks, as unittest's own are
@@ -37,6 +40,10 @@ def main() -> None:
     if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
         sys.path[0] = str(Path.cwd())  # as -m has it
     Runner.folder = os.environ.pop(REPORTS)
+    if LINES in os.environ:  # before the tests are imported
+        lines = importlib.import_module("ci_agent_lines")
+        atexit.register(lines.start())
+        del os.environ[LINES]
     os.environ.pop(PYTEST_OPTIONS, None)  # or a pytest that a test starts would report to us
     unittest.main(module=None, argv=["python -m unittest", *sys.argv[1:]], testRunner=Runner)
 
@@ -196,7 +203,7 @@ def _said(err: Any) -> str:
 
 
 def _write(cases: list[Case], path: Path) -> None:
-    suite = Element("testsuite", name="unittest", tests=str(len(cases)))
+    suite = Element("testsuite", tests=str(len(cases)))  # without a name, which would become part of ids
     for case in cases:
         where = {"classname": _legal(case.group), "name": _legal(case.name), "time": f"{case.seconds:.4f}"}
         element = SubElement(suite, "testcase", where)

@@ -1,17 +1,21 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
+from ci_agent.workspace.control import Control
 from ci_agent.workspace.fetched import Login, open_fetched
 from ci_agent.workspace.files import discard
 from ci_agent.workspace.landing import Author, Landed, Way
 from ci_agent.workspace.remote import Remote, is_url
+from ci_agent.workspace.room import Room
 from ci_agent.workspace.source import Source, identity, open_source
 from ci_agent.workspace.workspace import Workspace, check_branch_name
 
 __all__ = [
     "Author",
+    "Control",
     "Landed",
     "Login",
     "Remote",
+    "Room",
     "Source",
     "Way",
     "Workspace",

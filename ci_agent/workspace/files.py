@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
+from ci_agent.errors import GitError
 from ci_agent.journal.events import FileChanged
 
 # What builds and tests leave lying around; never part of a commit unless the repository tracks it.
@@ -30,7 +32,7 @@ _CACHES = (
 )
 DROPPINGS = (*_CACHES, ".venv/", "*.egg-info/", "node_modules/")
 
-BUILT = {
+_BUILT = {
     "target",
     "build",
     "dist",
@@ -47,14 +49,26 @@ BUILT = {
 Stamp = tuple[int, int] | None  # time of the last change in nanoseconds and size; None: it is gone
 
 
+def check_place(root: Path) -> None:
+    """Raise `GitError` where what we write into the checkout `root` would end up elsewhere, because a command put
+    a link in its place or in that of a folder above. What is above our own folders is none of a command's."""
+    for place in (root, *root.parents):
+        if place.is_symlink():
+            raise GitError(f"{place} was replaced by a link, so the checkout is gone")
+        if place.exists() and not place.is_dir():
+            raise GitError(f"{place} was replaced by a file, so the checkout is gone")
+
+
 def discard(path: Path) -> None:
     """Delete a file, a link or a whole folder; what can't be deleted is left where it is."""
     if path.is_symlink() or not path.is_dir():
         with contextlib.suppress(OSError):
             path.unlink()
         return
-    with contextlib.suppress(RecursionError):  # a folder a thousand levels deep
+    try:
         shutil.rmtree(path, onerror=_make_writable_and_try_again)
+    except RecursionError:  # a folder a thousand levels deep, which `rm` goes down without any
+        subprocess.run(["rm", "-rf", "--", path], check=False, stderr=subprocess.DEVNULL)
 
 
 def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:
@@ -80,6 +94,11 @@ def is_cache(name: bytes) -> bool:
     """Whether test runners and interpreters leave such a file lying around anyway."""
     parts = os.fsdecode(name).split("/")
     return any(fnmatch(part, pattern.rstrip("/")) for pattern in _CACHES for part in parts)
+
+
+def is_rebuilt(name: bytes) -> bool:
+    """Whether it is such a file, or in a folder that builds write anew each time."""
+    return is_cache(name) or not _BUILT.isdisjoint(os.fsdecode(name).split("/"))
 
 
 def pattern(name: str) -> str:

@@ -29,6 +29,7 @@ class Source:
     uncommitted: tuple[str, ...]  # files that differ from the last commit in the person's checkout
     remote: Remote | None  # where `--push` goes; None: there is no remote
     never: tuple[str, ...] = ()  # branches besides the base that nothing is pushed to
+    head_dir: Path | None = None  # the git directory of the person's checkout: its HEAD is there
 
     @property
     def place(self) -> str:
@@ -76,7 +77,7 @@ class Source:
                 f"the branch {branch} is there already and {whose}; choose another branch with --branch, "
                 f"or name this one with --branch {branch} to go on with it"
             )
-        common = self._fork(sha)
+        common = _fork(self.git_dir, sha, self.base_sha)
         if common is None:
             raise UsageError(
                 f"the branch {branch} is there already and has no commit in common with {self.base}; "
@@ -84,12 +85,66 @@ class Source:
             )
         return replace(self, base_sha=common)
 
-    def _fork(self, sha: str) -> str | None:
-        """The commit at which `sha` left the base."""
+    def between(self, base: str | None, head: str) -> tuple[Source, str]:
+        """The same source, started where `head` left `base` (None: the default branch), and the commit that `head`
+        stands for. Both are branches, tags, commits or what else git takes for one, as seen from the person's checkout.
+
+        Raises `UsageError` where one of them stands for no commit, or there is nothing to compare.
+        """
+        name = base or self._default_branch()
+        if name is None:
+            hint = self._shallow_hint() or "name one with --base"
+            raise UsageError(f"there is no default branch to compare with; {hint}")
+        start, sha = self._commit(name), self._commit(head)
+        common = _fork(self.git_dir, start, sha)
+        if common is None:
+            hint = self._shallow_hint()
+            raise UsageError(f"{head} has no commit in common with {name}{'; ' + hint if hint else ''}")
+        if sha == start:
+            hint = (
+                self._shallow_hint() or "commit the work to a branch, or name the two with --base and --head"
+            )
+            raise UsageError(
+                f"{head} is the same commit as {name} ({sha[:12]}), so there is nothing to compare; {hint}"
+            )
+        if common == sha:
+            raise UsageError(
+                f"{head} ({sha[:12]}) is in {name} ({start[:12]}), so there is nothing to compare; is it the other "
+                "way round? See --base and --head"
+            )
+        return replace(self, base=name.removeprefix("origin/"), base_sha=common), sha
+
+    def _commit(self, name: str) -> str:
+        """As git resolves it in the checkout, with its own HEAD; else a branch of the remote."""
+        # A name that begins with a dash would be an option.
+        sha = None if name.startswith("-") else resolve(self.head_dir or self.git_dir, name)
+        sha = sha or resolve(self.git_dir, f"refs/remotes/origin/{name}")
+        if sha is None:
+            hint = self._shallow_hint()
+            said = f"there is no branch, tag or commit {name!r} in {self.address}"
+            raise UsageError(said + (f"; {hint}" if hint else ""))
+        return sha
+
+    def _shallow_hint(self) -> str:
+        """What to do where a repository has only some of its commits, as CI's checkouts often do."""
+        if text(git("--git-dir", self.git_dir, "rev-parse", "--is-shallow-repository")) != "true":
+            return ""
+        return "this is a shallow clone: fetch the rest with `git fetch --unshallow origin`, or check out with depth 0"
+
+    def _default_branch(self) -> str | None:
+        """The remote's default branch as this repository knows it, else `main` or `master` if there is one."""
         try:
-            return text(git("--git-dir", self.git_dir, "merge-base", sha, self.base_sha))
+            known = text(
+                git("--git-dir", self.git_dir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+            )
         except GitError:
-            return None
+            known = ""
+        names = [known, "main", "master"] if not self.is_copy else [self.base]
+        places = ("", "refs/remotes/origin/")
+        return next(
+            (name for name in names if name and any(resolve(self.git_dir, f"{p}{name}") for p in places)),
+            None,
+        )
 
     def _issues_of(self, sha: str) -> set[str]:
         """Which issues the commits up to `sha` that are not in the base say they are for."""
@@ -194,6 +249,14 @@ def is_ancestor(git_dir: Path, old: str, new: str) -> bool:
     return True
 
 
+def _fork(git_dir: Path, one: str, other: str) -> str | None:
+    """The commit at which two commits parted."""
+    try:
+        return text(git("--git-dir", git_dir, "merge-base", one, other))
+    except GitError:
+        return None
+
+
 def _open_path(path: Path, base: str | None) -> Source:
     if not path.is_dir():
         raise UsageError(f"{path} does not exist; give a repository with --repo PATH or --repo URL")
@@ -219,6 +282,7 @@ def _open_path(path: Path, base: str | None) -> Source:
         base_sha=sha,
         uncommitted=_uncommitted(head_dir, top),
         remote=remote(origin, top or git_dir, _access(path)) if origin else None,
+        head_dir=head_dir,
     )
 
 

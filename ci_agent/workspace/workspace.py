@@ -1,26 +1,21 @@
-"""The checkout the agent edits, and the control repository that watches it from outside.
+"""The checkout the agent edits.
 
-The workspace is a git worktree of the *control repository*, a bare repository of our own which borrows the
-objects of the person's repository and shares nothing else with it. The `.git` inside the workspace is another
-one, made for the agent's own `git diff` and `git log`: whatever happens to it means nothing, because the
-harness asks the control repository only. So a command can neither move a person's branch nor leave a hook or
-a filter behind that the harness would run.
+It is a checkout of the control repository (see `control.py`), by which the harness looks at it. The `.git` inside
+is a repository of the commands' own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ci_agent.errors import GitError, UsageError
-from ci_agent.journal.events import FileChanged
 from ci_agent.workspace import files
+from ci_agent.workspace.control import Control
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.landing import Author, Landed, Way, commit_tree, land, push
+from ci_agent.workspace.landing import Author, Landed, Way, land, push
 from ci_agent.workspace.remote import WAITS
 from ci_agent.workspace.source import Source
 
@@ -33,74 +28,32 @@ class Workspace:
 
     def __init__(self, source: Source, folder: Path) -> None:
         self.source = source
+        self.control = Control(source, folder)
         self.start: str | None = None  # the commit the agent's work began on; None: it has not begun
         self.troubles: list[str] = []  # what git could not take into the last tree, in its words
-        self._folder = folder
         self._work = folder / "work"
-        self.root = self._work / (re.sub(r"[^A-Za-z0-9._-]+", "-", source.name).strip("-.") or "repository")
-        self._control = folder / "control.git"
-        self._worktree = self._control  # until `lay_out` knows the name git gave the worktree
-        self._aside = folder / "aside"
+        self.root = self._work / self.control.name
+        self._worktree = self.control.git_dir  # until `lay_out` knows the name git gave the worktree
         self._known: dict[bytes, files.Stamp] = {}  # untracked files that are no work of the agent
 
     # --- laying out ---------------------------------------------------------------------------------------
 
     def lay_out(self) -> None:
         """Make the control repository and the checkout, at the base commit. Raises `GitError`."""
-        source = self.source
-        kind = text(git("--git-dir", source.git_dir, "rev-parse", "--show-object-format"))
-        git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", self._control)
-        files.borrow_objects(self._control, source.git_dir)
-        files.write_lines(self._control / "info" / "exclude", files.DROPPINGS)
-        self._copy_refs()
-        self._work.mkdir(parents=True, exist_ok=True)
-        sha = source.base_sha
-        git("--git-dir", self._control, "worktree", "add", "--quiet", "--detach", self.root, sha)
-        pointer = self.root / ".git"
-        self._worktree = Path(text(pointer.read_bytes()).removeprefix("gitdir: "))
+        self.control.make()
+        sha = self.source.base_sha
+        self._worktree = self.control.check_out(self.root, sha)
+        self._git("reset", "--quiet", "--hard", sha)
         # After the checkout, or files that are tracked although they match would be in doubt.
-        files.write_lines(self._control / "info" / "exclude", source.ignored())
-        self._give_repository(sha)
+        self.control.exclude(self.source.ignored())
+        self.control.give_repository(self.root, self._worktree, sha)
 
     def open_for_agent(self, sha: str) -> None:
         """Put the checkout at `sha`, where the agent's work begins."""
         self._git("reset", "--quiet", "--hard", sha)
-        self._give_repository(sha)
+        self.control.give_repository(self.root, self._worktree, sha)
         self._know(self._untracked())
         self.start = sha
-
-    def _give_repository(self, sha: str) -> None:
-        """A repository of the commands' own in the checkout, to look at history with.
-
-        Made elsewhere and moved in, in place of whatever a command left there: a link would lead us to write
-        into a repository of somebody else's.
-        """
-        made = self._folder / "commands"
-        files.discard(made)
-        kind = text(git("--git-dir", self._control, "rev-parse", "--show-object-format"))
-        git("init", "--quiet", "--template=", f"--object-format={kind}", "--initial-branch=work", made)
-        own = made / ".git"
-        files.borrow_objects(own, self._control)
-        (own / "packed-refs").write_bytes((self._control / "packed-refs").read_bytes())
-        git("--git-dir", own, "update-ref", "refs/heads/work", sha)
-        shutil.copyfile(self._control / "info" / "exclude", files.made(own / "info") / "exclude")
-        shutil.copyfile(self._worktree / "index", own / "index")
-        files.discard(self.root / ".git")
-        own.rename(self.root / ".git")
-        files.discard(made)
-
-    def _copy_refs(self) -> None:
-        """Tags (versions are made from them) and the base branch, for `git describe` and `git log`."""
-        here = ("--git-dir", self.source.git_dir)
-        listing = text(git(*here, "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"))
-        lines = listing.splitlines() if listing else []
-        if self.source.base != self.source.base_sha:
-            lines.append(f"{self.source.base_sha} refs/remotes/origin/{self.source.base}")
-        lines.sort(key=lambda line: line.split(" ", 1)[1])
-        head = "# pack-refs with: sorted \n"
-        (self._control / "packed-refs").write_bytes(
-            os.fsencode("".join([head, *(f"{line}\n" for line in lines)]))
-        )
 
     # --- looking ------------------------------------------------------------------------------------------
 
@@ -163,9 +116,7 @@ class Workspace:
             self._git("checkout-index", "--all", "--force", "--quiet")
             listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
             names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
-            files.write_lines(
-                self._control / "info" / "exclude", ["/" + files.pattern(name) for name in names]
-            )
+            self.control.exclude(["/" + files.pattern(name) for name in names])
             # What the run rewrote is the run's; what the agent had changed before stays changed.
             made = self._untracked() - before
             self._know(made | (self._known.keys() - changed))
@@ -178,78 +129,15 @@ class Workspace:
         return {name for name, stamp in known if files.stamp(self.root / os.fsdecode(name)) != stamp}
 
     def left_out(self) -> list[str]:
-        """What commands of the agent left outside of the tree: ignored files, things they installed, whole
-        repositories. None of it will be in the commit."""
-        left = self._untracked() - self._known.keys()
-        return sorted(os.fsdecode(name) for name in left if not files.is_cache(name))
-
-    def changed_outside(self) -> list[str]:
-        """Files outside of the tree that set-up or tests made and commands of the agent changed; no commit will
-        hold that. What builds write anew each time is not among them."""
-        names = (os.fsdecode(name) for name in self._changed() if not files.is_cache(name))
-        return sorted(name for name in names if not files.BUILT.intersection(name.split("/")))
-
-    def set_aside(self) -> list[str]:
-        """Move away what is left out, so that tests see only what will be in the commit and what set-up made.
-        Gives the names; `bring_back` puts them back."""
-        names = self.left_out()
-        for name in names:
-            source, target = self.root / name, self._aside / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                source.rename(target)
-            except OSError as error:
-                self.troubles.append(f"{name} could not be set aside, the tests saw it: {error.strerror}")
-            with contextlib.suppress(OSError):  # a folder that is not empty stays
-                for folder in source.relative_to(self.root).parents[:-1]:
-                    (self.root / folder).rmdir()
-        return names
-
-    def bring_back(self, names: Sequence[str]) -> None:
-        """Put back what was set aside, where nothing else has come in its place."""
-        for name in names:
-            source, target = self._aside / name, self.root / name
-            if os.path.lexists(source) and not os.path.lexists(target):
-                with contextlib.suppress(OSError):  # something else has come in the place of its folder
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    source.rename(target)
-        files.discard(self._aside)
+        """What commands of the agent made or changed outside of the tree: ignored files, things they installed,
+        whole repositories. None of it will be in the commit. What builds write anew each time is not told."""
+        made = {name for name in self._untracked() - self._known.keys() if not files.is_cache(name)}
+        changed = {name for name in self._changed() if not files.is_rebuilt(name)}
+        return sorted(os.fsdecode(name) for name in made | changed)
 
     def _untracked(self) -> set[bytes]:
         """Every file in the checkout that the tree does not hold, ignored or not; repositories as a whole."""
         return {name.rstrip(b"/") for name in self._git("ls-files", "-z", "--others").split(b"\0") if name}
-
-    def tree_of(self, sha: str) -> str:
-        return text(self._git("rev-parse", "--verify", f"{sha}^{{tree}}"))
-
-    def titles(self, since: str, until: str) -> tuple[str, ...]:
-        """The titles of the commits after `since` up to `until`, oldest first."""
-        listing = self._git("log", "--reverse", "--format=%s", f"{since}..{until}")
-        return tuple(listing.decode("utf-8", "replace").splitlines())
-
-    def messages(self, since: str, until: str) -> tuple[str, ...]:
-        """The whole messages of the commits after `since` up to `until`, oldest first."""
-        listing = self._git("log", "--reverse", "-z", "--format=%B", f"{since}..{until}")
-        return tuple(text.strip() for text in listing.decode("utf-8", "replace").split("\0") if text.strip())
-
-    def title_of(self, sha: str) -> str:
-        """The first line of a commit's message."""
-        return self._git("log", "-1", "--format=%s", sha).decode("utf-8", "replace").strip()
-
-    def files(self, sha: str) -> list[str]:
-        """The paths of all files of a commit."""
-        listing = self._git("ls-tree", "-r", "-z", "--name-only", sha)
-        return [os.fsdecode(name) for name in listing.split(b"\0") if name]
-
-    def changes(self, sha: str) -> tuple[FileChanged, ...]:
-        """What the commit (or tree) `sha` changes against the base, file by file."""
-        words = ("diff", "--numstat", "-z", "-M", "--no-ext-diff", "--no-textconv")
-        return tuple(files.numstat(self._git(*words, self.source.base_sha, sha)))
-
-    def diff(self, sha: str) -> bytes:
-        """The whole change against the base as a patch that `git apply` takes, binary files included."""
-        words = ("diff", "--binary", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
-        return self._git(*words, self.source.base_sha, sha)
 
     def in_large_storage(self, paths: Sequence[str]) -> list[str]:
         """Those of `paths` whose content Git LFS keeps elsewhere, by what `.gitattributes` says of them."""
@@ -272,27 +160,6 @@ class Workspace:
 
     # --- handing over -------------------------------------------------------------------------------------
 
-    def commit(self, tree: str, parent: str, message: str, author: Author) -> str:
-        """Make a commit of `tree` on top of `parent`; its id. Nothing is moved yet."""
-        return commit_tree(self._control, tree, parent, message.encode("utf-8", "replace"), author)
-
-    def hand_over(self, sha: str, branch: str) -> None:
-        """Move `branch` of the person's repository forward to `sha`.
-
-        Raises `GitError` when it can't go forward: somebody else moved it meanwhile, or has it checked out.
-        """
-        self._git("update-ref", f"refs/heads/{branch}", sha)
-        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-        ref = f"refs/heads/{branch}"
-        try:
-            git("--git-dir", self.source.git_dir, *words, self._control, f"{ref}:{ref}")
-        except GitError as error:
-            moved = "[rejected]" in str(error) or "checked out" in str(error)
-            why = ", because somebody else moved it meanwhile or has it checked out" if moved else ""
-            raise GitError(
-                f"the branch {branch} can't be moved to the work ({sha[:12]}){why}. {error}"
-            ) from error
-
     def push(self, sha: str, branch: str, author: Author, waits: Sequence[float] = WAITS) -> Landed:
         """Push the commit `sha` to `branch` of the source's remote, so that nobody's commit is lost; where it got to.
 
@@ -307,23 +174,29 @@ class Workspace:
             raise UsageError(f"nothing is ever pushed to {branch}, where the work starts from or goes to")
         known = source.known_at_remote(branch)
         if known is None:
-            push(self._control, source.remote, sha, branch, known=None, waits=waits)
+            push(self.control.git_dir, source.remote, sha, branch, known=None, waits=waits)
             return Landed(branch, sha, Way.AS_MADE)
         start = self.start or source.base_sha
         return land(
-            self._control, source.remote, sha, branch, start=start, known=known, author=author, waits=waits
+            self.control.git_dir,
+            source.remote,
+            sha,
+            branch,
+            start=start,
+            known=known,
+            author=author,
+            waits=waits,
         )
 
     def remove(self) -> None:
         """Delete the checkout and the control repository. What was handed over stays."""
-        for folder in (self._work, self._control, self._aside):
+        for folder in (self._work, self.control.git_dir):
             files.discard(folder)
 
     def _git(
         self, *words: str | Path, stdin: bytes = b"", environment: dict[str, str] | None = None
     ) -> bytes:
-        if self.root.is_symlink():
-            raise GitError(f"{self.root} was replaced by a link, so the checkout is gone")
+        files.check_place(self.root)
         place = ("--git-dir", self._worktree, "--work-tree", self.root)
         return git(*place, *words, directory=self.root, stdin=stdin, environment=environment)
 
@@ -331,6 +204,10 @@ class Workspace:
 def check_branch_name(branch: str) -> None:
     """Raises `UsageError` when git would not take `branch` as a branch's name."""
     try:
-        git("check-ref-format", "--branch", branch)
-    except GitError as error:
-        raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`") from error
+        # Not with `--branch`, which looks up what `@{-1}` was in the repository that we happen to be in.
+        git("check-ref-format", f"refs/heads/{branch}")
+        fits = not branch.startswith("-") and branch != "HEAD"
+    except GitError:
+        fits = False
+    if not fits:
+        raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`")

@@ -27,6 +27,8 @@ from tests.support.jobs import BRANCH, FIX, SOLVE, SUBMIT, Runner, calculator, l
 from tests.support.model_server import Fault, Hang, ModelServer, Request, Reset, Say, Step
 from tests.support.repositories import Repository, make_repository
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Runner:
@@ -222,7 +224,7 @@ def test_too_many_requests_for_ever_is_given_up_and_the_work_is_kept(runner: Run
     assert "a + b" in repository.show(BRANCH, "calculator.py")
     assert "draft: true" in job.merge_requests()[0]
     # Whoever takes over sees what the tests say of what is there.
-    assert [ran.moment for ran in job.facts(TestsRan)] == [Moment.BEFORE, Moment.AFTER]
+    assert [ran.moment for ran in job.facts(TestsRan)][:2] == [Moment.BEFORE, Moment.AFTER]
 
 
 def test_a_connection_that_breaks_is_tried_again(runner: Runner, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ci_agent.cli import main
 from ci_agent.cli.document import PAGE, page
 from ci_agent.session import ENDINGS
 from tests.support.jobs import calculator
@@ -138,3 +139,18 @@ def test_a_command_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
     done = _ci_agent("rum", cwd=tmp_path)
     assert done.returncode == 2
     assert "No such command 'rum'" in done.stderr
+
+
+def test_a_fault_of_ours_has_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fault(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by us")
+
+    monkeypatch.setattr("ci_agent.cli.cli.main", fault)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 70
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: by us" in said
+    assert "a fault of ci-agent itself" in said

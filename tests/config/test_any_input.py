@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -14,8 +15,13 @@ from ci_agent.config import SETTINGS, Config, Loaded, Setting, load
 from ci_agent.config.values import masked
 from ci_agent.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
-WORDS = st.text(CHARACTERS, min_size=1).map(str.strip).filter(bool)
+# Without what is a number in YAML 1.2 and none to PyYAML, which writes it without quotes: `0E0`.
+WORDS = (
+    st.text(CHARACTERS, min_size=1).map(str.strip).filter(lambda word: not re.fullmatch(r"[-+0-9.eE]*", word))
+)
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,9}", fullmatch=True)
 FRAGMENTS = st.sampled_from(
     [
@@ -105,6 +111,13 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         "trigger.account": st.from_regex(r"[a-z][a-z0-9-]{0,9}(\[bot\])?", fullmatch=True),
         "trigger.permission": st.sampled_from(["write", "maintain", "admin"]),
         "trigger.bots": st.lists(st.from_regex(r"[0-9]{1,9}", fullmatch=True), min_size=1, max_size=5),
+        "verification.policy": st.sampled_from(["full", "changed", "off"]),
+        "verification.coverage": st.sampled_from(["auto", "on", "off"]),
+        "checks": st.lists(
+            WORDS.filter(lambda word: len(word.splitlines()) == 1).map("run {}".format),
+            min_size=1,
+            max_size=5,
+        ),
         "context.comments": st.sampled_from(["writers", "all", "none"]),
         "verification.junit": st.from_regex(r"[a-z*]{1,9}(/[a-z*]{1,9})?\.xml", fullmatch=True),
     }
@@ -170,7 +183,7 @@ def test_what_is_written_into_the_file_is_what_holds(settings: dict[str, Any]) -
 @given(valid(IN_ENVIRONMENT))
 def test_what_is_written_into_the_environment_is_what_holds(settings: dict[str, Any]) -> None:
     environment = {
-        f"CI_AGENT_{key.upper().replace('.', '_')}": ",".join(value)
+        f"CI_AGENT_{key.upper().replace('.', '_')}": ("\n" if key == "checks" else ",").join(value)
         if isinstance(value, list)
         else str(value)
         for key, value in settings.items()

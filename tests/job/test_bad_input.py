@@ -16,6 +16,8 @@ from tests.support.jobs import FIX, SOLVE, SUBMIT
 from tests.support.model_server import Say
 from tests.support.pipelines import Done, Pipeline
 
+pytestmark = pytest.mark.slow
+
 
 def ignored(project: Pipeline, done: Done, why: str) -> None:
     """Nothing was done, nothing was said, and the log has the reason."""

@@ -100,6 +100,7 @@ def test_later_steps_are_told_how_it_went(project: Pipeline) -> None:
     assert (status["state"], status["description"]) == ("success", "1 test fixed, none newly broken")
 
 
+@pytest.mark.slow
 def test_a_comment_goes_on_with_the_same_branch_and_merge_request(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number))
@@ -157,7 +158,7 @@ def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) ->
     assert done.exit_code == 1
     [request] = project.merge_requests()
     assert (request["draft"], request["labels"]) == (True, ["ai-failed"])
-    assert "**Needs human.**" in request["text"]
+    assert "**Broken.** 1 test newly broken" in request["text"]
     assert project.labels(number) == ["ai-failed"]
     [(_, status)] = project.forge.statuses
     assert status["state"] == {"github": "failure", "gitlab": "failed"}[project.platform]

@@ -15,6 +15,8 @@ from tests.support.jobs import FIX, SOLVE, SUBMIT
 from tests.support.model_server import Hang, Say
 from tests.support.pipelines import Pipeline
 
+pytestmark = pytest.mark.slow
+
 EDITS = {"github": ("PATCH", "/issues/comments/"), "gitlab": ("PUT", "/issues/1/notes/")}
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.job.conftest import commented, labelled
 from tests.support.pipelines import Pipeline
 
+pytestmark = pytest.mark.slow
+
 # --- events that start something --------------------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ def test_what_is_not_solved_closes_nothing(events: list) -> None:  # type: ignor
 
 
 def test_without_tests_the_message_says_so() -> None:
-    assert "Tests: none were found, so this change is not verified.\n" in commit_message(no_tests())
+    assert "Tests: there are none to run, so this change is not verified.\n" in commit_message(no_tests())
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_steps_are_told_at_most_every_ten_seconds(thread: Thread) -> None:
 
 def test_what_may_take_long_is_told_when_it_begins_and_not_what_just_ended(thread: Thread) -> None:
     thread.tell(started(), StatusChanged(Status.ANALYZING))
-    assert thread.tell(CommandStarted("set-up", "make")) == 0
+    assert thread.tell(CommandStarted("set-up (work)", "make")) == 0
     thread.seconds += GAP
     thread.tell(SetupRan("make", 0, 12.0, False, "", ""))
     told: list[Fact] = [

@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 from ci_agent.journal.events import (
     Case,
     Change,
+    CheckCompared,
+    ChecksCompared,
     IssueRead,
     Moment,
     Result,
@@ -20,10 +22,21 @@ from ci_agent.journal.events import (
     TestsRan,
     Verdict,
 )
+from ci_agent.journal.events import Finding as New
 from ci_agent.reporting.findings import Finding, findings
 from ci_agent.reporting.job_summary import job_summary
 from tests.reporting.test_text import TEXTS
-from tests.support.stories import facts, needs_human, on_platform, ran, story, success, working
+from tests.support.stories import (
+    facts,
+    needs_human,
+    on_platform,
+    ran,
+    remarks,
+    story,
+    success,
+    working,
+    worse,
+)
 
 TRACE = "tests/test_core.py:3: in helper\ntests/test_core.py:12: AssertionError"
 
@@ -85,6 +98,48 @@ def test_a_test_without_a_file_in_its_name_has_no_place() -> None:
         [found] = findings(story(*facts(working()), compared((Change(odd, Result.PASSED, Result.FAILED),))))
         assert (found.file, found.line) == ("", 0)
         assert "\n" not in found.title
+
+
+def test_what_a_check_newly_finds_is_found_at_its_line() -> None:
+    found = findings(worse())
+    assert found == [Finding("New finding: F401", "`re` imported but unused", "slugs/core.py", 14)]
+    assert findings(remarks()) == []
+
+
+def test_a_check_that_got_worse_without_a_finding_is_one_itself() -> None:
+    check = CheckCompared("make types", 0, 2, (), 0, True, "It passed before and fails now.")
+    assert findings(story(ChecksCompared(1, (check,)))) == [
+        Finding("Check fails: make types", "It passed before and fails now.")
+    ]
+
+
+@given(TEXTS, TEXTS)
+def test_whatever_a_check_prints_its_finding_is_short_and_in_the_project(path: str, said: str) -> None:
+    new = tuple(New(each, 3, said, said) for each in (path, f"../{path}", f"/{path}", f"a/../../{path}"))
+    check = CheckCompared(said, 0, 1, new, 0, True, said)
+    for found in findings(story(ChecksCompared(1, (check,)))):
+        assert "\n" not in found.title + found.message + found.file
+        assert len(found.title) < 200
+        assert not found.file.startswith("/")
+        assert ".." not in found.file.split("/")
+        assert found.message
+
+
+def test_the_summary_has_the_evidence_of_the_verdict() -> None:
+    text = job_summary(remarks(), links={})
+    order = [
+        "**Done: merge request 1**",
+        "**Verified, with remarks.** 1 test fixed, none newly broken.\n\n- 1 test is flaky.",
+        "| before | after |",
+        "Flaky:\n\n- `tests/test_cache.py::test_expiry`: failed 2 of 4 runs",
+        "<summary>1 fixed, 2 added, 1 edited</summary>",
+        "Changed lines run by the tests: 4 of 7; not run: `slugs/core.py` 10,",
+        "### Checks\n- `ruff check .` passes",
+    ]
+    places = [text.find(part) for part in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+    assert "  - `slugs/core.py:14`: `re` imported but unused (`F401`)" in job_summary(worse(), links={})
 
 
 def test_where_nothing_was_broken_there_is_nothing_to_find() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ci_agent import config
 from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.job.assembly import clean_logs
 from ci_agent.journal import Event, Journal, read
 from ci_agent.reporting.folder import check_folder, write_folder
-from tests.support.stories import ALL, facts, no_tests, success
+from tests.support.stories import ALL, alone, facts, no_tests, remarks, several, success
+
+LOGS = ("setup.log", "tests-before.log", "tests-after.log", "tests-proof.log")
 
 
 def write(
@@ -25,7 +30,7 @@ def write(
     journal.close()
     logs = home / "logs"
     logs.mkdir()
-    for name in ("setup.log", "tests-before.log", "tests-after.log"):
+    for name in LOGS:
         (logs / name).write_bytes(b"raw \xff\x00 " + name.encode())
     (logs / "command-1.txt").write_text("of the agent")
     write_folder(
@@ -44,7 +49,7 @@ def names(folder: Path) -> set[str]:
 
 ALL_FILES = {
     ".gitignore", "junit.xml", "session.jsonl", "merge-request.md", "diff.patch",
-    "logs/setup.log", "logs/tests-before.log", "logs/tests-after.log",
+    *(f"logs/{name}" for name in LOGS),
 }  # fmt: skip
 
 
@@ -202,3 +207,95 @@ def test_a_file_where_the_folder_should_be_is_an_error_with_a_next_step(tmp_path
 def test_every_story_can_be_written(tmp_path: Path, name: str) -> None:
     write(tmp_path, tmp_path / "report", ALL[name]())
     assert (tmp_path / "report" / "junit.xml").exists()
+
+
+def test_a_verification_without_a_session_leaves_its_evidence_and_the_logs_of_checks(tmp_path: Path) -> None:
+    events, folder, logs = alone(remarks()), tmp_path / "report", tmp_path / "logs"
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(events):
+        journal.append(fact)
+    journal.close()
+    logs.mkdir()
+    for name in ("check-before.log", "check-after.log"):
+        (logs / name).write_text(name)
+    for _ in range(2):  # the second time in place of the first
+        write_folder(
+            folder, events, journal=tmp_path / "session.jsonl", logs=logs, diff=None, evidence="# it\n"
+        )
+    assert (folder / "evidence.md").read_text() == "# it\n"
+    assert names(folder) == {
+        ".gitignore", "junit.xml", "session.jsonl", "evidence.md", "logs/check-before.log", "logs/check-after.log"
+    }  # fmt: skip
+    write(tmp_path, folder)
+    assert names(folder) == ALL_FILES
+
+
+@pytest.mark.parametrize("kind", ["link", "broken link", "pipe", "folder", "folder of logs"])
+def test_what_a_command_put_in_the_place_of_a_log_is_neither_copied_nor_read(
+    tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "secret").write_text("precious")
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(success()):
+        journal.append(fact)
+    journal.close()
+    logs = tmp_path / "logs"
+    if kind == "folder of logs":
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "tests-after.log").write_text("precious")
+        logs.symlink_to(tmp_path / "elsewhere")
+    else:
+        logs.mkdir()
+        put(logs / "tests-after.log", kind, tmp_path / "secret")
+    write_folder(tmp_path / "report", success(), journal=journal.path, logs=logs, diff=None)
+    assert names(tmp_path / "report") == {".gitignore", "junit.xml", "session.jsonl"}
+    written = (tmp_path / "report" / "junit.xml").read_text(encoding="utf-8")
+    assert "precious" not in written
+    assert "(there is no log tests-after.log)" in written
+
+
+def put(place: Path, kind: str, secret: Path) -> None:
+    """What is no log, in the place of one."""
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(secret if kind == "link" else secret / "missing")
+
+
+def test_the_log_of_the_coverage_and_those_of_runs_again_are_copied(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(several()):
+        journal.append(fact)
+    journal.close()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    wanted = {"tests-coverage.log", "tests-again.log", "tests-again-2.log", "setup-result-2.log"}
+    for name in wanted:
+        (logs / name).write_text(name)
+    write_folder(tmp_path / "report", several(), journal=journal.path, logs=logs, diff=None)
+    assert {path.name for path in (tmp_path / "report" / "logs").iterdir()} == wanted
+
+
+@pytest.mark.parametrize("kind", ["link", "broken link", "pipe", "folder"])
+def test_secrets_are_taken_out_of_logs_and_of_nothing_else(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "secret").write_text("s3cr3t-of-somebody")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    put(logs / "a.log", kind, tmp_path / "secret")
+    (logs / "b.log").write_text("it is s3cr3t-of-somebody, really")
+    (logs / "c.log").write_text("nothing")
+    (logs / "d.log").write_text("")
+    os.link(tmp_path / "secret", logs / "e.log")
+    settings = config.load(file=None, environment={"OPENAI_API_KEY": "s3cr3t-of-somebody"}, flags={}).config
+    clean_logs(logs, settings)
+    assert (tmp_path / "secret").read_text() == "s3cr3t-of-somebody"
+    assert (logs / "b.log").read_text() == "it is ***, really"
+    assert (logs / "c.log").read_text() == "nothing"
+    assert (logs / "e.log").read_text() == "***"
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "b.log").write_text("s3cr3t-of-somebody")
+    clean_logs(tmp_path / "linked", settings)
+    assert (tmp_path / "real" / "b.log").read_text() == "s3cr3t-of-somebody"

@@ -75,7 +75,7 @@ def screen(
 def test_the_view_says_where_the_session_is() -> None:
     assert screen(working()) == [
         "ci-agent      issue 12: slug() makes double dashes",
-        "phase         coding · step 5 of 50 · 3 min 45 s",
+        "phase         coding · step 5 of 50 · 3 min 54 s",
         "now           edit_file: slugs/core.py",
         "tests before  211 passed, 1 failed, 3 skipped",
         "model         gpt-5-mini · 25,750 tokens, 69 % cached · $0.05 of $3.00",
@@ -93,7 +93,7 @@ def test_the_view_says_where_the_session_is() -> None:
 @pytest.mark.parametrize(
     ("purpose", "now"),
     [
-        ("set-up", "now           set-up: python3 -m venv .venv"),
+        ("set-up (work)", "now           set-up: python3 -m venv .venv"),
         ("tests before", "now           tests before: python3 -m venv .venv"),
         ("tests asked", "now           tests run for the model: python3 -m venv .venv"),
     ],
@@ -101,7 +101,7 @@ def test_the_view_says_where_the_session_is() -> None:
 def test_a_command_of_the_harness_is_shown_until_it_has_ended(purpose: str, now: str) -> None:
     told: list[Fact] = [started(), CommandStarted(purpose, "python3 -m venv .venv")]
     assert now in screen(story(*told))
-    over = SetupRan("x", 0, 1.0, False, "", "") if purpose == "set-up" else ran(Moment.BEFORE)
+    over = SetupRan("x", 0, 1.0, False, "", "") if purpose == "set-up (work)" else ran(Moment.BEFORE)
     assert not any(line.startswith("now") for line in screen(story(*told, over)))
 
 
@@ -217,11 +217,11 @@ def test_labels_are_never_cut_by_a_long_value(width: int) -> None:
 
 
 def test_the_clock_goes_on_between_events() -> None:
-    assert "3 min 55 s" in screen(working(), later=10.2)[1]
+    assert "4 min 4 s" in screen(working(), later=10.2)[1]
 
 
 def test_the_clock_stands_when_the_session_has_ended() -> None:
-    assert "6 min 18 s" in screen(success(), later=600)[1]
+    assert "7 min 12 s" in screen(success(), later=600)[1]
 
 
 def test_a_model_that_does_not_answer_is_what_it_waits_for() -> None:
@@ -246,7 +246,7 @@ def test_markup_and_control_characters_of_strangers_are_only_text() -> None:
 
 
 def test_a_terminal_that_knows_only_ascii_gets_question_marks() -> None:
-    assert screen(working(), encoding="ascii")[1] == "phase         coding ? step 5 of 50 ? 3 min 45 s"
+    assert screen(working(), encoding="ascii")[1] == "phase         coding ? step 5 of 50 ? 3 min 54 s"
 
 
 def test_when_it_ends_two_lines_stay_and_the_view_is_gone() -> None:
@@ -255,7 +255,7 @@ def test_when_it_ends_two_lines_stay_and_the_view_is_gone() -> None:
     with LiveView(console) as view:
         for event in [*success(), *story(Warned("x"))]:
             view.observe(event)
-    assert out.getvalue() == "issue 12: slug() makes double dashes\ncompleted · 6 min 18 s · 6 steps\n"
+    assert out.getvalue() == "issue 12: slug() makes double dashes\ncompleted · 7 min 12 s · 6 steps\n"
 
 
 def test_the_cursor_is_given_back_even_when_the_session_breaks() -> None:

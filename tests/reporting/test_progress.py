@@ -11,6 +11,8 @@ from ci_agent.journal import Fact
 from ci_agent.journal.events import (
     CommandStarted,
     Committed,
+    Grade,
+    Judged,
     MergeRequestWritten,
     ModelReplied,
     ModelRetried,
@@ -20,10 +22,10 @@ from ci_agent.journal.events import (
     Pushed,
     QuestionAsked,
     SessionEnded,
+    SetupChosen,
     SetupRan,
     Submitted,
-    TestsCompared,
-    Verdict,
+    TestsChosen,
     Warned,
 )
 from ci_agent.reporting.progress import GONE, WORKING, progress_comment
@@ -31,11 +33,16 @@ from ci_agent.task import Ending, Status
 from tests.reporting.test_merge_request import told_with
 from tests.support.stories import (
     ALL,
+    broken_round,
     facts,
+    hand_in,
+    measured,
     on_platform,
     question,
     ran,
     replied,
+    sent_back,
+    started,
     story,
     success,
     unchanged,
@@ -49,18 +56,18 @@ DONE = "**Done: merge request 1**, branch `feat/ai-task-12`"
 @pytest.mark.parametrize(
     ("name", "first"),
     [
-        ("working", "**Working on it** · coding · 3 min 45 s, as of 12:03 UTC · $0.05 of $3.00"),
+        ("working", "**Working on it** · coding · 3 min 54 s, as of 12:03 UTC · $0.05 of $3.00"),
         (
             "success",
-            f"{DONE} · verified · 1 test fixed, none newly broken, 2 added · 6 min 18 s · $0.06",
+            f"{DONE} · verified · 1 test fixed, none newly broken, 2 added · 7 min 12 s · $0.06",
         ),
         (
             "added_only",
-            f"{DONE} · no test newly broken, 2 added, 1 still failing · 6 min 9 s · $0.06",
+            f"{DONE} · verified, with remarks · no test newly broken, 2 added, 1 still failing · 6 min 27 s · $0.06",
         ),
         (
             "no_tests",
-            f"{DONE} · not verified: no tests were found · 5 min 24 s · $0.06",
+            f"{DONE} · not verified: there are no tests to run · 5 min 42 s · $0.06",
         ),
         ("needs_human", "**Not solved.** After 3 rounds 1 test is newly broken."),
         ("question", "**A question before I go on** · waiting for Dana Novak · $0.05 of $3.00"),
@@ -101,9 +108,13 @@ def test_while_it_works_the_steps_stand_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("purpose", "said"),
     [
-        ("set-up", "Running: set-up, `make deps`\n"),
+        ("set-up (work)", "Running: set-up, `make deps`\n"),
+        ("set-up (base)", "Running: set-up of the base, `make deps`\n"),
+        ("set-up (result)", "Running: set-up of the result, `make deps`\n"),
         ("tests before", "Running: tests before, `make deps`\n"),
         ("tests asked", "Running: tests run for the model, `make deps`\n"),
+        ("coverage", "Running: tests again, for their coverage, `make deps`\n"),
+        ("checks", "Running: a check, `make deps`\n"),
     ],
 )
 def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str) -> None:
@@ -111,6 +122,45 @@ def test_a_command_of_the_harness_is_shown_while_it_runs(purpose: str, said: str
     assert progress_comment(story(*told)).endswith(said)
     assert "make deps" not in progress_comment(story(*told, ran(Moment.BEFORE)))
     assert "make deps" not in progress_comment(story(*told, SetupRan("make deps", 0, 1.0, False, "", "")))
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        (Moment.AFTER, "tests after"),
+        (Moment.AGAIN, "tests again"),
+        (Moment.PROOF, "the change's tests on the old source"),
+    ],
+)
+def test_each_part_of_a_verification_is_named_while_it_runs(moment: Moment, said: str) -> None:
+    told = [*facts(working()), CommandStarted(f"tests {moment}", "make test")]
+    assert f"\nRunning: {said}, `make test`\n" in progress_comment(story(*told))
+
+
+def test_while_it_is_verified_again_the_last_round_is_told() -> None:
+    told = [*facts(ALL["second_try"]()), *hand_in(8)]
+    again = told[: told.index(broken_round(1)[-1]) + 1]
+    said = progress_comment(story(*again, *sent_back(6), *hand_in(7), *measured(Moment.AFTER)))
+    assert "- [ ] Tests after, once more; round 1 said: 1 newly broken\n" in said
+
+
+def test_without_tests_the_steps_say_so() -> None:
+    told = [TestsChosen("", "", "x") if isinstance(f, TestsChosen) else f for f in facts(working())]
+    assert "- [ ] There are no tests to run, so the result can't be verified\n" in progress_comment(
+        story(*told)
+    )
+
+
+def test_where_nothing_has_to_be_prepared_nobody_waits_for_it() -> None:
+    assert "- [ ] Tests before\n" in progress_comment(story(started(), SetupChosen("", "nothing is missing")))
+
+
+def test_the_final_word_names_what_depends_on_the_order() -> None:
+    said = progress_comment(ALL["worse"]())
+    assert said.startswith("**Not solved.** 1 test fails together with the others since this change.\n\n")
+    assert (
+        "- `tests/test_cache.py::test_clear` (since this change, together with the others): `KeyError: 'a'`\n"
+    ) in said
 
 
 def test_a_model_that_does_not_answer_is_what_people_wait_for() -> None:
@@ -226,7 +276,7 @@ def test_the_time_it_took_stands_with_the_moment_when_that_was_true() -> None:
 
 def test_before_the_first_tests_nobody_is_told_that_they_run() -> None:
     assert "- [ ] Tests before, once the project is set up\n" in progress_comment(working()[:6])
-    assert "- [ ] Tests before\n" in progress_comment(working()[:7])
+    assert "- [ ] Tests before\n" in progress_comment(working()[:8])
 
 
 @pytest.mark.parametrize("reference", ["#34", "!34"])
@@ -317,16 +367,16 @@ def test_what_holds_but_could_not_be_delivered_is_not_called_unsolved() -> None:
     )
     assert "\n\nMend.\n" in said
     refused = undelivered(pushed=True, sentence=REFUSED)
-    untested = told_with(refused, TestsCompared, verdict=Verdict.NO_TESTS)
+    untested = told_with(refused, Judged, grade=Grade.NOT_VERIFIED)
     assert progress_comment(untested).startswith("**Done, but not delivered.**")
-    broke = told_with(refused, TestsCompared, verdict=Verdict.BROKEN)
+    broke = told_with(refused, Judged, ready=False)
     assert progress_comment(broke).startswith("**Not solved.**")
 
 
 def test_a_run_that_changed_nothing_claims_nothing() -> None:
     said = progress_comment(on_platform(unchanged()))
     assert said.startswith(
-        "**Nothing changed** in this run; #34, branch `feat/ai-task-12`, stays as it was · 6 min 36 s · $0.06\n\n"
+        "**Nothing changed** in this run; #34, branch `feat/ai-task-12`, stays as it was · 7 min 30 s · $0.06\n\n"
         "> *In the model's words:* `slug()` split"
     )
     assert "Done" not in said

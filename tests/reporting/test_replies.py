@@ -157,7 +157,7 @@ def test_the_status_tells_the_outcome_or_how_far_it_is() -> None:
     )
     said = replies.status(working=True, said=progress_comment(working()), **there)  # type: ignore[arg-type]
     assert said.startswith(
-        "I am at work on it · coding · 3 min 45 s, as of 12:03 UTC · $0.05 of $3.00 · [progress]"
+        "I am at work on it · coding · 3 min 54 s, as of 12:03 UTC · $0.05 of $3.00 · [progress]"
     )
     assert "x" * 900 not in replies.status(working=False, said="x" * 1001, **there)  # type: ignore[arg-type]
 

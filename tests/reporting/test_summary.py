@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci_agent.journal.events import ModelRetried, Moment, SessionStarted, TestsRan, ToolCalled, Verdict
+from ci_agent.journal.events import (
+    Grade,
+    Judged,
+    ModelRetried,
+    Moment,
+    SessionStarted,
+    SetupChosen,
+    TestsChosen,
+    TestsCompared,
+    TestsRan,
+    ToolCalled,
+    Verdict,
+)
 from ci_agent.reporting.summary import Summary, argument
 from ci_agent.reporting.wording import duration, money, paid, spent, tokens
 from ci_agent.task import Ending, Status
 from tests.support.stories import (
     ALL,
+    NEEDED,
+    alone,
     answered,
     called,
     facts,
     hand_in,
+    judged,
     ran,
     replied,
+    several,
     started,
     story,
     success,
@@ -57,7 +74,7 @@ def test_only_a_hand_in_that_nothing_speaks_against_is_solved(name: str, solved:
 
 
 def test_a_hand_in_whose_tests_never_ran_is_not_solved() -> None:
-    told = [fact for fact in facts(success()) if not (isinstance(fact, TestsRan) or hasattr(fact, "verdict"))]
+    told = [fact for fact in facts(success()) if not isinstance(fact, TestsRan | Judged)]
     assert not Summary.of(story(*told)).solved
 
 
@@ -87,7 +104,7 @@ def test_the_current_tool_is_the_one_that_has_not_answered() -> None:
 
 def test_a_round_counts_as_a_hand_in_only_if_the_model_handed_in() -> None:
     def rounds(name: str) -> list[tuple[int, bool]]:
-        return [(each.compared.round, each.handed_in) for each in Summary.of(ALL[name]()).rounds]
+        return [(each.number, each.handed_in) for each in Summary.of(ALL[name]()).rounds]
 
     assert rounds("second_try") == [(1, True), (2, True)]
     assert rounds("needs_human") == [(1, True), (2, True), (3, True)]
@@ -152,3 +169,103 @@ def test_elapsed_time_is_that_between_the_events() -> None:
     events = story(started(), replied(1), replied(2), seconds=30)
     assert Summary.of(events).seconds == timedelta(minutes=1).total_seconds()
     assert isinstance(events[0].fact, SessionStarted)
+
+
+def test_the_verdict_of_the_last_round_decides() -> None:
+    told = facts(success())
+    assert Summary.of(story(*told)).solved
+    for grade in Grade:
+        for ready in (True, False):
+            other = [replace(f, grade=grade, ready=ready) if isinstance(f, Judged) else f for f in told]
+            assert Summary.of(story(*other)).solved is ready
+
+
+def test_while_a_round_goes_on_the_verdict_of_the_one_before_is_not_taken_for_its_own() -> None:
+    told = facts(ALL["second_try"]())
+    last = max(n for n, fact in enumerate(told) if isinstance(fact, Judged))
+    compared = max(n for n, fact in enumerate(told) if isinstance(fact, TestsCompared))
+    for length in range(compared - 1, last):  # from the tests after on
+        summary = Summary.of(story(*told[: length + 1]))
+        assert summary.judged is None
+        assert summary.rounds[0].judged is not None
+        assert summary.verifying
+
+
+def test_each_round_has_its_own_evidence() -> None:
+    first, second = Summary.of(ALL["second_try"]()).rounds
+    assert (first.proof, first.coverage, first.retried) == (None, None, None)
+    assert second.proof is not None
+    assert second.proof_runs
+    assert second.proof_runs[0].moment is Moment.PROOF
+    assert second.coverage is not None
+    assert first.after is not second.after
+    worse = Summary.of(ALL["worse"]()).last
+    assert worse.retried is not None
+    assert worse.checks is not None
+    assert [check.moment for check in worse.checks_ran] == [Moment.AFTER]
+    assert len(Summary.of(ALL["worse"]()).checks_before) == 1
+
+
+def test_what_comes_after_a_verdict_begins_another_round() -> None:
+    after = ran(Moment.AFTER)
+    rounds = Summary.of(story(after, verified(), judged(Grade.BROKEN, "x"), after)).rounds
+    assert [each.judged is not None for each in rounds] == [True, False]
+
+
+def test_runs_again_and_for_coverage_are_not_taken_for_the_run_after() -> None:
+    told = [*facts(success())]
+    at = next(number for number, fact in enumerate(told) if isinstance(fact, Judged))
+    told[at:at] = [ran(moment, passed=1) for moment in Moment if moment not in (Moment.BEFORE, Moment.AFTER)]
+    after = Summary.of(story(*told)).after
+    assert after is not None
+    assert after.moment is Moment.AFTER
+
+
+def test_a_project_that_is_chosen_again_takes_the_place_of_itself() -> None:
+    root, web, root_again = (
+        TestsChosen("", "", "x"),
+        TestsChosen("b", "", "x", "web"),
+        TestsChosen("c", "", "x"),
+    )
+    summary = Summary.of(story(started(), root, web, root_again))
+    assert summary.chosen == [web, root_again]
+    assert not summary.no_tests
+    assert Summary.of(story(root)).no_tests
+    assert Summary.of(story(web, started())).chosen == []
+
+
+def test_only_a_verification_without_a_session_is_alone() -> None:
+    assert Summary.of(alone(success())).alone
+    assert not Summary.of(success()).alone
+    assert not Summary.of([]).alone
+
+
+def test_a_set_up_of_the_result_begins_a_round_and_keeps_its_own_reason() -> None:
+    summary = Summary.of(several())
+    assert [(each.runs[0].command, len(each.runs)) for each in summary.last.set_ups] == [
+        ("pip install -e .", 2),
+        (NEEDED.command, 1),
+    ]
+    assert [each.chosen for each in summary.last.set_ups][1] == NEEDED
+    assert [each.runs[0].place for each in summary.set_ups] == ["work"]
+    assert summary.prepared == summary.last.set_ups
+    assert Summary.of(success()).prepared == Summary.of(success()).set_ups
+    assert len(summary.rounds) == 1
+    assert summary.rounds[0].handed_in
+
+
+def test_runs_again_and_both_sides_of_the_proof_are_kept_apart_from_all_else() -> None:
+    summary = Summary.of(several())
+    assert len(summary.last.again) == 14
+    assert [run.moment for run in summary.last.proof_runs] == [Moment.PROOF, Moment.PROOF]
+    assert summary.before is not None
+    assert summary.before.moment is Moment.BEFORE
+    assert summary.after is not None
+    assert summary.after.moment is Moment.AFTER
+
+
+def test_nothing_to_set_up_is_only_said_where_nothing_ever_was() -> None:
+    none, some = SetupChosen("", "all is there"), SetupChosen("make", "x")
+    assert Summary.of(story(none)).nothing_to_set_up == none
+    assert Summary.of(story(none, some)).nothing_to_set_up is None
+    assert Summary.of(story()).nothing_to_set_up is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ci_agent.reporting.text import cell, clean, code, cut, one_line, plain, prose, quote, shell_block
+from ci_agent.reporting.text import cell, clean, code, codes, cut, one_line, plain, prose, quote, shell_block
 
 FRAGMENTS = [
     "@dana", "@", "Closes #12", "closes: group/project#3", "Fixing", "resolve", " ", "  ", "#12", "!3", "&4", "issue ",
@@ -272,3 +272,15 @@ def test_a_very_long_word_takes_no_longer_than_its_length_asks() -> None:
     assert one_line("a" + " " * 200_000 + "b" + "\x1b[" * 100_000, 10) == "a…"
     assert len(plain("fix" + " " * 200_000 + "issue" + "a/" * 200_000)) > 1000
     assert len(plain("*" * 200_000 + "[skip" * 50_000 + " " * 200_000 + "skip-checks" + " " * 200_000)) > 1000
+
+
+def test_several_commands_stay_several() -> None:
+    assert codes("make\n\nmake `x`\n") == "`make`, `` make `x` ``"
+    assert codes("\n".join("abcdefghijkl")).endswith("`j` …")
+    assert shell_block(["a\n  b\n", "/c\n > /d", "e" * 2000]).split("\n")[1:-1] == [
+        "a",
+        "  b",
+        "\\/c",
+        " > \\/d",
+        "e" * 999 + "…",
+    ]

@@ -14,24 +14,38 @@ from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     AgentStopped,
     Case,
+    CasesRetried,
     Change,
+    CheckCompared,
+    CheckRan,
+    ChecksCompared,
     CommandStarted,
     CommentWritten,
     Committed,
+    CoverageMeasured,
     FileChanged,
+    FileCoverage,
+    Finding,
+    Grade,
     HandedOver,
     IssueRead,
+    Judged,
     MergeRequestWritten,
     ModelReplied,
     Moment,
     PlanItem,
     PlanUpdated,
+    ProofRan,
     Pushed,
     QuestionAsked,
     Result,
+    Retried,
     SessionEnded,
     SessionStarted,
+    SetupChosen,
     SetupRan,
+    Shown,
+    Stability,
     StatusChanged,
     Submitted,
     TestsChosen,
@@ -41,6 +55,7 @@ from ci_agent.journal.events import (
     ToolCalled,
     Verdict,
     Warned,
+    Without,
     WorkspaceReady,
 )
 from ci_agent.task import Ending, Limits, Status, Usage
@@ -176,7 +191,8 @@ def working() -> list[Event]:
         IssueRead("12", "slug() makes double dashes", "dana", "/home/dana/.state/issues/12.md", 2),
         WorkspaceReady("main", BASE, BRANCH, BASE, (), False, "/tmp/work/12"),
         StatusChanged(Status.ANALYZING),
-        CommandStarted("set-up", "pip install -e ."),
+        SetupChosen("pip install -e .", "it is set in .ci-agent.yml", configured=True),
+        CommandStarted("set-up (work)", "pip install -e ."),
         SetupRan("pip install -e .", 0, 8.2, False, "setup.log", "Successfully installed slugs"),
         TestsChosen("python -m pytest", "pytest", "pyproject.toml has [tool.pytest.ini_options]"),
         *measured(Moment.BEFORE, OLD_FAILURE),
@@ -244,6 +260,43 @@ def verified(round: int = 1) -> TestsCompared:  # noqa: A002 - the event's own w
     )
 
 
+def judged(
+    grade: Grade,
+    *reasons: str,
+    round: int = 1,  # noqa: A002 - the event's own word
+    ready: bool | None = None,
+    remarks: tuple[str, ...] = (),
+) -> Judged:
+    """The verdict; unless it is said, good ones are ready and the others are not."""
+    fit = grade in {Grade.VERIFIED, Grade.REMARKS} if ready is None else ready
+    return Judged(round, grade, fit, reasons, remarks)
+
+
+PROVEN = "The 2 tests added here fail without this change and pass with it."
+
+
+def proof(round: int = 1) -> list[Fact]:  # noqa: A002 - the event's own word
+    """The two added tests against the source of the base, and the lines they run."""
+    how = {"test_tabs": "assert 'a-\\tb' == 'a-b'", "test_trailing": "assert 'a-' == 'a'"}
+    bad = {f"tests/test_core.py::{name}": message for name, message in how.items()}
+    shown = tuple(Shown(name, True, Without.FAILS, message) for name, message in bad.items())
+    return [
+        *measured(Moment.PROOF, bad, passed=1),
+        ProofRan(round, ("tests/test_core.py",), shown),
+        CoverageMeasured(round, "coverage.py 7.6", (FileCoverage("slugs/core.py", (4,), ()),)),
+    ]
+
+
+def verified_round(round: int = 1) -> list[Fact]:  # noqa: A002 - the event's own word
+    """One test fixed, two added that fail without the change."""
+    return [
+        *measured(Moment.AFTER, passed=214, extra=ADDED),
+        verified(round),
+        *proof(round),
+        judged(Grade.VERIFIED, "1 test fixed, none newly broken.", PROVEN, round=round),
+    ]
+
+
 def broken(round: int) -> TestsCompared:  # noqa: A002 - the event's own word
     old, new = "assert 'a--b' == 'a-b'", "assert 'a-?' == 'a-é'"
     return TestsCompared(
@@ -259,15 +312,19 @@ def broken(round: int) -> TestsCompared:  # noqa: A002 - the event's own word
 
 def broken_round(round: int) -> list[Fact]:  # noqa: A002 - the event's own word
     bad = OLD_FAILURE | {"tests/test_core.py::test_unicode": "assert 'a-?' == 'a-é'"}
-    return [*measured(Moment.AFTER, bad, passed=210), broken(round)]
+    said = "1 test newly broken by this change."
+    return [
+        *measured(Moment.AFTER, bad, passed=210),
+        broken(round),
+        judged(Grade.BROKEN, said, round=round),
+    ]
 
 
 def success() -> list[Event]:
     """One test fixed, two added, none broken."""
     return story(
         *handed_in(),
-        *measured(Moment.AFTER, passed=214, extra=ADDED),
-        verified(),
+        *verified_round(),
         AgentStopped(Ending.SUBMITTED, verified().reason),
         *delivered(draft=False),
         CommentWritten("/home/dana/.state/issues/12.md#1", "progress", False),
@@ -282,8 +339,7 @@ def second_try() -> list[Event]:
         *broken_round(1),
         *sent_back(6),
         *hand_in(7),
-        *measured(Moment.AFTER, passed=214, extra=ADDED),
-        verified(2),
+        *verified_round(2),
         AgentStopped(Ending.SUBMITTED, verified().reason),
         *delivered(draft=False),
         *ended(Status.COMPLETED, Ending.SUBMITTED, verified().reason, 0),
@@ -305,9 +361,167 @@ def added_only() -> list[Event]:
             still_passing=211,
             still_skipped=3,
         ),
+        judged(
+            Grade.REMARKS,
+            "Nothing newly broken.",
+            remarks=("No test that failed before passes now.", "1 test still fails."),
+        ),
         AgentStopped(Ending.SUBMITTED, reason),
         *delivered(draft=False),
         *ended(Status.COMPLETED, Ending.SUBMITTED, reason, 0),
+    )
+
+
+FLAKY = "tests/test_cache.py::test_expiry"
+BY_CHANCE = "tests/test_cache.py::test_size"
+ORDERED = "tests/test_cache.py::test_clear"
+LINT = "ruff check ."
+UNUSED = Finding("slugs/core.py", 14, "`re` imported but unused", "F401")
+
+
+def remarks() -> list[Event]:
+    """Handed in with much to know: a flaky test, a new one that shows nothing, lines that are not run."""
+    ok, bad = Result.PASSED, Result.FAILED
+    passing = Shown("tests/test_core.py::test_trailing", True, Without.PASSES)
+    missing = Shown("tests/test_core.py::test_tabs", True, Without.MISSING, "cannot import name 'words'")
+    edited = Shown("tests/test_core.py::test_1", False, Without.FAILS, "assert 1 == 2")
+    told = [
+        replace(fact, no_test="The *names* of files can't be tested.")
+        if isinstance(fact, Submitted)
+        else fact
+        for fact in handed_in()
+    ]
+    after = ran(Moment.AFTER, {FLAKY: "assert 3 == 4"}, passed=214, extra=ADDED)
+    lines = FileCoverage("slugs/core.py", (4, 10, 12, 14, 16, 20), (10, 14, 16))
+    said = "1 test fixed, none newly broken."
+    return story(
+        *told,
+        CheckRan(Moment.BEFORE, LINT, 0, 0.2, "", (), "check-before.log", "All checks passed!"),
+        SetupRan("pip install -e .", 0, 6.1, False, "setup-result.log", "", place="result"),
+        CommandStarted("tests after", after.command),
+        replace(after, some="those of the changed files, because there is little time left"),
+        CasesRetried(1, (Retried(FLAKY, (ok, bad, ok), (ok, ok, bad), None, Stability.FLAKY),)),
+        replace(verified(), flaky=(Change(FLAKY, ok, bad, "assert 3 == 4"),)),
+        ran(Moment.PROOF, {missing.id: missing.message}, passed=1),
+        ProofRan(1, ("tests/test_core.py",), (missing, passing, edited)),
+        CoverageMeasured(1, "coverage.py 7.6", (lines, FileCoverage("b.py", (1,), ()))),
+        CheckRan(Moment.AFTER, LINT, 0, 0.2, "", (), "check-after.log", "All checks passed!"),
+        ChecksCompared(
+            1, (CheckCompared(LINT, 0, 0, (), 0, False, f"`{LINT}` passes before and after the change."),)
+        ),
+        judged(Grade.REMARKS, said, remarks=("1 test is flaky.", "1 of 2 new tests shows nothing.")),
+        AgentStopped(Ending.SUBMITTED, said),
+        *delivered(draft=False),
+        *ended(Status.COMPLETED, Ending.SUBMITTED, said, 0),
+    )
+
+
+def worse() -> list[Event]:
+    """The same with a test that depends on the order, and a check that finds something new."""
+    ok, bad = Result.PASSED, Result.FAILED
+    retried = Retried(ORDERED, (ok, ok, ok), (ok, ok, ok), bad, Stability.ORDER)
+    reasons = ("1 test fails together with the others since this change.", "1 check got worse.")
+    told: list[Fact] = []
+    for fact in facts(remarks())[:-6]:
+        if isinstance(fact, CasesRetried):
+            told.append(replace(fact, cases=(*fact.cases, retried)))
+        elif isinstance(fact, TestsCompared):
+            told.append(replace(fact, order_dependent=(Change(ORDERED, ok, bad, "KeyError: 'a'"),)))
+        elif isinstance(fact, CheckRan) and fact.moment is Moment.AFTER:
+            told.append(replace(fact, exit_code=1, findings=(UNUSED,), tail="Found 1 error."))
+        elif isinstance(fact, ChecksCompared):
+            check = CheckCompared(
+                LINT, 0, 1, (UNUSED,), 0, True, f"`{LINT}` fails before and after the change: 1 new finding."
+            )
+            told.append(replace(fact, checks=(check,)))
+        elif isinstance(fact, Judged):
+            told.append(judged(Grade.NOT_VERIFIED, *reasons))
+        elif isinstance(fact, TestsRan) and fact.moment is Moment.AFTER:
+            case = Case(
+                ORDERED, Result.FAILED, message="KeyError: 'a'", details="tests/test_cache.py:7: in f"
+            )
+            told.append(replace(fact, cases=(*fact.cases, case)))
+        elif not isinstance(fact, AgentStopped):
+            told.append(fact)
+    return story(
+        *told,
+        AgentStopped(Ending.UNVERIFIED, reasons[0]),
+        *delivered(draft=True),
+        *ended(Status.FAILED, Ending.UNVERIFIED, reasons[0], 1),
+    )
+
+
+WEB = TestsChosen("npm test", "jest", "web/package.json has a script `test`", "web")
+NEEDED = SetupChosen("cd web && npm ci", "web/node_modules is missing")
+
+
+def several() -> list[Event]:
+    """Two projects, of which the second has a set-up of its own; a test that failed on the base by chance; much was
+    run again, and the coverage has a log."""
+    told: list[Fact] = []
+    for fact in facts(remarks()):
+        if isinstance(fact, TestsChosen):
+            told += [fact, WEB]
+        elif isinstance(fact, TestsRan) and fact.moment in {Moment.BEFORE, Moment.AFTER}:
+            told.append(replace(fact, command="python -m pytest\nnpm test", some=""))
+        elif isinstance(fact, SetupRan) and fact.place == "result":
+            more = replace(fact, command=NEEDED.command, log="setup-result-2.log")
+            told += [replace(fact, environment=".venv"), NEEDED, more]
+        elif isinstance(fact, CasesRetried):
+            again = ran(Moment.AGAIN, {FLAKY: "assert 3 == 4"}, passed=0, skipped=0)
+            single = [replace(again, command=f"python -m pytest t.py::test_{n}") for n in range(12)]
+            whole = replace(again, command="python -m pytest\nnpm test", log="tests-again-2.log")
+            told += [
+                *single,
+                single[0],
+                SetupRan("pip install -e .", 0, 4.9, False, "", "", ".venv", "result"),
+            ]
+            told += [whole, fact]
+        elif isinstance(fact, TestsCompared):
+            chance = Change(BY_CHANCE, Result.FAILED, Result.PASSED, "assert 5 == 6")
+            told.append(replace(fact, flaky=(*fact.flaky, chance)))
+        elif isinstance(fact, ProofRan):
+            told += [ran(Moment.PROOF, {"t::old": "x"}, passed=2), fact]
+        elif isinstance(fact, CoverageMeasured):
+            told.append(replace(fact, command="python -m pytest --cov", log="tests-coverage.log"))
+        else:
+            told.append(fact)
+    return story(*told)
+
+
+def set_up_fails() -> list[Event]:
+    """A verification without a session whose set-up fails on the base."""
+    command = "npm ci\nnpm run build"
+    tail = "compiling\nerror: no such file `a.ts`\n\n"
+    return story(
+        WorkspaceReady("main", BASE, "", HEAD, (), False, "/tmp/verify"),
+        SetupChosen(command, "it is given with --setup", configured=True),
+        CommandStarted("set-up (base)", command),
+        SetupRan(command, 2, 3.0, False, "setup.log", tail, place="base"),
+        TestsChosen("npm test", "jest", "package.json has a script `test`"),
+    )
+
+
+def alone(events: list[Event]) -> list[Event]:
+    """What `ci-agent verify` would have written of a story: the same, without anything of a session."""
+    kept = (
+        WorkspaceReady
+        | SetupChosen
+        | SetupRan
+        | CommandStarted
+        | TestsChosen
+        | TestsRan
+        | CasesRetried
+        | TestsCompared
+        | ProofRan
+        | CoverageMeasured
+        | CheckRan
+        | ChecksCompared
+        | Judged
+    )
+    told = [fact for fact in facts(events) if isinstance(fact, kept)]
+    return story(
+        *(replace(fact, head_sha=HEAD) if isinstance(fact, WorkspaceReady) else fact for fact in told)
     )
 
 
@@ -352,6 +566,7 @@ def no_tests() -> list[Event]:
     ]
     return story(
         *told,
+        judged(Grade.NOT_VERIFIED, "There are no tests to run.", ready=True),
         AgentStopped(Ending.SUBMITTED, ""),
         *delivered(draft=False),
         *ended(Status.COMPLETED, Ending.SUBMITTED, "Handed in; there were no tests to check it with.", 0),
@@ -397,6 +612,7 @@ def limit() -> list[Event]:
         StatusChanged(Status.TESTING),
         *measured(Moment.AFTER, passed=212),
         replace(verified(), added=(), reason="1 test fixed, none newly broken."),
+        judged(Grade.VERIFIED, "1 test fixed, none newly broken."),
         AgentStopped(Ending.LIMIT_STEPS, ""),
         *delivered(draft=True, title="Address issue 12: slug() makes double dashes"),
         *ended(Status.FAILED, Ending.LIMIT_STEPS, "The limit of 50 model replies was reached.", 4),
@@ -469,6 +685,9 @@ ALL = {
     "success": success,
     "second_try": second_try,
     "added_only": added_only,
+    "remarks": remarks,
+    "worse": worse,
+    "several": several,
     "unchanged": unchanged,
     "needs_human": needs_human,
     "no_tests": no_tests,

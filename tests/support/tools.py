@@ -11,15 +11,23 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-from tests.support import act, ci_local, packages
+from tests.support import act, ci_local, packages, real_projects
 from tests.support.junit_schema import junit_schema
+from tests.verification.ecosystem_projects import MAVEN, laid_out
 
 _PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
     "go": "golang",
     "cargo": "cargo",
+    "javac": "default-jdk-headless",
+    "mvn": "maven",
+    "cc": "gcc",
+    "ctest": "cmake",
+    "bats": "bats",
     "make": "make",
     "git": "git",
     "rsync": "rsync",
@@ -31,9 +39,19 @@ def main() -> int:
     if not _system_packages():
         return 1
     packages.prepare()
+    _maven_plugins()
     ci_local.install()
     act.install()
+    real_projects.prepare()
     return 0
+
+
+def _maven_plugins() -> None:
+    """Maven fetches its plugins and JUnit when it first needs them; the tests find them in its repository."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = laid_out(Path(folder), MAVEN)
+        words = ["mvn", "-B", "-q", "test", "-Dmaven.test.failure.ignore=true"]
+        subprocess.run(words, cwd=root, check=True, stdout=subprocess.DEVNULL)
 
 
 def _system_packages() -> bool:

@@ -94,7 +94,7 @@ def test_a_cancel_in_the_middle_is_told_on_the_issue_and_the_report_kept(tmp_pat
         number = here.github.write_issue("Sums are wrong", "add() subtracts")
         workflow = here.workflow("issues", here.github.label(number, "ai-task"), model)
         with start(workflow) as process:
-            assert thinking.wait(60)
+            assert thinking.wait(200)  # the action is installed first
             interrupt_as_the_runner_does(entry_process(process))
             log, _ = process.communicate(timeout=7.5)
         assert process.returncode != 0

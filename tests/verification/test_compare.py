@@ -221,20 +221,26 @@ def test_a_failure_of_which_a_stopped_run_before_knows_nothing_is_not_called_new
         # one that did not run before is no loss
         ({"a::x": SKIPPED}, {}, []),
         # moved to another file or class
-        ({"a::x": PASSED, "a::y": FAILED}, {"b::x": PASSED, "a::T::y": PASSED}, []),
+        ({"a::x": PASSED, "a::y": PASSED}, {"b::x": PASSED, "a::T::y": PASSED}, []),
+        # a failing test may not make way for any, not even for one that is called the same
+        ({"a::y": FAILED}, {"a::T::y": PASSED}, ["a::y"]),
+        ({"a::x[1-2]": FAILED}, {"a::x[1-3]": PASSED}, ["a::x[1-2]"]),
         ({"a::x": PASSED}, {"b::x": SKIPPED}, ["a::x"]),
         ({"a::x": PASSED, "b::x": PASSED}, {"c::x": PASSED}, ["b::x"]),
         ({"a::x[1::2]": PASSED}, {"b::x[1::2]": PASSED}, []),
         # other parameters
-        ({"a::x[1-2]": FAILED}, {"a::x[1-3]": PASSED}, []),
+        ({"a::x[1-2]": PASSED}, {"a::x[1-3]": PASSED}, []),
         ({"a::x[1]": PASSED, "a::x[2]": PASSED}, {"a::x[3]": PASSED}, ["a::x[2]"]),
-        # another name in the same file: a failing test may not make way
-        ({"a::x": PASSED}, {"a::y": PASSED}, []),
-        ({"a::x": PASSED, "a::z": PASSED}, {"a::y": PASSED}, ["a::z"]),
-        ({"a::x[1]": PASSED}, {"a::y[1]": PASSED}, []),
-        ({"a::x[1]": PASSED}, {"a::y[2]": PASSED}, ["a::x[1]"]),
-        ({"a::x": PASSED}, {"b::y": PASSED}, ["a::x"]),
-        ({"a::x": FAILED}, {"a::y": PASSED}, ["a::x"]),
+        # another name that is much alike, in the same file
+        ({"a::tabs": PASSED}, {"a::tabs_too": PASSED}, []),
+        ({"a::tabs": PASSED, "a::tabs1": PASSED}, {"a::tabs_too": PASSED}, ["a::tabs1"]),
+        ({"a::tabs[1]": PASSED}, {"a::tabs_too[1]": PASSED}, []),
+        ({"a::tabs[1]": PASSED}, {"a::tabs_too[2]": PASSED}, ["a::tabs[1]"]),
+        ({"a::tabs": PASSED}, {"b::tabs_too": PASSED}, ["a::tabs"]),
+        ({"a::tabs": FAILED}, {"a::tabs_too": PASSED}, ["a::tabs"]),
+        ({"a::total_of_nothing": PASSED}, {"a::limit": PASSED}, ["a::total_of_nothing"]),
+        # a second run of the same that is gone
+        ({"a::x": PASSED, "a::x#2": PASSED}, {"a::x": PASSED}, ["a::x#2"]),
         # an error that stood for a whole file or class
         ({"a.py": ERROR}, {"a.py::x[1]": PASSED}, []),
         ({"a.py": ERROR}, {"a.py::T::x": PASSED}, []),
@@ -254,6 +260,26 @@ def test_what_ran_before_and_has_no_successor_weakens_the_proof(
     assert [change.id for change in compared.lost] == lost
     assert (compared.verdict is Verdict.WEAKENED) == bool(lost)
     assert all(name in compared.reason for name in lost)
+
+
+def test_failures_that_a_command_runs_again_are_not_missed_when_there_are_none() -> None:
+    twice = {"command": "pytest || pytest --lf"}
+    before = ran({"a::x": FAILED, "a::x#2": FAILED}, **twice)
+    compared = compare(before, ran({"a::x": PASSED}, **twice), 1)
+    assert (compared.lost, ids(compared)["removed"]) == ((), ["a::x#2"])
+
+
+def test_of_a_run_of_some_tests_nothing_is_called_removed_against_one_of_all() -> None:
+    before, after = ran({"a::x": PASSED, "b::y": PASSED}), ran({"a::x": PASSED})
+    assert compare(before, replace(after, some="only some"), 1).removed == ()
+    both = compare(replace(before, some="only some"), replace(after, some="only some"), 1)
+    assert [change.id for change in both.removed] == ["b::y"]
+
+
+def test_what_failed_on_the_base_by_accident_is_flaky() -> None:
+    compared = compare(ran({"a": FAILED, "b": FAILED}), ran({"a": PASSED, "b": PASSED}), 1, (), {"a"})
+    assert [change.id for change in compared.flaky] == ["a"]
+    assert ids(compared) == {"fixed": ["b"]}
 
 
 def test_what_is_broken_comes_before_what_is_lost() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ci_agent.journal.events import TestsChosen
-from ci_agent.verification import choose, takes_selector
-from ci_agent.verification.detect import MOST_FILES, select
+from ci_agent.verification import can_narrow, choose, choose_more, choose_setup
+from ci_agent.verification.detect import select
+from ci_agent.verification.project import MOST_FILES
 from tests.verification.projects import project, sandbox
 
 PYTHON = ".venv/bin/python"
@@ -77,21 +78,22 @@ def test_unittest_starts_above_the_outermost_package_of_its_tests(
 
 
 @pytest.mark.parametrize(
-    ("files", "command"),
+    ("files", "command", "runner"),
     [
-        ({"package.json": NPM}, "npm test"),
-        ({"go.mod": "module x\n"}, "go test ./..."),
-        ({"Cargo.toml": "[package]\n"}, "cargo test"),
-        ({"Makefile": "all:\n\ttrue\ntest: all\n\ttrue\n"}, "make test"),
-        ({"Makefile": ".PHONY: check\ncheck:\n\ttrue\n"}, "make check"),
-        ({"GNUmakefile": "check:\n\ttrue\nunit test::\n\ttrue\n"}, "make test"),
+        ({"package.json": NPM}, "npm test", "node:test"),
+        ({"package.json": json.dumps({"scripts": {"test": "./all.sh"}})}, "npm test", "npm test"),
+        ({"go.mod": "module x\n"}, "go test ./...", "go test"),
+        ({"Cargo.toml": "[package]\n"}, "cargo test", "cargo test"),
+        ({"Makefile": "all:\n\ttrue\ntest: all\n\ttrue\n"}, "make test", "make test"),
+        ({"Makefile": ".PHONY: check\ncheck:\n\ttrue\n"}, "make check", "make check"),
+        ({"GNUmakefile": "check:\n\ttrue\nunit test::\n\ttrue\n"}, "make test", "make test"),
     ],
 )
 def test_other_runners_are_known_by_their_manifest(
-    tmp_path: Path, files: dict[str, str], command: str
+    tmp_path: Path, files: dict[str, str], command: str, runner: str
 ) -> None:
     found = chosen(tmp_path, files)
-    assert (found.command, found.runner) == (command, command.removesuffix(" ./..."))
+    assert (found.command, found.runner) == (command, runner)
 
 
 @pytest.mark.parametrize(
@@ -182,4 +184,163 @@ def test_a_selector_narrows_the_command_word_by_word_where_its_runner_can(
     assert found.runner == runner
     assert select(found, selector) == expected
     if selector.strip():
-        assert takes_selector(found) is (expected != command)
+        assert can_narrow(found, "selector") is (expected != command)
+
+
+# --- hints of the CI --------------------------------------------------------------------------------------
+
+
+def test_what_wraps_another_runner_does_not_win_by_a_hint(tmp_path: Path) -> None:
+    ci = "jobs:\n  test:\n    steps:\n    - run: tox\n"
+    files = {"tox.ini": "[testenv]\ncommands = pytest\n", ".github/workflows/test.yml": ci}
+    assert chosen(tmp_path / "alone", files).runner == "tox"
+    assert chosen(tmp_path / "both", files | {"conftest.py": ""}).runner == "pytest"
+
+
+BOTH = {"test_a.py": "import pytest\n", "package.json": NPM, "setup.py": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".gitlab-ci.yml", "unit-tests:\n  before_script: !reference [.x, y]\n  script:\n    - npm ci\n    - [npm test]\n"),
+        (".gitlab-ci.yml", ".d: &d\n  script: npm run test\nunit-tests:\n  <<: *d\n"),
+        (".github/workflows/ci.yml", "on: push\njobs:\n  lint:\n    steps: [{run: pytest}]\n  unit-tests:\n    steps:\n      - uses: x\n      - run: |\n          npm ci\n          npm test -- --ci\n"),
+    ],
+)  # fmt: skip
+def test_a_runner_that_a_job_for_tests_calls_wins_over_others_whose_sign_is_there(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    assert chosen(tmp_path / "without", BOTH).runner == "pytest"
+    found = chosen(tmp_path, {**BOTH, name: text})
+    assert found.command == "npm test"
+    assert "the CI's job `unit-tests` calls node:test" in found.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "test: {script: [cargo test, make test, 'rm -rf / && npm test | tee x', 3, {a: b}]}",
+        "lint: {script: npm test}",
+        "test: npm test",
+        "[" * 50_000,
+        # merged as YAML says, these are 9 ** 50 entries
+        "m0: &m0 {x: 1}\n"
+        + "".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, 50)),
+        "!!python/object/apply:os.system [touch sprung]",
+        "? [a]\n: b",
+        "\x00",
+        "- " * 10_000,
+    ],
+)
+def test_what_a_ci_file_says_beside_plain_calls_of_runners_changes_nothing(tmp_path: Path, text: str) -> None:
+    assert chosen(tmp_path, {**BOTH, ".gitlab-ci.yml": text}).runner == "pytest"
+    assert not (tmp_path / "project" / "sprung").exists()
+
+
+def test_ci_files_that_are_no_files_are_not_waited_for(tmp_path: Path) -> None:
+    root = project(tmp_path, {**BOTH, ".github/workflows/x": ""})
+    os.mkfifo(root / ".gitlab-ci.yml")
+    (root / ".github/workflows/a.yml").symlink_to("/dev/zero")
+    assert choose(root, "", sandbox(tmp_path)).runner == "pytest"
+
+
+# --- projects below the root ------------------------------------------------------------------------------
+
+MANY = {
+    "back/pyproject.toml": "[tool.pytest.ini_options]\n", "back/tests/conftest.py": "", "back/src/deep/core.py": "",
+    "front/package.json": NPM, "front/src/a.js": "", "docs/x.md": "", "tool/go.mod": "module x\n", "tool/x.go": "",
+    "node_modules/x/package.json": NPM,
+}  # fmt: skip
+
+
+def more(root: Path, tmp_path: Path, changed: list[str]) -> list[tuple[str, str]]:
+    top = choose(root, "", sandbox(tmp_path))
+    return [(one.folder, one.runner) for one in choose_more(root, sandbox(tmp_path), top, changed)]
+
+
+def test_the_nearest_project_of_each_changed_file_is_tested(tmp_path: Path) -> None:
+    root = project(tmp_path, MANY)
+    changed = [
+        "back/src/deep/core.py",
+        "back/tests/conftest.py",
+        "docs/x.md",
+        "tool/gone/y.go",
+        "x",
+        "node_modules/x/a.js",
+    ]
+    assert more(root, tmp_path, changed) == [("back", "pytest"), ("tool", "go test")]
+    assert more(root, tmp_path, ["../x/y.js", "/etc/x"]) == []
+
+
+def test_where_the_root_has_no_tests_and_no_change_is_known_all_projects_below_are_tested(
+    tmp_path: Path,
+) -> None:
+    root = project(tmp_path, {**MANY, "front/inner/package.json": NPM})
+    assert more(root, tmp_path, []) == [
+        ("back", "pytest"), ("front", "node:test"), ("tool", "go test"), ("front/inner", "node:test"),
+    ]  # fmt: skip
+    crowd = {f"p{number}/go.mod": "module x\n" for number in range(12)}
+    assert len(more(project(tmp_path / "crowd", crowd), tmp_path, [])) == 10
+
+
+@pytest.mark.parametrize(
+    ("files", "changed", "expected"),
+    [
+        # pytest at the root looks below it, but runs no JavaScript
+        ({"pytest.ini": "[pytest]\n"}, "back/src/deep/core.py", []),
+        ({"pytest.ini": "[pytest]\ntestpaths =\n  tests\n"}, "back/src/deep/core.py", [("back", "pytest")]),
+        ({"pyproject.toml": "[tool.pytest.ini_options]\ntestpaths=['back/tests']\n"}, "back/src/deep/core.py", []),
+        ({"pytest.ini": "[pytest]\n"}, "front/src/a.js", [("front", "node:test")]),
+        # workspaces, where the script goes to each; scripts and makefiles that name the folder
+        ({"package.json": json.dumps({"workspaces": ["front"], "scripts": {"test": "npm test -ws"}})}, "front/src/a.js", []),
+        ({"package.json": json.dumps({"workspaces": ["front"], "scripts": {"test": "./x.sh"}})}, "front/src/a.js", [("front", "node:test")]),
+        ({"package.json": json.dumps({"scripts": {"test": "cd front && node --test"}})}, "front/src/a.js", []),
+        ({"Makefile": "test:\n\tmake -C front test\n"}, "front/src/a.js", []),
+        ({"Makefile": "test:\n\tmake -C front2 test\n"}, "front/src/a.js", [("front", "node:test")]),
+    ],
+)  # fmt: skip
+def test_what_the_roots_command_runs_already_is_not_run_again(
+    tmp_path: Path, files: dict[str, str], changed: str, expected: list[tuple[str, str]]
+) -> None:
+    assert more(project(tmp_path, {**MANY, **files}), tmp_path, [changed]) == expected
+
+
+@pytest.mark.parametrize("configured", ["none", "make all"])
+def test_beside_a_configured_command_nothing_is_looked_for(tmp_path: Path, configured: str) -> None:
+    root = project(tmp_path, MANY)
+    top = choose(root, configured, sandbox(tmp_path))
+    assert top.configured
+    assert choose_more(root, sandbox(tmp_path), top, ["front/src/a.js"]) == []
+    words = TestsChosen(top.command, top.runner, "the configuration says so, but not of the tests")
+    assert choose_more(root, sandbox(tmp_path), words, ["front/src/a.js"]) != []
+
+
+def test_links_do_not_lead_to_projects_elsewhere(tmp_path: Path) -> None:
+    root = project(tmp_path, {"a.txt": ""})
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "go.mod").write_text("module x\n")
+    (root / "link").symlink_to(tmp_path / "outside")
+    assert more(root, tmp_path, ["link/x.go"]) == []
+
+
+# --- set-up -----------------------------------------------------------------------------------------------
+
+
+def test_a_configured_set_up_wins_and_none_means_none(tmp_path: Path) -> None:
+    root = project(tmp_path, {"package.json": NPM.replace("}}", '}, "dependencies": {"a": "1"}}')})
+    top = choose(root, "", sandbox(tmp_path))
+    assert choose_setup(root, "", sandbox(tmp_path), [top]).command.startswith("npm install")
+    asked = choose_setup(root, " make x ", sandbox(tmp_path), [top])
+    assert (asked.command, asked.configured) == ("make x", True)
+    assert choose_setup(root, "none", sandbox(tmp_path), [top]).command == ""
+
+
+def test_each_project_is_prepared_in_its_folder(tmp_path: Path) -> None:
+    manifest = NPM.replace("}}", '}, "dependencies": {"a": "1"}}')
+    root = project(tmp_path, {"package.json": manifest, "a b/package.json": manifest})
+    sub = TestsChosen("npm test", "node:test", "", "a b")
+    found = choose_setup(root, "", sandbox(tmp_path), [choose(root, "", sandbox(tmp_path)), sub])
+    install = "npm install --no-audit --no-fund"
+    assert found.command == f"{install} && (cd 'a b' && {install})"
+    assert "a b: package.json names packages" in found.why

@@ -4,6 +4,7 @@ import os
 import re
 import string
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ci_agent.journal.events import Case, Result
-from ci_agent.verification import junit
-from ci_agent.verification.junit import ReportError, read
+from ci_agent.verification import reading
+from ci_agent.verification.reading import ReportError, cases, files
 
+read = partial(reading.read, "junit")
 FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -106,6 +108,15 @@ def test_a_file_that_could_not_be_collected_tells_why_in_its_message(tmp_path: P
 E   ModuleNotFoundError: No module named 'x'</error></testcase>""",
     )
     assert case.message == "ModuleNotFoundError: No module named 'x'"
+    case = one(
+        tmp_path,
+        """<testcase name="tests.test_a"><error message="collection failure">tests/test_a.py:2: in &lt;module&gt;
+E     File "temps.py", line 2
+E       return (f - 32
+E              ^
+E   SyntaxError: '(' was never closed</error></testcase>""",
+    )
+    assert case.message == "SyntaxError: '(' was never closed"
 
 
 def test_a_passing_case_keeps_no_output(tmp_path: Path) -> None:
@@ -116,7 +127,7 @@ def test_a_message_is_taken_from_the_text_where_there_is_none_and_is_cut(tmp_pat
     text = "first\n" + "x" * 1000
     case = one(tmp_path, f'<testcase name="a"><failure>{text}</failure></testcase>')
     assert case.message.startswith("first\n")
-    assert len(case.message) == junit.LONGEST_MESSAGE
+    assert len(case.message) == cases.LONGEST_MESSAGE
 
 
 @pytest.mark.parametrize("count", [1_000, 4_000, 100_000])
@@ -125,7 +136,7 @@ def test_long_details_are_cut_to_whole_lines_of_head_and_tail_and_what_is_missin
 ) -> None:
     text = "\n".join(f"line {number}" for number in range(count))
     details = one(tmp_path, f'<testcase name="a"><failure>{text}</failure></testcase>').details
-    assert len(details) <= junit.LONGEST_DETAILS
+    assert len(details) <= cases.LONGEST_DETAILS
     assert details.startswith("line 0\n")
     assert details.endswith(f"\nline {count - 1}")
     [mark] = [line for line in details.splitlines() if not re.fullmatch(r"line \d+", line)]
@@ -134,13 +145,13 @@ def test_long_details_are_cut_to_whole_lines_of_head_and_tail_and_what_is_missin
 
 def test_details_of_one_endless_line_are_cut_as_well(tmp_path: Path) -> None:
     details = one(tmp_path, f'<testcase name="a"><failure>{"x" * 100_000}</failure></testcase>').details
-    assert 500 < len(details) <= junit.LONGEST_DETAILS
+    assert 500 < len(details) <= cases.LONGEST_DETAILS
 
 
 def test_messages_and_details_are_told_as_the_caller_wants_them_shown(tmp_path: Path) -> None:
     text = '<r><testcase name="/w/a"><failure message="no /w/x">in /w/y</failure></testcase></r>'
     (case,) = read([report(tmp_path, text)], lambda text: text.replace("/w/", ""))
-    assert (case.id, case.message, case.details) == ("/w/a", "no x", "in y")
+    assert (case.id, case.message, case.details) == ("a", "no x", "in y")
 
 
 def test_a_test_and_its_fixture_that_both_fail_are_one_case(tmp_path: Path) -> None:
@@ -205,19 +216,19 @@ def test_a_report_that_is_cut_off_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_report_over_the_size_limit_is_refused_unread(tmp_path: Path) -> None:
     path = report(tmp_path, "")
-    os.truncate(path, junit.MOST_BYTES + 1)  # a hole, no bytes
+    os.truncate(path, files.MOST_BYTES + 1)  # a hole, no bytes
     with pytest.raises(ReportError, match="50 MB"):
         read([path])
 
 
 def test_a_report_with_very_many_cases_is_refused(tmp_path: Path) -> None:
-    path = report(tmp_path, b"<r>" + b"<testcase/>" * (junit.MOST_CASES + 1) + b"</r>")
+    path = report(tmp_path, b"<r>" + b"<testcase/>" * (cases.MOST_CASES + 1) + b"</r>")
     with pytest.raises(ReportError, match="300,000"):
         read([path])
 
 
 def test_the_size_limit_holds_for_all_reports_together(tmp_path: Path) -> None:
-    half = report(tmp_path, b"<r>" + b" " * (junit.MOST_BYTES // 2) + b"</r>")
+    half = report(tmp_path, b"<r>" + b" " * (files.MOST_BYTES // 2) + b"</r>")
     assert read([half]) == ()
     with pytest.raises(ReportError, match="50 MB"):
         read([half, half])
@@ -260,7 +271,7 @@ NAMES = st.text(string.printable.replace("\r", "") + "é—\x1b\x00\ud800", max_
 @FOLDER
 @given(st.lists(st.tuples(NAMES, st.sampled_from(Result)), max_size=8))
 def test_ids_and_results_of_a_written_report_come_back(
-    tmp_path: Path, cases: list[tuple[str, Result]]
+    tmp_path: Path, written: list[tuple[str, Result]]
 ) -> None:
     from ci_agent.verification.unittest_junit import _legal
 
@@ -268,13 +279,13 @@ def test_ids_and_results_of_a_written_report_come_back(
     body = "".join(
         f'<testcase classname="c{number}" name={quoteattr(_legal(name))}>'
         f"{inside.get(result, '')}<system-out>{escape(_legal(name))}</system-out></testcase>"
-        for number, (name, result) in enumerate(cases)
+        for number, (name, result) in enumerate(written)
     )
     found = read([report(tmp_path, f"<r>{body}</r>")])
-    assert [case.result for case in found] == [result for _, result in cases]
-    assert [case.id.split("::")[0] for case in found] == [f"c{number}" for number in range(len(cases))]
+    assert [case.result for case in found] == [result for _, result in written]
+    assert [case.id.split("::")[0] for case in found] == [f"c{number}" for number in range(len(written))]
     assert all(case.id.isprintable() for case in found)
     simple = string.ascii_letters + string.digits + "é—[]-"
-    for case, (name, _) in zip(found, cases, strict=True):
+    for case, (name, _) in zip(found, written, strict=True):
         if name and all(sign in simple for sign in name):
             assert case.id.endswith(f"::{name}")

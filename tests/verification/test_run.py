@@ -172,8 +172,7 @@ def test_an_environment_of_the_project_is_used_whether_it_is_active_or_named(tmp
     root = project(tmp_path, {"test_a.py": "import pytest\ndef test_a(): pass\n"})
     wrapper = root / ".venv" / "bin" / "python"
     wrapper.write_text(wrapper.read_text().replace("exec", "echo by the environment\nexec", 1))
-    active = sandbox(tmp_path)
-    active.activate(root / ".venv")
+    active = sandbox(tmp_path).within(root / ".venv")
     assert choose(root, "", active).command == choose(root, "", sandbox(tmp_path)).command
     for chosen in (choose(root, "", active), choose(root, "python -m pytest", active)):
         ran = run_tests(
@@ -262,9 +261,10 @@ def test_a_command_that_may_not_be_executed_is_a_problem(tmp_path: Path) -> None
 
 def test_tests_that_hang_are_ended_in_time_and_their_output_is_kept(tmp_path: Path) -> None:
     text = "import pytest, sys, time\ndef test_a(capfd):\n  with capfd.disabled(): print('about to hang', flush=True)\n  time.sleep(600)\n"
-    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}), timeout=1.5)
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}), timeout=1.5, limit="limits.time")
     assert (ran.timed_out, ran.exit_code, ran.by_case) == (True, None, False)
     assert "did not end within 2 s" in ran.problem
+    assert "raise `limits.time`" in ran.problem
     assert "about to hang" in (tmp_path / "logs" / ran.log).read_text()
     assert ran.seconds < 20
 
@@ -320,6 +320,7 @@ def test_a_tail_begins_with_a_whole_line(tmp_path: Path) -> None:
     assert {len(line) for line in ran.tail.splitlines()} == {300}
 
 
+@pytest.mark.slow
 def test_output_without_end_is_ended_and_is_a_problem(tmp_path: Path) -> None:
     ran = run(tmp_path, tmp_path, "yes")
     assert "too much output" in ran.problem
@@ -398,8 +399,17 @@ def test_npm_test_is_run_and_narrowed(tmp_path: Path) -> None:
         "b.test.js": test.replace("WHAT", "2"),
     }
     root = project(tmp_path, files)
+    assert sorted(results(run(tmp_path, root)).values()) == ["failed", "passed"]
+    narrowed = run(tmp_path, root, selector="a.test.js")
+    assert (narrowed.command, list(results(narrowed).values())) == ("npm test -- a.test.js", ["passed"])
+
+
+def test_a_script_that_hides_what_it_starts_is_known_by_its_exit_code(tmp_path: Path) -> None:
+    root = project(
+        tmp_path, {"package.json": json.dumps({"scripts": {"test": "sh all.sh"}}), "all.sh": "exit 3"}
+    )
     assert results(run(tmp_path, root)) == {"npm test": "failed"}
-    assert results(run(tmp_path, root, selector="a.test.js")) == {"npm test -- a.test.js": "passed"}
+    assert results(run(tmp_path, root, selector="a")) == {"npm test -- a": "failed"}
 
 
 @pytest.mark.slow
@@ -409,7 +419,7 @@ def test_go_test_is_run_and_narrowed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GOCACHE", cache.strip())
     test = 'package x\nimport "testing"\nfunc TestA(t *testing.T) {}\nfunc TestB(t *testing.T) { t.Fatal("b") }\n'
     root = project(tmp_path, {"go.mod": "module x\n\ngo 1.18\n", "x_test.go": test})
-    assert results(run(tmp_path, root)) == {"go test ./...": "failed"}
+    assert results(run(tmp_path, root)) == {"x::TestA": "passed", "x::TestB": "failed"}
     assert list(results(run(tmp_path, root, selector="TestA")).values()) == ["passed"]
 
 
@@ -418,7 +428,7 @@ def test_cargo_test_is_run_and_narrowed(tmp_path: Path) -> None:
     test = "#[test] fn good() {}\n#[test] fn bad() { panic!() }\n"
     manifest = '[package]\nname = "x"\nversion = "0.1.0"\nedition = "2021"\n'
     root = project(tmp_path, {"Cargo.toml": manifest, "src/lib.rs": test})
-    assert results(run(tmp_path, root)) == {"cargo test": "failed"}
+    assert results(run(tmp_path, root)) == {"x::bad": "failed", "x::good": "passed"}
     assert list(results(run(tmp_path, root, selector="good")).values()) == ["passed"]
 
 
@@ -431,6 +441,56 @@ def test_setup_runs_in_the_workspace_and_its_log_is_kept(tmp_path: Path) -> None
     )
     assert (ran.exit_code, ran.timed_out, ran.tail, ran.log) == (4, False, "hello", "setup.log")
     assert (tmp_path / "done").exists()
+
+
+KEY = "q7Zk-93jd-PPq1-0qmX-77aa-TT9x-bb02"
+
+
+def hidden(text: str) -> str:
+    return text.replace(KEY, "***")
+
+
+def shows_part_of_the_key(text: str) -> bool:
+    return any(KEY[start : start + 5] in text for start in range(len(KEY) - 4))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"printf 'a%010d{KEY}%03985d' 0 0",  # its end is what is left of a long line
+        f"printf 'Error: %0480d{KEY}\\n' 0; seq 60",  # a telling line is cut
+        f"printf 'Error: %065510d{KEY} Error: {KEY}\\n' 0; seq 60",  # and so is what is looked at
+    ],
+)
+def test_keys_in_a_log_are_hidden_before_anything_is_cut(tmp_path: Path, script: str) -> None:
+    ran = run(tmp_path, tmp_path, f"{script}; exit 1", hide=hidden)
+    assert KEY in (tmp_path / "logs" / ran.log).read_text()
+    assert not shows_part_of_the_key(ran.tail + ran.cases[0].details)
+    setup = run_setup(script, tmp_path, sandbox(tmp_path), tmp_path / "logs", 60, hide=hidden)
+    assert setup.exit_code == 0
+    assert not shows_part_of_the_key(setup.tail)
+
+
+def test_keys_in_reports_are_hidden_before_anything_is_cut(tmp_path: Path) -> None:
+    told = [
+        f"<testcase name='{'n' * 990}{KEY}'/>",
+        f"<testcase name='a'><failure message='{'m' * 290}{KEY}'/></testcase>",
+        f"<testcase name='b'><failure message='{KEY * 600}'/></testcase>",
+        f"<testcase name='c'><failure>{'d' * 3_990}{KEY}{'e' * 9_000}</failure></testcase>",
+    ]
+    root = project(tmp_path, {"r": f"<testsuite>{''.join(told)}</testsuite>"})
+    ran = run(tmp_path, root, "cp r r.xml", junit="r.xml", hide=hidden)
+    assert len(ran.cases) == len(told)
+    assert not any(shows_part_of_the_key(case.id + case.message + case.details) for case in ran.cases)
+
+
+def test_keys_in_what_is_wrong_with_a_report_are_hidden_before_it_is_cut(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"package.json": AVA}), hide=hidden)
+    assert "was given up" in ran.problem
+    assert not shows_part_of_the_key(ran.problem)
+
+
+AVA = json.dumps({"scripts": {"test": f"ava() {{ printf 'Bail out! %0190d{KEY}' 0; }} && ava"}})
 
 
 def test_a_setup_that_hangs_is_ended(tmp_path: Path) -> None:
@@ -452,3 +512,122 @@ def test_a_fix_and_a_new_failure_of_a_real_project_are_told_apart(tmp_path: Path
     compared = compare(before, run(tmp_path, root, moment=Moment.AFTER), 1)
     assert [change.id for change in compared.fixed] == ["test_a.py::test_a"]
     assert [change.id for change in compared.newly_broken] == ["test_a.py::test_b"]
+
+
+# --- projects below the root ------------------------------------------------------------------------------
+
+
+def test_the_ids_of_a_project_in_a_folder_begin_with_it_and_lead_back_to_it(tmp_path: Path) -> None:
+    root = project(tmp_path, {"a/test_x.py": "def test_x(): assert 0, __file__\ndef test_y(): pass\n"})
+    found = TestsChosen("../.venv/bin/python -m pytest", "pytest", "", "a")
+    ran = run(tmp_path, root, found)
+    assert results(ran) == {"a/test_x.py::test_x": "failed", "a/test_x.py::test_y": "passed"}
+    assert list(results(run(tmp_path, root, found, cases=["a/test_x.py::test_y"]))) == ["a/test_x.py::test_y"]
+    assert results(run(tmp_path, root, found, files=["a/test_x.py", "b/test_z.py"])) == results(ran)
+    whole = run(tmp_path, root, TestsChosen("true", "", "", "a"))
+    assert results(whole) == {"a: true": "passed"}
+
+
+# --- suites that do not play by the rules -----------------------------------------------------------------
+
+
+def test_a_run_that_deletes_its_report_is_no_green_run(tmp_path: Path) -> None:
+    root = project(tmp_path, {"test_a.py": "import pytest\ndef test_a(): assert 0\n"})
+    hook = "import os\ndef pytest_unconfigure(config): os.remove(config.option.xmlpath)\n"
+    (root / "conftest.py").write_text(hook)
+    ran = run(tmp_path, root)
+    assert "before it came to its results" in ran.problem
+    assert [case.result for case in ran.cases] == [Result.ERROR]
+
+
+@pytest.mark.parametrize(
+    "instead", ["rm {}", "rm {}; mkfifo {}", "rm {}; ln -s /etc/passwd {}", "rm -r {}/.."]
+)
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_log_that_was_deleted_or_replaced_is_a_problem(tmp_path: Path, instead: str, code: int) -> None:
+    log = tmp_path / "logs" / "tests-before.log"
+    instead = instead.replace("{}/..", str(log.parent)).replace("{}", str(log))
+    ran = run(tmp_path, tmp_path, f"{instead}; exit {code}")
+    assert ran.problem == "the log of the run, tests-before.log, was deleted or replaced while it ran"
+    assert (ran.log, ran.tail) == ("", "")
+    setup = run_setup(instead.replace("tests-before", "setup"), tmp_path, sandbox(tmp_path), log.parent, 60)
+    assert (setup.log, "was deleted or replaced" in setup.tail) == ("", True)
+
+
+def test_after_a_folder_of_logs_that_was_replaced_there_is_a_new_one(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    ran = run(tmp_path, tmp_path, f"rm -r {logs}; ln -s {tmp_path}/nowhere {logs}")
+    assert "was deleted or replaced" in ran.problem
+    ran = run(tmp_path, tmp_path, f"ln -s nowhere {logs}/tests-after-2.log", moment=Moment.AFTER)
+    assert (ran.log, ran.problem) == ("tests-after-1.log", "")
+    assert run(tmp_path, tmp_path, "true", moment=Moment.AFTER).log == "tests-after-3.log"
+
+
+@pytest.mark.parametrize("instead", ["", "mkdir project", "ln -s nowhere project", "ln -s project project"])
+def test_a_folder_that_was_deleted_or_replaced_is_a_problem(tmp_path: Path, instead: str) -> None:
+    ran = run(tmp_path, project(tmp_path, {"a": ""}), f"cd ..; mv project old; {instead}", junit="*.xml")
+    assert ran.problem == "the folder of the project was deleted or replaced by the run"
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "ln -s /etc/passwd", "ln -s /dev/zero", "mkdir"])
+def test_what_is_no_file_in_the_place_of_a_report_is_not_there(tmp_path: Path, make: str) -> None:
+    root = project(tmp_path, {"test_a.py": "import pytest\ndef test_a(): pass\n"})
+    hook = f"import os\ndef pytest_unconfigure(config):\n  x = config.option.xmlpath\n  os.remove(x); os.system('{make} ' + x)\n"
+    (root / "conftest.py").write_text(hook)
+    assert "before it came to its results" in run(tmp_path, root).problem
+
+
+@pytest.mark.timeout(10)
+def test_a_log_of_lines_made_to_be_slow_is_read_in_no_time(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, "for n in 1 2 3 4 5 6 7 8 9; do printf '%65000s\\n' x; done; exit 1")
+    assert ran.cases[0].result is Result.FAILED
+
+
+@pytest.mark.parametrize("place", ["../r.xml", "elsewhere/r.xml", "out/r.txt"])
+def test_a_report_in_a_place_that_nobody_named_is_not_read(tmp_path: Path, place: str) -> None:
+    root = project(tmp_path, {"r.xml": REPORT, "elsewhere/x": "", "out/x": ""})
+    ran = run(tmp_path, root, f"cp r.xml {place}", junit="out/*.xml")
+    assert (ran.by_case, len(ran.cases)) == (False, 1)
+
+
+def test_a_suite_that_kills_its_process_group_is_a_problem(tmp_path: Path) -> None:
+    text = "import os, signal\ndef test_a(): os.killpg(0, signal.SIGKILL)\n"
+    ran = run(tmp_path, project(tmp_path, {"pytest.ini": "[pytest]\n", "test_a.py": text}))
+    assert "signal 9 (SIGKILL)" in ran.problem
+    assert [case.result for case in ran.cases] == [Result.ERROR]
+
+
+def test_daemons_that_outlive_the_suite_are_ended_and_do_not_hold_it_up(tmp_path: Path) -> None:
+    root = project(tmp_path, {"test_a.py": """import pytest, subprocess, sys
+def test_a():
+    child = subprocess.Popen(["sleep", "600"])
+    open("child", "w").write(str(child.pid))
+"""})  # fmt: skip
+    ran = run(tmp_path, root)
+    assert results(ran) == {"test_a.py::test_a": "passed"}
+    assert ran.seconds < 60
+    child = Path("/proc", (root / "child").read_text(), "stat")
+    assert not child.exists() or child.read_text().split()[2] in "ZX"  # nobody may have waited for it yet
+
+
+def test_a_suite_that_wants_a_terminal_is_told_that_there_is_none(tmp_path: Path) -> None:
+    text = "import pytest\ndef test_a():\n    open('/dev/tty')\ndef test_b(): pass\n"
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}))
+    assert results(ran) == {"test_a.py::test_a": "failed", "test_a.py::test_b": "passed"}
+    assert run(tmp_path, tmp_path / "project", "test -t 0 || read answer").exit_code == 1
+
+
+def test_exit_code_0_makes_no_failure_of_the_report_good(tmp_path: Path) -> None:
+    ran = run(tmp_path, project(tmp_path, {"r.xml": REPORT}), "cp r.xml out.xml", junit="out.xml")
+    assert (ran.exit_code, results(ran)) == (0, {"c::a": "passed", "c::b": "failed"})
+
+
+def test_exit_code_1_without_a_failure_in_the_report_is_an_error_of_its_own(tmp_path: Path) -> None:
+    good = REPORT.replace("<failure/>", "")
+    ran = run(tmp_path, project(tmp_path, {"r.xml": good}), "cp r.xml out.xml; exit 1", junit="out.xml")
+    assert list(results(ran).values()) == ["passed", "passed", "error"]
+
+
+def test_a_report_without_any_test_is_a_run_without_cases(tmp_path: Path) -> None:
+    ran = run(tmp_path, tmp_path, "echo '<testsuites/>' > r.xml", junit="r.xml")
+    assert (ran.by_case, ran.cases, ran.problem) == (True, (), "")

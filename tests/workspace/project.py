@@ -92,4 +92,4 @@ def work(project: Project, files: Mapping[str, str], checkout: Path | None = Non
     for name, content in files.items():
         (workspace.root / name).write_text(content)
     message = "Do it\n\nBecause.\n\nRefs: #1\n"
-    return Work(workspace, workspace.commit(workspace.tree(), str(workspace.start), message, AUTHOR))
+    return Work(workspace, workspace.control.commit(workspace.tree(), str(workspace.start), message, AUTHOR))

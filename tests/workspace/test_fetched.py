@@ -181,7 +181,7 @@ def test_pointers_of_large_files_and_submodules_stay_as_they_are(project: Projec
     done = work(project, {"a": "8"}, project.clone("--no-checkout"))
     workspace = done.workspace
     assert (workspace.root / "x.bin").read_text() == pointer
-    assert [change.path for change in workspace.changes(done.sha)] == ["a"]
+    assert [change.path for change in workspace.control.changes(done.sha)] == ["a"]
     done.push()
     assert project.origin.git("rev-parse", f"{BRANCH}:vendor/lib") == link
 
@@ -278,7 +278,7 @@ def test_the_token_is_in_the_environment_of_the_calls_that_need_it_and_nowhere_e
         done = work(project, {"b": "ours"}, checkout)
         project.push(BRANCH, {"c": "theirs"}, onto=BRANCH)
         assert done.push().way is Way.ON_TOP
-        done.workspace.hand_over(done.sha, BRANCH)
+        done.workspace.control.hand_over(done.sha, BRANCH)
     secrets = (PASSWORD, "eC1hY2Nlc3MtdG9rZW46Z2hzX3MzY3JldFQwa2Vu")  # as it is, and as HTTP sends it
     shown = [call.words for call in watched.calls() if any(secret in call.environment for secret in secrets)]
     assert {next(word for word in words if word in ("fetch", "ls-remote", "push")) for words in shown} == {
@@ -328,7 +328,9 @@ def test_ssh_goes_through_the_command_that_is_set(project: Project, monkeypatch:
     assert source.base_sha == project.origin.git("rev-parse", "main")
     workspace = laid_out(source, project.folder / "1")
     (workspace.root / "b").write_text("ours")
-    workspace.push(workspace.commit(workspace.tree(), source.base_sha, "Ours", AUTHOR), BRANCH, AUTHOR)
+    workspace.push(
+        workspace.control.commit(workspace.tree(), source.base_sha, "Ours", AUTHOR), BRANCH, AUTHOR
+    )
     assert project.origin.show(BRANCH, "b") == "ours"
     asked = log.read_text()
     assert "git@git.example git-upload-pack" in asked

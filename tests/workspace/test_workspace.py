@@ -36,8 +36,8 @@ def _in(workspace: Workspace, script: str) -> str:
 def _deliver(workspace: Workspace, message: str = "Change it") -> str:
     source = workspace.source
     parent = source.branch_sha(_BRANCH) or source.base_sha
-    sha = workspace.commit(workspace.tree(), parent, message, _AUTHOR)
-    workspace.hand_over(sha, _BRANCH)
+    sha = workspace.control.commit(workspace.tree(), parent, message, _AUTHOR)
+    workspace.control.hand_over(sha, _BRANCH)
     return sha
 
 
@@ -106,8 +106,8 @@ def test_hooks_filters_and_monitors_that_a_command_left_are_not_run(tmp_path: Pa
     assert trap.exists()
     trap.unlink()
     sha = _deliver(workspace)
-    workspace.changes(sha)
-    workspace.diff(sha)
+    workspace.control.changes(sha)
+    workspace.control.diff(sha)
     assert not trap.exists()
     assert repository.show(sha, "a.txt") == "2"
 
@@ -116,7 +116,7 @@ def test_a_repository_made_inside_the_checkout_is_left_out(tmp_path: Path) -> No
     repository = make_repository(tmp_path / "shop", {"a": "1"})
     workspace = _workspace(repository, tmp_path)
     _in(workspace, "git init -q inner; echo x > inner/f; echo 2 > a")
-    assert [change.path for change in workspace.changes(workspace.tree())] == ["a"]
+    assert [change.path for change in workspace.control.changes(workspace.tree())] == ["a"]
 
 
 def test_a_submodule_stays_as_it_is(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_submodule_stays_as_it_is(tmp_path: Path) -> None:
     workspace = _workspace(repository, tmp_path)
     _in(workspace, "mkdir -p lib; echo x > lib/f; echo 2 > a")
     sha = _deliver(workspace)
-    assert [change.path for change in workspace.changes(sha)] == ["a"]
+    assert [change.path for change in workspace.control.changes(sha)] == ["a"]
     assert repository.git("ls-tree", sha, "lib").startswith("160000 commit")
 
 
@@ -145,8 +145,14 @@ def test_what_setup_and_tests_left_before_the_work_is_no_part_of_it(tmp_path: Pa
     assert (workspace.root / "a").read_text() == "1"  # a tracked file that set-up changed is put back
     assert (workspace.root / "build" / "out").exists()
     _in(workspace, "echo y >> 'report [1].log'; echo y > build/more; echo y > report1.log; echo y > src/new")
-    assert [change.path for change in workspace.changes(workspace.tree())] == ["report1.log", "src/new"]
-    assert workspace.left_out() == ["build/more"]
+    assert [change.path for change in workspace.control.changes(workspace.tree())] == [
+        "report1.log",
+        "src/new",
+    ]
+    assert workspace.left_out() == [
+        "build/more",
+        "report [1].log",
+    ]  # what set-up made and the agent changed, too
     assert _in(workspace, "git status --porcelain -uall").split() == ["??", "report1.log", "??", "src/new"]
 
 
@@ -157,7 +163,7 @@ def test_droppings_of_test_runners_are_no_part_of_the_work(tmp_path: Path) -> No
         workspace,
         "mkdir -p x/__pycache__ .pytest_cache node_modules/y; touch x/__pycache__/z.pyc node_modules/y/i",
     )
-    assert workspace.changes(workspace.tree()) == ()
+    assert workspace.control.changes(workspace.tree()) == ()
 
 
 def test_names_and_contents_of_any_kind_arrive_unchanged(tmp_path: Path) -> None:
@@ -168,7 +174,7 @@ def test_names_and_contents_of_any_kind_arrive_unchanged(tmp_path: Path) -> None
     (workspace.root / "kept").write_bytes(b"\x00\x02")
     Path(os.fsdecode(os.fsencode(workspace.root) + b"/\xff\xfe")).write_bytes(b"x\n")
     sha = _deliver(workspace)
-    assert workspace.changes(sha) == (
+    assert workspace.control.changes(sha) == (
         FileChanged("crlf.txt", 1, 1),
         FileChanged("kept", None, None),
         FileChanged("��", 1, 0),
@@ -185,10 +191,10 @@ def test_the_patch_takes_the_base_to_the_result_binary_files_included(tmp_path: 
     _in(workspace, "echo 2 > a; printf '\\000\\003' > b; git mv old new; printf 'no end' > c; chmod +x a")
     sha = _deliver(workspace)
     patch = tmp_path / "it.patch"
-    patch.write_bytes(workspace.diff(sha))
+    patch.write_bytes(workspace.control.diff(sha))
     repository.git("apply", "--index", str(patch))
     assert repository.git("write-tree") == repository.git("rev-parse", f"{sha}^{{tree}}")
-    assert FileChanged("new", 0, 0, "old") in workspace.changes(sha)
+    assert FileChanged("new", 0, 0, "old") in workspace.control.changes(sha)
 
 
 def test_an_earlier_runs_branch_is_gone_on_with(tmp_path: Path) -> None:
@@ -202,7 +208,7 @@ def test_an_earlier_runs_branch_is_gone_on_with(tmp_path: Path) -> None:
     _in(second, "echo 3 > b")
     two = _deliver(second)
     assert repository.git("rev-parse", f"{two}^") == one
-    assert [change.path for change in second.changes(two)] == ["a", "b"]
+    assert [change.path for change in second.control.changes(two)] == ["a", "b"]
 
 
 def test_a_branch_that_somebody_moved_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
@@ -212,9 +218,9 @@ def test_a_branch_that_somebody_moved_meanwhile_is_not_overwritten(tmp_path: Pat
     theirs = repository.commit({"a": "theirs"})
     repository.git("checkout", "--quiet", "main")
     _in(workspace, "echo ours > a")
-    sha = workspace.commit(workspace.tree(), workspace.source.base_sha, "Ours", _AUTHOR)
+    sha = workspace.control.commit(workspace.tree(), workspace.source.base_sha, "Ours", _AUTHOR)
     with pytest.raises(GitError, match="rejected"):
-        workspace.hand_over(sha, _BRANCH)
+        workspace.control.hand_over(sha, _BRANCH)
     assert repository.git("rev-parse", _BRANCH) == theirs
 
 
@@ -223,9 +229,9 @@ def test_a_branch_that_is_checked_out_is_not_moved_under_a_persons_feet(tmp_path
     workspace = _workspace(repository, tmp_path)
     repository.git("checkout", "--quiet", "-b", _BRANCH)
     _in(workspace, "echo ours > a")
-    sha = workspace.commit(workspace.tree(), workspace.source.base_sha, "Ours", _AUTHOR)
+    sha = workspace.control.commit(workspace.tree(), workspace.source.base_sha, "Ours", _AUTHOR)
     with pytest.raises(GitError, match="checked out"):
-        workspace.hand_over(sha, _BRANCH)
+        workspace.control.hand_over(sha, _BRANCH)
 
 
 def test_a_shallow_clone_can_be_worked_on(tmp_path: Path) -> None:
@@ -333,10 +339,10 @@ def test_what_a_person_ignores_for_themselves_is_never_committed(
     monkeypatch.setenv("HOME", str(tmp_path))
     workspace = _workspace(repository, tmp_path)
     _in(workspace, "echo SECRET=1 > local.env; echo x > .a.swp; echo 2 > a; echo more >> kept.env")
-    assert [change.path for change in workspace.changes(workspace.tree())] == ["a", "kept.env"]
+    assert [change.path for change in workspace.control.changes(workspace.tree())] == ["a", "kept.env"]
 
 
-def test_files_outside_of_the_tree_are_set_aside_for_the_tests_and_come_back(tmp_path: Path) -> None:
+def test_what_the_agent_leaves_outside_of_the_tree_is_told(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {".gitignore": "*.local\ngen/\n", "a": "1"})
     workspace = _laid_out(repository, tmp_path)
     with workspace.harness_running():
@@ -348,17 +354,12 @@ def test_files_outside_of_the_tree_are_set_aside_for_the_tests_and_come_back(tmp
     _in(
         workspace,
         "echo x > new.local; echo x > gen/more; echo x > .venv/lib/poison; git init -q inner; echo x > inner/m;"
-        "mkdir -p __pycache__; echo x > __pycache__/c.pyc; echo 2 > a",
+        "mkdir -p __pycache__; echo x > __pycache__/c.pyc; echo 2 > a; echo 22 > old.local; rm .venv/lib/there",
     )
     workspace.tree()
-    aside = workspace.set_aside()
-    assert aside == [".venv/lib/poison", "gen/more", "inner", "new.local"]
-    assert not any((workspace.root / name).exists() for name in aside)
-    assert (workspace.root / "gen" / "made-by-set-up").exists()
-    assert (workspace.root / ".venv" / "lib" / "there").exists()
-    workspace.bring_back(aside)
-    assert all((workspace.root / name).exists() for name in aside)
-    assert workspace.set_aside() == aside
+    assert workspace.left_out() == [
+        *(".venv/lib/poison", ".venv/lib/there", "gen/more", "inner", "new.local", "old.local"),
+    ]
 
 
 def test_what_tests_change_is_put_back_and_what_they_make_is_no_work(tmp_path: Path) -> None:
@@ -395,7 +396,7 @@ def test_what_every_run_writes_anew_is_not_blamed_on_the_agent(tmp_path: Path) -
     _in(workspace, "echo by the agent > settings.local")
     with workspace.harness_running():
         _in(workspace, "echo 22 > report.xml")
-    assert workspace.changed_outside() == ["settings.local"]
+    assert workspace.left_out() == ["settings.local"]
 
 
 def test_installed_files_that_changed_are_noticed(tmp_path: Path) -> None:
@@ -404,16 +405,16 @@ def test_installed_files_that_changed_are_noticed(tmp_path: Path) -> None:
     with workspace.harness_running():
         _in(workspace, "mkdir -p .venv/lib; echo 1 > .venv/lib/x.py; echo 1 > .venv/lib/y.py")
     workspace.open_for_agent(workspace.source.base_sha)
-    assert workspace.changed_outside() == []
+    assert workspace.left_out() == []
     _in(workspace, "echo 22 > .venv/lib/x.py; rm .venv/lib/y.py")
-    assert workspace.changed_outside() == [".venv/lib/x.py", ".venv/lib/y.py"]
+    assert workspace.left_out() == [".venv/lib/x.py", ".venv/lib/y.py"]
 
 
 def test_a_file_git_cannot_take_does_not_keep_the_others_off_the_branch(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "shop", {"a": "1", "b": "1"})
     workspace = _workspace(repository, tmp_path)
     _in(workspace, "echo 2 > a; touch 'git~1'; mkdir -p sub/.GIT; touch sub/.GIT/x")
-    assert "a" in [change.path for change in workspace.changes(workspace.tree())]
+    assert "a" in [change.path for change in workspace.control.changes(workspace.tree())]
     assert any("git~1" in trouble for trouble in workspace.troubles)
 
 
@@ -424,7 +425,7 @@ def test_a_file_that_git_refuses_outright_does_not_hide_what_changed_besides(tmp
         workspace,
         "echo 2 > a; rm b; echo '*.txt working-tree-encoding=UTF-16' > .gitattributes; echo plain > x.txt",
     )
-    changed = [change.path for change in workspace.changes(workspace.tree())]
+    changed = [change.path for change in workspace.control.changes(workspace.tree())]
     assert changed == [".gitattributes", "a", "b"]
     assert any(trouble.startswith("x.txt: ") for trouble in workspace.troubles)
 
@@ -434,7 +435,7 @@ def test_a_lock_of_a_git_that_was_killed_is_not_in_the_way(tmp_path: Path) -> No
     _in(workspace, "echo 2 > a")
     [control] = (tmp_path / "session" / "control.git" / "worktrees").iterdir()
     (control / "index.lock").touch()
-    assert [change.path for change in workspace.changes(workspace.tree())] == ["a"]
+    assert [change.path for change in workspace.control.changes(workspace.tree())] == ["a"]
 
 
 def test_tests_that_delete_the_checkout_delete_no_work(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Small repositories whose changes are examined, with everything real but the people."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ci_agent.config import Config
+from ci_agent.evidence import Evidence, Ground, Round
+from ci_agent.journal import Journal
+from ci_agent.journal.events import Fact
+from ci_agent.workspace import Control, open_source
+from tests.support.repositories import Repository, make_repository
+
+_FOLDERS = itertools.count()
+
+
+@dataclass
+class Scene:
+    """A repository with a base commit, and what was found out about changes of it."""
+
+    tmp_path: Path
+    repository: Repository
+    config: Config
+    seconds_left: float = 3600.0
+    seconds_left_after_base: float = 3600.0
+    facts: list[Fact] = field(default_factory=list)  # of the last examination
+
+    def examine(self, *changes: Mapping[str, str | None], thorough: bool = True) -> Round:
+        """Examine the changes one after the other, each made on the base; the last round."""
+        folder = self.tmp_path / f"session-{next(_FOLDERS)}"
+        folder.mkdir()
+        control = Control(open_source(str(self.repository.path), "main", self.tmp_path / "clones"), folder)
+        control.make()
+        left = self.seconds_left
+        with Journal(folder / "session.jsonl") as journal:
+            ground = Ground(
+                control=control,
+                folder=folder,
+                logs=folder / "logs",
+                journal=journal,
+                config=self.config,
+                remembered=self.tmp_path / "baselines",
+                seconds_left=lambda: left,
+            )
+            evidence = Evidence(ground)
+            assert evidence.begin() == ""
+            assert evidence.measure_base() == ""
+            left = self.seconds_left_after_base
+            for change in changes:
+                found = evidence.examine(self._tree(control, change), thorough=thorough)
+            evidence.close()
+            self.facts = [event.fact for event in journal.events]
+        assert not (folder / "base").exists()
+        assert not (folder / "result").exists()
+        return found
+
+    def _tree(self, control: Control, change: Mapping[str, str | None]) -> str:
+        """The tree of the base with some files written and some (None) deleted."""
+        repository = self.repository
+        repository.git("checkout", "-q", "-B", "change", "main")
+        repository.write({name: text for name, text in change.items() if text is not None})
+        for name in (name for name, text in change.items() if text is None):
+            (repository.path / name).unlink()
+        repository.commit({})
+        return control.tree_of(repository.git("rev-parse", "HEAD"))
+
+    def of(self, *kinds: type) -> list[Fact]:
+        return [fact for fact in self.facts if isinstance(fact, kinds)]
+
+
+def scene(tmp_path: Path, files: Mapping[str, str], **verification: object) -> Scene:
+    """A scene on a repository of `files`, tested by unittest, with these settings of `verification` (and `checks`)."""
+    repository = make_repository(tmp_path / "shop", files)
+    checks = verification.pop("checks", ())
+    settings = Config()
+    verification = {"test": "python -m unittest", "coverage": "off"} | verification
+    configured = replace(settings.verification, **verification)  # type: ignore[arg-type]
+    return Scene(tmp_path, repository, replace(settings, verification=configured, checks=checks))  # type: ignore[arg-type]
