@@ -44,7 +44,7 @@ def overhead(cases: int, seconds: float) -> Overhead:
         folder = Path(name)
         project = folder / "project"
         _make_project(project, cases, seconds / cases)
-        # The coverage of a change takes a run of its own, where the project has a tool for it; here it has none.
+        # The coverage of a change takes a run of its own, which is no overhead of these two.
         environment = os.environ | {"CI_AGENT_VERIFICATION_COVERAGE": "off"}
         environment["PATH"] = f"{_PYTHON_FOLDER}:{environment['PATH']}"
         started = time.perf_counter()

@@ -24,6 +24,7 @@ class Choice:
         self._bench = bench
         self._journal = bench.ground.journal
         self._settings = bench.ground.config.verification
+        self._left_out: set[str] = set()  # folders
         self._root = TestsChosen("", "", "not looked for yet")  # what runs the tests of the base at its root
 
     @property
@@ -82,12 +83,14 @@ class Choice:
         return more
 
     def leave_out(self, suite: TestsChosen) -> None:
-        """Do without the tests of a project below."""
+        """Do without the tests of a project below, from now on."""
+        self._left_out.add(suite.folder)
         self.on_base = tuple(each for each in self.on_base if each != suite)
         self.on_result = tuple(each for each in self.on_result if each.folder != suite.folder)
 
     def _below(self, place: Place, root: TestsChosen, paths: Sequence[str]) -> list[TestsChosen]:
-        return verification.choose_more(place.root, place.sandbox, root, paths)
+        found = verification.choose_more(place.root, place.sandbox, root, paths)
+        return [suite for suite in found if suite.folder not in self._left_out]
 
     def _reaches(self, found: Sequence[TestsChosen], paths: Sequence[str]) -> bool:
         """Whether the base may have projects to look at: those found in the result, or one it has no more."""

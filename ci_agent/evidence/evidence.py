@@ -106,6 +106,7 @@ class Evidence:
         runs = [self.before]
         for suite in more:
             ran = self._bench.run(self._bench.base, Moment.BEFORE, [suite])
+            self._journal.append(ran)
             if ran.problem and not any(case.result is Result.PASSED for case in ran.cases if ran.by_case):
                 self.choice.leave_out(suite)
                 self._journal.append(Warned(f"The tests in {suite.folder} are left out: {ran.problem}."))

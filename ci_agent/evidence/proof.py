@@ -27,9 +27,8 @@ from ci_agent.verification import coverage, proving
 
 LONGEST = 600.0  # seconds for runs of all tests, where a file that has a say in all of them is changed
 _RUNS = 2  # of all of them
-AGAIN = (
-    2  # runs more of what fails without the change, there and with it: one that comes and goes is no proof
-)
+# Runs more of what fails without the change, there and with it: one that comes and goes is no proof.
+AGAIN = 2
 MOST = 50  # cases that are run again
 _INLINE = "the tests live in the files of the source, so that the one can't be had without the other"
 _TESTS_BEGIN = re.compile(rb"^[ \t]*#\[cfg\(test\)\]", re.MULTILINE)
@@ -112,9 +111,8 @@ class _Touched:
 _CALLED_TEST = re.compile(
     r"(.*/)?(test_[^/]*|[^/]*[._-](test|spec|tests)|[^/]*(Test|Tests|Spec|IT|TestCase))\.\w+|(.*/)?tests/[^/]*\.rs"
 )
-_OF_A_TEST = re.compile(
-    r"(.+)::(?:[^:]*::)*(?:test|Test|it |should )[^:]*"
-)  # and not of an example in a docstring
+# And not of an example in a docstring.
+_OF_A_TEST = re.compile(r"(.+)::(?:[^:]*::)*(?:test|Test|it |should )[^:]*")
 
 
 def _touched(suites: Sequence[TestsChosen], change: Change) -> _Touched:

@@ -9,7 +9,7 @@ from ci_agent.evidence.again import Results
 from ci_agent.evidence.bench import SEED, Bench
 from ci_agent.evidence.ground import Place
 from ci_agent.evidence.suites import cases_of
-from ci_agent.journal.events import Case, Moment, Result, TestsChosen
+from ci_agent.journal.events import Case, Moment, TestsChosen
 
 QUICK = 60.0  # seconds: tests that take longer are not run whole only to run one of them
 SOON = 20.0  # seconds: the same, where it is only done to confirm something
@@ -48,35 +48,31 @@ class Reruns:
 
     def at_once(self, ids: Sequence[str]) -> Results:
         self._bench.open_result(self._tree)
-        return self._run(self._bench.result, self._on_result, ids, SEED, whole=self._quick)
+        found = run_cases(self._bench, self._bench.result, self._on_result, ids, SEED, whole=self._quick)
+        return _results(found)
 
     def with_all(self, ids: Sequence[str]) -> Results:
         if not self._quick and self._bench.clock.left() < 4 * QUICK:
             return {}
         self._bench.open_result(self._tree)
-        return self._run(self._bench.result, self._on_result, ids, SEED, narrow=False, whole=True)
+        found = run_cases(
+            self._bench, self._bench.result, self._on_result, ids, SEED, narrow=False, whole=True
+        )
+        return _results(found)
 
     def _each(self, place: Place, suites: Sequence[TestsChosen], ids: Sequence[str], seed: int) -> Results:
         able = [suite for suite in suites if verification.can_narrow(suite, "cases")]
         alone = [name for suite in able for name in cases_of(suite, suites, ids)]
-        found: dict[str, Result] = {}
+        found: dict[str, Case] = {}
         for name in alone:
-            found |= self._run(place, suites, [name], seed)
+            found |= run_cases(self._bench, place, suites, [name], seed)
         others = [name for name in ids if name not in alone]
-        return found | self._run(place, suites, others, seed, narrow=False, whole=self._quick)
+        found |= run_cases(self._bench, place, suites, others, seed, narrow=False, whole=self._quick)
+        return _results(found)
 
-    def _run(
-        self,
-        place: Place,
-        suites: Sequence[TestsChosen],
-        ids: Sequence[str],
-        seed: int,
-        *,
-        narrow: bool = True,
-        whole: bool = False,
-    ) -> dict[str, Result]:
-        ran = run_cases(self._bench, place, suites, ids, seed, narrow=narrow, whole=whole)
-        return {name: case.result for name, case in ran.items()}
+
+def _results(ran: Mapping[str, Case]) -> Results:
+    return {name: case.result for name, case in ran.items()}
 
 
 def run_cases(
