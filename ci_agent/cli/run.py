@@ -22,8 +22,10 @@ import click
 )
 @click.option("--base", metavar="BRANCH", help="Start from it.  [default: the branch that is checked out]")
 @click.option("--branch", metavar="NAME", help="Work on it.  [default: feat/ai-task-<issue>]")
-@click.option("--model", metavar="NAME", help="The model, e.g. gpt-5-mini, or replay:FILE for a recording.")
-@click.option("--max-iterations", metavar="N", type=int, help="Model replies at most.  [default: 50]")
+@click.option(
+    "--model", metavar="NAME", help="The model, e.g. gpt-5-mini; strong or cheap: those of the configuration."
+)
+@click.option("--max-iterations", metavar="N", type=int, help="Model replies at most.  [default: 150]")
 @click.option("--timeout", metavar="MINUTES", type=float, help="Wall time at most.  [default: 60]")
 @click.option("--max-cost", metavar="USD", type=float, help="Money at most.  [default: 3.00]")
 @click.option("--push/--no-push", default=None, help="Push the branch to the remote `origin` when done.")

@@ -83,6 +83,13 @@ def one_of(*words: str) -> Check:
     return check
 
 
+def prices(value: tuple[str, ...], source: Source) -> str:
+    """Lines of a name and three prices."""
+    del source
+    wrong = [line for line in value if not re.fullmatch(r"\S+(\s+\d{1,7}(\.\d{1,6})?){3}", line)]
+    return f"{wrong[0]!r} is not a name with three prices: input, cached input, output" if wrong else ""
+
+
 def label(value: str, source: Source) -> str:
     """A name that both platforms take for a label: GitLab splits lists of labels at commas."""
     del source

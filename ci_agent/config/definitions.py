@@ -51,9 +51,38 @@ class ModelSettings:
 
     name: str = setting(
         "gpt-5-mini",
-        "The model, by the name its endpoint knows it by. `replay:FILE` plays a recorded session.",
+        "The model, by the name its endpoint knows it by. `anthropic:NAME` is one of Claude's API, `responses:NAME` "
+        "one of OpenAI's Responses API, `replay:FILE` plays a recorded session. As a flag or an option also `strong` or "
+        "`cheap`: the one that `models` has under this word. In the file it may be written `models.default` as well.",
         environment=("MODEL_NAME",),
         flag="--model",
+    )
+    api: str = setting(
+        "chat",
+        "What the endpoint speaks: `chat`, OpenAI's chat completions, as nearly all do; `responses`, its Responses API, "
+        "for models that have only that. Other models than this one say it in their names: `responses:NAME`.",
+        check=checks.one_of("chat", "responses"),
+    )
+    tool_calls: str = setting(
+        "auto",
+        "How the model calls tools: `native`, as the API has it; `text`, written into its answers, for endpoints that "
+        "know no tools; `auto`, natively until the endpoint refuses that or the model's first answers hold no call.",
+        check=checks.one_of("auto", "native", "text"),
+    )
+    reasoning_effort: str | None = setting(
+        None,
+        "How long the model thinks before it answers: `minimal`, `low`, `medium` or `high`, as far as it knows them. "
+        "Not set: the endpoint decides.",
+        check=checks.one_of("minimal", "low", "medium", "high"),
+        example="medium",
+    )
+    context_tokens: int | None = setting(
+        None,
+        "How much the model can read at once. Not set: looked up by its name.",
+        unit="tokens",
+        minimum=4_000,
+        maximum=100_000_000,
+        example=200_000,
     )
     base_url: str | None = setting(
         None,
@@ -112,14 +141,70 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsSettings:
+    """Other models beside the one in `model`, and when they are used. None of them is needed: with one model, it
+    does everything. They are reached as `model` is, or by what their prefix says."""
+
+    strong: str | None = setting(
+        None,
+        "A better and dearer one. It takes over where the work of the other one fails: its hand-in failed the tests "
+        "twice, it went in circles, its answers could not be used, or it had changed nothing after 60 % of its steps. "
+        "The label `ai-strong` on the issue, or `--model strong`, has it from the start.",
+        example="gpt-5",
+    )
+    cheap: str | None = setting(
+        None,
+        "A cheaper one, for issues that look small: a short text that names one file at most and asks for words, a "
+        "version or a default. Also by the label `ai-cheap` or `--model cheap`. What it fails at goes to `model`.",
+        example="gpt-5-nano",
+    )
+    fallback: str | None = setting(
+        None,
+        "The one that takes over when the endpoint of another can't be reached, or has failed three times in a row.",
+        example="anthropic:claude-sonnet-4-5",
+    )
+    prices: tuple[str, ...] = setting(
+        (),
+        "Prices of these models in US$ per million tokens, one model on each line: name, input, cached input, output. "
+        "Not set: looked up by the name.",
+        lines=True,
+        example=("my-model 0.25 0.025 2",),
+        check=checks.prices,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnthropicSettings:
+    """How models with the prefix `anthropic:` are reached. They need the extra `ci-agent[anthropic]`."""
+
+    api_key: str | None = setting(
+        None,
+        "The key for Claude's API. It is never shown and never given to a command.",
+        environment=("ANTHROPIC_API_KEY",),
+        secret=True,
+        not_in_file="a key in a file is a key in the history of the repository, for everyone who can read it",
+        check=checks.header_value,
+    )
+    base_url: str | None = setting(
+        None,
+        "The endpoint: anything that speaks Anthropic's Messages API. Not set: Anthropic.",
+        environment=("ANTHROPIC_BASE_URL",),
+        not_in_file="your key is sent there, so a repository must not choose it",
+        example="https://claude.example.org",
+        check=checks.address,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """What one session may use, over all the jobs that work on it. The first limit that is reached ends the
     work; what is there by then is kept and shown."""
 
     max_iterations: int = setting(
-        50,
-        "Answers of the model. What a strong model can solve it nearly always solves within 50, and a session "
-        "that goes in circles is over before it costs much; a model that takes many small steps may need 150.",
+        150,
+        "Answers of the model. In public runs on SWE-bench Verified, 150 keep 99.7 % of what a model with small steps "
+        "solves without a limit, 50 only 60 %; one that takes large steps is done within 50. What goes in circles is "
+        "noticed long before, and money and time have limits of their own.",
         unit="answers",
         environment=("MAX_ITERATIONS",),
         flag="--max-iterations",
@@ -147,14 +232,15 @@ class LimitSettings:
     max_input_tokens: int = setting(
         6_000_000,
         "Tokens the model reads, all answers taken together. This and the next one hold where the price of "
-        "the model is not known and `max_cost` sees nothing: 50 answers over 120,000 tokens of context each.",
+        "the model is not known and `max_cost` sees nothing: 150 answers over 40,000 tokens of context each, which is "
+        "where compaction keeps it on average.",
         unit="tokens",
         minimum=1,
         maximum=10_000_000_000,
     )
     max_output_tokens: int = setting(
         150_000,
-        "Tokens the model writes, thoughts included, all answers taken together: 50 answers of 3,000 each.",
+        "Tokens the model writes, thoughts included, all answers taken together: 150 answers of 1,000 each.",
         unit="tokens",
         minimum=1,
         maximum=1_000_000_000,
@@ -310,6 +396,15 @@ class ContextSettings:
         "quoted as data that asks for nothing; `none`.",
         check=checks.one_of("writers", "all", "none"),
     )
+    compact_at: int = setting(
+        60_000,
+        "How long the conversation may grow before what is old in it is left out, and half of what the model can read "
+        "at once in any case. Less often is dearer without a cache at the provider, more often with one: at 60,000 a "
+        "session of 150 answers costs about 40 % less than one that only grows. 0: only when it must.",
+        unit="tokens",
+        minimum=0,
+        maximum=100_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -424,6 +519,8 @@ class Config:
     """All settings of a run."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
+    models: ModelsSettings = field(default_factory=ModelsSettings)
+    anthropic: AnthropicSettings = field(default_factory=AnthropicSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     verification: VerificationSettings = field(default_factory=VerificationSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
@@ -440,6 +537,12 @@ class Config:
         "only what is new counts against the change. As an environment variable: one on each line.",
         lines=True,
         example=("ruff check .", "mypy"),
+    )
+    review: bool = setting(
+        False,
+        "Whether a hand-in that holds is read once more, with fresh eyes: a model that sees only the issue, the change "
+        "and the tests' results names what is wrong with it, and the agent gets one chance to mend that. It is the "
+        "strong model, where there is one.",
     )
     state_dir: Path | None = setting(
         None,

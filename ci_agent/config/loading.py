@@ -123,7 +123,10 @@ def _walk(
     section: Section, prefix: str, name: str, found: dict[str, _Found], problems: list[tuple[int, str]]
 ) -> None:
     for word, entry in section.entries.items():
-        key, value = prefix + word, entry.value
+        value = entry.value
+        key = _ALSO.get(prefix + word, prefix + word)
+        if key in _SHORT and isinstance(value, Scalar) and value.value is not None:
+            key = _SHORT[key]
         if "." in word:
             nested = f"`{show(word):.80}` has a dot in it: keys are wanted one below the other, indented"
             problems.append((entry.line, nested))
@@ -132,6 +135,8 @@ def _walk(
                 _walk(value, f"{key}.", name, found, problems)
             elif not (isinstance(value, Scalar) and value.value is None):
                 problems.append((entry.line, f"`{key}` is a section: its keys are wanted below it, indented"))
+        elif key in found:
+            problems.append((entry.line, f"`{prefix + word}` is the same as `{key}`, which is set already"))
         elif key not in _BY_KEY:
             problems.append((entry.line, _unknown_key(prefix, word)))
         elif _BY_KEY[key].not_in_file:
@@ -244,5 +249,7 @@ def _sections_of(keys: Iterable[str]) -> Iterable[str]:
         yield from (".".join(words[:count]) for count in range(1, len(words)))
 
 
+_ALSO = {"models.default": "model.name"}  # in the file: beside `models.strong` people look for it there
+_SHORT = {"model": "model.name"}  # `model: NAME` says enough
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _SECTIONS = tuple(dict.fromkeys(_sections_of(_BY_KEY)))

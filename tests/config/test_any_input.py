@@ -118,6 +118,12 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
             min_size=1,
             max_size=5,
         ),
+        "model.api": st.sampled_from(["chat", "responses"]),
+        "model.tool_calls": st.sampled_from(["auto", "native", "text"]),
+        "model.reasoning_effort": st.sampled_from(["minimal", "low", "medium", "high"]),
+        "models.prices": st.lists(
+            st.from_regex(r"[a-z]{1,9}( [0-9]{1,3}\.[0-9]{2}){3}", fullmatch=True), min_size=1, max_size=3
+        ),
         "context.comments": st.sampled_from(["writers", "all", "none"]),
         "verification.junit": st.from_regex(r"[a-z*]{1,9}(/[a-z*]{1,9})?\.xml", fullmatch=True),
     }
@@ -183,7 +189,9 @@ def test_what_is_written_into_the_file_is_what_holds(settings: dict[str, Any]) -
 @given(valid(IN_ENVIRONMENT))
 def test_what_is_written_into_the_environment_is_what_holds(settings: dict[str, Any]) -> None:
     environment = {
-        f"CI_AGENT_{key.upper().replace('.', '_')}": ("\n" if key == "checks" else ",").join(value)
+        f"CI_AGENT_{key.upper().replace('.', '_')}": (
+            "\n" if key in ("checks", "models.prices") else ","
+        ).join(value)
         if isinstance(value, list)
         else str(value)
         for key, value in settings.items()

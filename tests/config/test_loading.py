@@ -133,6 +133,22 @@ def test_numbers_are_read_as_people_write_them() -> None:
     assert (limits.max_input_tokens, limits.max_cost, limits.timeout) == (5_000_000, 10.0, 0.5)
 
 
+@pytest.mark.parametrize("file", ["model: m-1\n", "models:\n  default: m-1\n", "model:\n  name: m-1\n"])
+def test_one_model_can_be_named_in_three_ways(file: str) -> None:
+    assert loaded(file).config.model.name == "m-1"
+
+
+def test_a_model_that_is_named_twice_is_a_mistake() -> None:
+    [said] = problems("model: m-1\nmodels:\n  default: m-2\n")
+    assert said == ".ci-agent.yml:3: `models.default` is the same as `model.name`, which is set already"
+
+
+def test_prices_of_other_models_are_a_name_and_three_numbers() -> None:
+    assert loaded("models:\n  prices: [a 1 0.1 2]\n").config.models.prices == ("a 1 0.1 2",)
+    [said] = problems("models:\n  prices: [a 1 2]\n")
+    assert said.endswith("is not a name with three prices: input, cached input, output")
+
+
 def test_a_tilde_is_our_home() -> None:
     assert loaded(flags={"state_dir": "~/x"}).config.state_dir == Path.home() / "x"
 
