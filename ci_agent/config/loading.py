@@ -124,9 +124,7 @@ def _walk(
 ) -> None:
     for word, entry in section.entries.items():
         value = entry.value
-        key = _ALSO.get(prefix + word, prefix + word)
-        if key in _SHORT and isinstance(value, Scalar) and value.value is not None:
-            key = _SHORT[key]
+        key = _key(prefix + word, value)
         if "." in word:
             nested = f"`{show(word):.80}` has a dot in it: keys are wanted one below the other, indented"
             problems.append((entry.line, nested))
@@ -135,12 +133,8 @@ def _walk(
                 _walk(value, f"{key}.", name, found, problems)
             elif not (isinstance(value, Scalar) and value.value is None):
                 problems.append((entry.line, f"`{key}` is a section: its keys are wanted below it, indented"))
-        elif key in found:
-            problems.append((entry.line, f"`{prefix + word}` is the same as `{key}`, which is set already"))
-        elif key not in _BY_KEY:
-            problems.append((entry.line, _unknown_key(prefix, word)))
-        elif _BY_KEY[key].not_in_file:
-            problems.append((entry.line, _misplaced(_BY_KEY[key])))
+        elif wrong := _no_place_for(key, prefix, word, found):
+            problems.append((entry.line, wrong))
         else:
             try:
                 fitting = fit(_BY_KEY[key], from_tree(value), Source.FILE)
@@ -148,6 +142,22 @@ def _walk(
                 problems.append((entry.line, str(error)))
             else:
                 found[key] = _Found(fitting, Origin(Source.FILE, f"{name}:{entry.line}"))
+
+
+def _no_place_for(key: str, prefix: str, word: str, found: Mapping[str, _Found]) -> str:
+    """Why `key` can't be set here; empty: it can."""
+    if key not in _BY_KEY:
+        return _unknown_key(prefix, word)
+    if key in found:
+        return f"`{prefix + word}` is the same as `{key}`, which is set already"
+    return _misplaced(_BY_KEY[key]) if _BY_KEY[key].not_in_file else ""
+
+
+def _key(written: str, value: object) -> str:
+    """The key that is meant."""
+    key = _ALSO.get(written, written)
+    short = isinstance(value, Scalar) and value.value is not None
+    return _SHORT.get(key, key) if short else key
 
 
 def _unknown_key(prefix: str, word: str) -> str:
