@@ -145,17 +145,22 @@ class ModelsSettings:
     """Other models beside the one in `model`, and when they are used. None of them is needed: with one model, it
     does everything. They are reached as `model` is, or by what their prefix says."""
 
+    use: str = setting(
+        "auto",
+        "Which one begins: `default`, `strong` or `cheap`; `auto`, by the issue's labels `ai-strong` and `ai-cheap`, "
+        "else `cheap` for issues that look small, else `default`. `--model strong` sets it as well.",
+        check=checks.one_of("auto", "default", "strong", "cheap"),
+    )
     strong: str | None = setting(
         None,
         "A better and dearer one. It takes over where the work of the other one fails: its hand-in failed the tests "
-        "twice, it went in circles, its answers could not be used, or it had changed nothing after 60 % of its steps. "
-        "The label `ai-strong` on the issue, or `--model strong`, has it from the start.",
+        "twice, it went in circles, its answers could not be used, or it had changed nothing after 60 % of its steps.",
         example="gpt-5",
     )
     cheap: str | None = setting(
         None,
         "A cheaper one, for issues that look small: a short text that names one file at most and asks for words, a "
-        "version or a default. Also by the label `ai-cheap` or `--model cheap`. What it fails at goes to `model`.",
+        "version or a default. What it fails at goes to the default one.",
         example="gpt-5-nano",
     )
     fallback: str | None = setting(

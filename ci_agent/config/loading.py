@@ -82,7 +82,7 @@ def load(
     for layer in layers:
         found |= layer.found
     problems = [problem for layer in layers for problem in layer.problems]
-    problems = problems or _half_a_price(found)
+    problems = problems or _half_a_price(found) or _nobody_there(found)
     if problems:
         raise _config_error(problems)
     config = _build(Config, "", {key: item.value for key, item in found.items()})
@@ -204,13 +204,14 @@ def _from_environment(environment: Mapping[str, str]) -> _Layer:
 def _from_flags(flags: Mapping[str, object]) -> _Layer:
     found: dict[str, _Found] = {}
     problems: list[str] = []
-    for key, value in flags.items():
-        setting = _BY_KEY[key]
+    for given, value in flags.items():
+        key = "models.use" if given == "model.name" and value in _ROLES else given
         if value is not None:
+            flag = _BY_KEY[given].flag
             try:
-                found[key] = _Found(fit(setting, value, Source.FLAG), Origin(Source.FLAG, setting.flag))
+                found[key] = _Found(fit(_BY_KEY[key], value, Source.FLAG), Origin(Source.FLAG, flag))
             except UnfitError as error:
-                problems.append(f"{setting.flag}: {error}")
+                problems.append(f"{flag}: {error}")
     return _Layer(found, tuple(problems))
 
 
@@ -224,6 +225,13 @@ def _half_a_price(found: Mapping[str, _Found]) -> list[str]:
     if not given or not missing:
         return []
     return [f"{given[0].origin}: `{missing[0]}` is missing; the prices of input and output go together"]
+
+
+def _nobody_there(found: Mapping[str, _Found]) -> list[str]:
+    use = found["models.use"]
+    if use.value not in _ROLES or found[f"models.{use.value}"].value:
+        return []
+    return [f"{use.origin}: `models.{use.value}` is not set, so there is no {use.value} model to begin with"]
 
 
 def _config_error(problems: list[str]) -> ConfigError:
@@ -260,6 +268,7 @@ def _sections_of(keys: Iterable[str]) -> Iterable[str]:
 
 
 _ALSO = {"models.default": "model.name"}  # in the file: beside `models.strong` people look for it there
+_ROLES = ("strong", "cheap")  # `--model strong` means the one that `models` has under this word
 _SHORT = {"model": "model.name"}  # `model: NAME` says enough
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _SECTIONS = tuple(dict.fromkeys(_sections_of(_BY_KEY)))
