@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from ci_agent.journal.events import ModelRetried
@@ -13,6 +14,8 @@ from ci_agent.models.endpoint import Endpoint, Provider, host
 from ci_agent.models.prices import cost
 
 OPENAI = Provider("https://api.openai.com/v1", "LLM_API_KEY or OPENAI_API_KEY", connect_openai)
+# Hosts whose API is OpenAI's own: itself, and Azure under the names it has had.
+OPENAIS = (".openai.com", ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 
 
 def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetried], None]) -> OpenAIModel:
@@ -22,6 +25,12 @@ def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetr
     return OpenAIModel(name, settings, on_retry)
 
 
+def warm_up() -> None:
+    """Load the client and the tables of prices. Nothing is sent."""
+    import_module("genai_prices.data")
+    connect_openai("none", OPENAI.home)
+
+
 class OpenAIModel:
     """A model at an OpenAI-compatible endpoint."""
 
@@ -29,6 +38,7 @@ class OpenAIModel:
         self.name = name
         self._settings = settings
         self._endpoint = Endpoint(name, settings, OPENAI, on_retry)
+        self._at_home = host(self._endpoint.address).endswith(OPENAIS)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         """See `Model.reply`."""
@@ -54,6 +64,11 @@ class OpenAIModel:
             body["temperature"] = self._settings.temperature
         if self._settings.max_output_tokens is not None:
             # OpenAI's reasoning models refuse the old name, many others don't know the new one.
-            new = host(self._endpoint.address).endswith((".openai.com", ".openai.azure.com"))
-            body["max_completion_tokens" if new else "max_tokens"] = self._settings.max_output_tokens
+            body["max_completion_tokens" if self._at_home else "max_tokens"] = (
+                self._settings.max_output_tokens
+            )
+        if self._settings.reasoning_effort is not None:
+            body["reasoning_effort"] = self._settings.reasoning_effort
+        if self._settings.cache_key and self._at_home:  # others refuse what they don't know
+            body["prompt_cache_key"] = self._settings.cache_key
         return body
