@@ -123,13 +123,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model reply. `cached` is the part of `prompt` that the provider's cache served,
-    `reasoning` the part of `completion` that was thought and not said."""
+    """Tokens of one model reply. `cached` is the part of `prompt` that the provider's cache served, `cache_written`
+    the part it took in at a price, `reasoning` the part of `completion` that was thought and not said."""
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     reasoning: int = 0
+    cache_written: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -137,6 +138,7 @@ class Usage:
             self.cached + other.cached,
             self.completion + other.completion,
             self.reasoning + other.reasoning,
+            self.cache_written + other.cache_written,
         )
 
 

@@ -7,8 +7,10 @@ context and goes out as it is. Models are files of this folder; `open_model` kno
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from threading import Thread
 from typing import Any, Protocol
 
 from ci_agent.errors import CiAgentError
@@ -69,11 +71,14 @@ class Prices:
     input: float
     cached_input: float  # for the part of the input that the provider's cache served
     output: float
+    cache_write: float | None = (
+        None  # for what the cache took in, where that is billed; None: 1.25 of `input`
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """How to reach a model and how patient to be with it. All times in seconds."""
+    """How to reach a model, how to talk to it and how patient to be with it. All times in seconds."""
 
     base_url: str | None = None  # None: the model's own home
     api_key: str | None = field(default=None, repr=False)
@@ -84,6 +89,11 @@ class ModelSettings:
     max_output_tokens: int | None = None
     temperature: float | None = None
     prices: Prices | None = None  # None: looked up by the model's name
+    api: str = "chat"  # which of OpenAI's two `openai` speaks: "chat" or "responses"
+    tool_calls: str = "auto"  # "native", "text" (written into the reply), or "auto": native where it works
+    cache_key: str = ""  # of the session: where an endpoint takes it, its requests meet the same cache
+    reasoning_effort: str | None = None  # "low", "medium", "high", … as the endpoint knows it
+    context_tokens: int | None = None  # the model's window; None: looked up by its name
 
 
 def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetried], None]) -> Model:
@@ -92,15 +102,38 @@ def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetr
     `on_retry` is told of each failed try before the wait that follows it. Nothing is sent before the first
     reply is asked for. Raises `ModelError` for a recording that can't be read.
     """
-    prefix, colon, rest = name.partition(":")
-    if not colon or prefix not in _FILES:  # many names hold a colon of their own: `llama3.1:8b`
-        prefix, rest = "openai", name
+    prefix, rest = split_name(name)
     model: Model = import_module(_FILES[prefix]).open_model(rest, settings, on_retry)
     return model
 
 
-# Prefix -> the module whose `open_model(rest, settings, on_retry)` opens it. A new model: a file and a line.
+def warm_up(name: str) -> None:
+    """Load what the model called `name` needs, on a thread of its own, and return at once.
+
+    The packages take longer to load than all else before the first request. Whatever is wrong with them is
+    told when they are used.
+    """
+    module = _FILES[split_name(name)[0]]
+
+    def load() -> None:
+        with suppress(ImportError, ValueError):
+            import_module(module).warm_up()
+
+    Thread(target=load, daemon=True, name="model warm-up").start()
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The prefix that says who opens the model, and the name it has there."""
+    prefix, colon, rest = name.partition(":")
+    if not colon or prefix not in _FILES:  # many names hold a colon of their own: `llama3.1:8b`
+        return "openai", name
+    return prefix, rest
+
+
+# Prefix -> a module with `open_model(rest, settings, on_retry)`, which opens it, and `warm_up()`, which loads what
+# its first request needs. A new model: a file and a line.
 _FILES = {
+    "anthropic": "ci_agent.models.anthropic",
     "openai": "ci_agent.models.openai",
     "replay": "ci_agent.models.replay",
 }

@@ -97,14 +97,15 @@ def read_usage(usage: Any) -> Usage:
         or _tokens(usage, "cached_tokens")  # Moonshot
     )
     reasoning = _tokens(usage.get("completion_tokens_details"), "reasoning_tokens")
-    return plausible(Usage(prompt, cached, completion, reasoning))
+    written = _tokens(usage.get("prompt_tokens_details"), "cache_write_tokens")  # OpenRouter
+    return plausible(Usage(prompt, cached, completion, reasoning, written))
 
 
 def plausible(usage: Usage) -> Usage:
     """`usage` with 0 for counts no reply can have, and no part larger than the whole."""
     prompt, completion = _count(usage.prompt), _count(usage.completion)
-    cached, reasoning = _count(usage.cached), _count(usage.reasoning)
-    return Usage(prompt, min(cached, prompt), completion, min(reasoning, completion))
+    cached, reasoning = min(_count(usage.cached), prompt), min(_count(usage.reasoning), completion)
+    return Usage(prompt, cached, completion, reasoning, min(_count(usage.cache_written), prompt - cached))
 
 
 def _tokens(counts: Any, name: str) -> int:

@@ -7,12 +7,13 @@ step. It sends nothing and waits for nothing. No text leaves here that still hol
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
 from ci_agent.models import ModelError
+from ci_agent.models.masks import Mask
 from ci_agent.models.retry import Failed, asked_wait
 from ci_agent.task import Ending
 
@@ -31,26 +32,27 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Who was asked for what, for the sentences. `mask` takes the key out of a text."""
+class Asked:
+    """Who was asked for what, for the sentences."""
 
     host: str
     model: str
-    mask: Callable[[str], str]
+    keys: str  # where its key is set, in words
+    mask: Mask
 
 
-def meaning(refusal: Refusal, endpoint: Endpoint, now: datetime) -> Failed | ModelError:
+def meaning(refusal: Refusal, asked: Asked, now: datetime) -> Failed | ModelError:
     """The error to raise for `refusal`. `now` is in UTC."""
     message = _message(refusal.body)
     ending = _ending(refusal.status, f"{_codes(refusal.body)} {message}"[:SEARCHED].lower())
-    words = one_line(message, endpoint.mask)
-    answer = f"{endpoint.host} answered {refusal.status}" + (f": {words}" if words else "")
+    words = one_line(message, asked.mask)
+    answer = f"{asked.host} answered {refusal.status}" + (f": {words}" if words else "")
     if ending is None:
         return Failed(answer, asked_wait(refusal.headers, now))
-    return ModelError(ending, f"{answer.rstrip('.')}. {_next_step(ending, refusal, endpoint)}")
+    return ModelError(ending, f"{answer.rstrip('.')}. {_next_step(ending, refusal, asked)}")
 
 
-def one_line(text: str, mask: Callable[[str], str]) -> str:
+def one_line(text: str, mask: Mask) -> str:
     """What a stranger wrote, without the key, on one line of `WORDS` characters at most; of a page, the title."""
     text = mask(text)  # before anything is cut, which could leave half the key behind
     if text.lstrip().startswith("<"):
@@ -110,9 +112,9 @@ _RULES: tuple[tuple[frozenset[int], re.Pattern[str] | None, Ending], ...] = (
 )
 
 
-def _next_step(ending: Ending, refusal: Refusal, endpoint: Endpoint) -> str:
+def _next_step(ending: Ending, refusal: Refusal, asked: Asked) -> str:
     if ending is Ending.LLM_AUTH:
-        return f"Set LLM_API_KEY or OPENAI_API_KEY to a key that may use {endpoint.model} there"
+        return f"Set {asked.keys} to a key that may use {asked.model} there"
     if ending is Ending.LLM_QUOTA:
         return "The account behind the key has no credit left: add some, or use another key"
     if ending is Ending.LLM_POLICY:
@@ -123,10 +125,10 @@ def _next_step(ending: Ending, refusal: Refusal, endpoint: Endpoint) -> str:
         return "It sends us elsewhere, and a key does not follow: set LLM_BASE_URL to the final address"
     if refusal.status == HTTPStatus.NOT_FOUND:
         return (
-            f"The endpoint does not know the model {endpoint.model}, or its address is incomplete: "
+            f"The endpoint does not know the model {asked.model}, or its address is incomplete: "
             "check --model and LLM_BASE_URL (most addresses end in /v1)"
         )
-    return f"Check that {endpoint.model} can be used with tools there and that the settings suit it"
+    return f"Check that {asked.model} can be used with tools there and that the settings suit it"
 
 
 def _error(body: object) -> object:

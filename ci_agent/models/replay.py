@@ -43,6 +43,10 @@ def open_model(name: str, _: ModelSettings, __: Callable[[ModelRetried], None]) 
     return Replay(path)
 
 
+def warm_up() -> None:
+    """A recording needs nothing more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One recorded reply, and what the model had been told since the one before."""

@@ -87,6 +87,30 @@ def test_the_request_holds_the_conversation_the_tools_and_the_settings() -> None
     }
 
 
+def test_how_hard_to_think_is_said_and_the_cache_key_only_where_it_is_known() -> None:
+    with ModelServer([Say("ok")]) as server:
+        ask(server, reasoning_effort="low", cache_key="session-1")
+    assert server.requests[0].body["reasoning_effort"] == "low"
+    assert "prompt_cache_key" not in server.requests[0].body
+
+
+@pytest.mark.parametrize("host", ["api.openai.com", "eu.api.openai.com", "mine.openai.azure.com"])
+def test_where_the_api_is_openais_own_its_newer_fields_are_used(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelServer([Say("ok")]) as server:
+        monkeypatch.setenv(
+            "HTTP_PROXY", server.base_url.removesuffix("/v1")
+        )  # the server stands for the host
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        ask(server, base_url=f"http://{host}/v1", cache_key="session-1", max_output_tokens=77)
+    [request] = server.requests
+    assert request.headers["host"] == host
+    assert request.body["prompt_cache_key"] == "session-1"
+    assert request.body["max_completion_tokens"] == 77
+    assert "max_tokens" not in request.body
+
+
 def test_without_tools_and_settings_nothing_is_said_about_them() -> None:
     with ModelServer([Say("ok")]) as server:
         model = open_model("m", ModelSettings(base_url=server.base_url, api_key=server.key), print)
@@ -449,6 +473,28 @@ def test_opening_a_model_loads_no_client_and_the_first_reply_does(tmp_path: Path
             env={**os.environ, "HOME": str(tmp_path)},
         )
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
+
+
+def test_warming_up_loads_the_client_and_opens_no_connection(tmp_path: Path) -> None:
+    script = (
+        "import sys, threading\n"
+        "def audit(event, _):\n"
+        "    if event == 'socket.connect': print(event)\n"
+        "sys.addaudithook(audit)\n"
+        "from ci_agent.models import warm_up\n"
+        "for name in ('gpt-5-mini', 'replay:file'): warm_up(name)\n"
+        "for thread in threading.enumerate()[1:]: thread.join()\n"
+        "print({'openai', 'genai_prices.data', 'ci_agent.models.replay'} <= set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
 def test_an_id_that_was_used_before_is_replaced_in_the_next_reply() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.models import ModelError
-from ci_agent.models.refusals import Endpoint, Refusal, meaning, one_line
+from ci_agent.models.refusals import Asked, Refusal, meaning, one_line
 from ci_agent.models.retry import Failed
 from ci_agent.task import Ending
 
@@ -22,11 +22,11 @@ def mask(text: str) -> str:
     return text.replace(KEY, "***")
 
 
-ENDPOINT = Endpoint("llm.example", "gpt-5-mini", mask)
+ASKED = Asked("llm.example", "gpt-5-mini", "LLM_API_KEY", mask)
 
 
 def judged(status: int, body: object = "", **headers: str) -> Failed | ModelError:
-    return meaning(Refusal(status, body, headers), ENDPOINT, NOW)
+    return meaning(Refusal(status, body, headers), ASKED, NOW)
 
 
 def ending(status: int, body: object = "") -> Ending | None:
