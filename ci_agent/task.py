@@ -109,6 +109,7 @@ class Task:
     account: Account | None = None  # the requester's on the platform; None: nobody to mention there
     request: str = ""  # the trigger in words, for people: `label ai-task added by dana`
     job_url: str = ""  # of the CI job's own log
+    labels: tuple[str, ...] = ()  # of the issue
 
 
 @dataclass(frozen=True, slots=True)

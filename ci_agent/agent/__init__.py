@@ -1,7 +1,27 @@
-"""The agent: the loop, what the model sees, and what it may use up."""
+"""The agent: the loop, what the model sees, what it may use up, and which model it is."""
 
 from ci_agent.agent.allowance import Allowance
+from ci_agent.agent.choice import ESCALATED, Choice, Models, Role, choose
 from ci_agent.agent.context import Brief, Earlier, Quote, opening
+from ci_agent.agent.handoff import HandOff, taken_over
 from ci_agent.agent.loop import Agent, Stop
+from ci_agent.agent.review import Review, review
 
-__all__ = ["Agent", "Allowance", "Brief", "Earlier", "Quote", "Stop", "opening"]
+__all__ = [
+    "ESCALATED",
+    "Agent",
+    "Allowance",
+    "Brief",
+    "Choice",
+    "Earlier",
+    "HandOff",
+    "Models",
+    "Quote",
+    "Review",
+    "Role",
+    "Stop",
+    "choose",
+    "opening",
+    "review",
+    "taken_over",
+]

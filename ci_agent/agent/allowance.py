@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ci_agent.task import Ending, Limits, Usage
 
-_WARN_SHARE = 0.8  # of a limit: late enough to be rare, early enough to finish properly
-_WARN_STEPS = 5  # and once more when so many steps are left
+_NEAR, _NEARLY_OVER = 0.8, 0.95  # of a limit: early enough to finish properly, and the last moment to do so
+
+
+@dataclass(frozen=True, slots=True)
+class _Gauge:
+    """One limit. `share` of it is used; `left` says what is not, in words."""
+
+    name: str
+    share: float
+    left: str
 
 
 class Allowance:
@@ -33,7 +42,7 @@ class Allowance:
         self._clock = clock
         self._started = started
         self._reserve = reserve
-        self._said: set[str] = set()
+        self._said: dict[str, float] = {}
 
     @property
     def deadline(self) -> float:
@@ -44,9 +53,9 @@ class Allowance:
         """Seconds of the agent's time left; not below 0."""
         return max(0.0, self.deadline - self._clock())
 
-    def spend(self, usage: Usage, cost: float | None) -> None:
-        """Book one model reply."""
-        self.steps += 1
+    def spend(self, usage: Usage, cost: float | None, *, step: bool = True) -> None:
+        """Book one model reply. `step`: it is one of the agent's own."""
+        self.steps += step
         self.usage += usage
         self.cost += cost or 0.0
 
@@ -78,22 +87,40 @@ class Allowance:
         return None
 
     def notice(self) -> str:
-        """A sentence for the model when a limit comes near, each once; else empty."""
-        steps_left = self.limits.iterations - self.steps
-        total = self.limits.minutes * 60 - self._reserve
-        near = {
-            "steps": self.steps >= self.limits.iterations * _WARN_SHARE,
-            "last steps": steps_left <= _WARN_STEPS,
-            "budget": self.cost >= self.limits.cost * _WARN_SHARE,
-            "tokens": self.usage.prompt >= self.limits.input_tokens * _WARN_SHARE
-            or self.usage.completion >= self.limits.output_tokens * _WARN_SHARE,
-            "time": total - self.remaining() >= total * _WARN_SHARE,
-        }
-        new = [name for name, is_near in near.items() if is_near and name not in self._said]
-        self._said.update(new)
+        """A sentence for the model when a limit comes near, and another one when it is nearly over; else empty."""
+        near = [gauge for gauge in self._gauges() if gauge.share >= _NEAR]
+        new = [gauge for gauge in near if _level(gauge) > self._said.get(gauge.name, 0)]
+        self._said |= {gauge.name: _level(gauge) for gauge in new}
         if not new:
             return ""
-        return (
-            f"[{steps_left} steps and {self.remaining() / 60:.0f} minutes are left, and little of the "
-            f"{' and '.join(new)}. Finish what is sound and call `submit`.]"
+        left = ", ".join(gauge.left for gauge in near)
+        if any(_level(gauge) == _NEARLY_OVER for gauge in new):
+            return (
+                f"[Nearly over: {left} left. Call `submit` now with what is sound, and say in the summary what is "
+                "not done.]"
+            )
+        return f"[A limit comes near: {left} left. Finish what is sound, test it, and call `submit`.]"
+
+    def _gauges(self) -> Iterator[_Gauge]:
+        limits, usage = self.limits, self.usage
+        yield _Gauge("steps", self.steps / limits.iterations, f"{limits.iterations - self.steps} steps")
+        yield _Gauge(
+            "money", self.cost / limits.cost, f"${max(0.0, limits.cost - self.cost):.2f} of the budget"
         )
+        yield _Gauge(
+            "input",
+            usage.prompt / limits.input_tokens,
+            f"{max(0, limits.input_tokens - usage.prompt):,} input tokens",
+        )
+        yield _Gauge(
+            "output",
+            usage.completion / limits.output_tokens,
+            f"{max(0, limits.output_tokens - usage.completion):,} output tokens",
+        )
+        total = limits.minutes * 60 - self._reserve
+        minutes = self.remaining() / 60
+        yield _Gauge("time", 1 - self.remaining() / total if total > 0 else 1.0, f"{minutes:.0f} minutes")
+
+
+def _level(gauge: _Gauge) -> float:
+    return _NEARLY_OVER if gauge.share >= _NEARLY_OVER else _NEAR

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ci_agent.agent.allowance import Allowance
+from ci_agent.agent.novelty import Novelty
 from ci_agent.agent.repetition import Repetition
 from ci_agent.journal import Journal
 from ci_agent.journal.events import (
@@ -32,7 +33,12 @@ from ci_agent.tools import Answer, Tool, World, call, schema
 _AFTER_FAILURE = (
     "Not handed in: an earlier call of the same reply failed. Look at it first, then submit again."
 )
+_CUT_OFF = (
+    "Not run: your reply was cut off at its length limit, so this call may not be whole. Make it shorter: several "
+    "edits instead of one, a part of a file instead of all of it."
+)
 _MAX_BAD_TURNS = 4  # replies in a row without a tool call
+_UNCHANGED_SHARE = 0.6  # of the steps, after which something should have changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Stop:
 
 
 class Agent:
-    """One conversation with one model about one task. `messages` is where it starts."""
+    """One conversation with one model about one task. `messages` is where it starts. `changed` says whether any
+    file differs from what the work began with; `replaceable`, whether a better model stands by."""
 
     def __init__(
         self,
@@ -54,6 +61,9 @@ class Agent:
         allowance: Allowance,
         journal: Journal,
         messages: Sequence[Message],
+        *,
+        changed: Callable[[], bool] = lambda: True,
+        replaceable: bool = False,
     ) -> None:
         self._model = model
         self._tools = tools
@@ -61,9 +71,13 @@ class Agent:
         self._world = world
         self._allowance = allowance
         self._journal = journal
+        self._changed = changed
+        self._replaceable = replaceable
         self._messages: list[Message] = []
         self._repetition = Repetition()
+        self._novelty = Novelty()
         self._bad_turns = 0
+        self._first_step = allowance.steps
         self._pending: ToolCall | None = None  # the call that handed the turn back, still without a result
         for message in messages:
             self._append(message)
@@ -94,7 +108,7 @@ class Agent:
         if not reply.calls:
             return self._nudge(reply)
         self._bad_turns = 0
-        return self._do(reply.calls)
+        return self._do(reply) or self._circling()
 
     def _book(self, reply: Reply) -> None:
         if reply.cost is None and self._allowance.steps == 0:
@@ -134,14 +148,18 @@ class Agent:
         self._append({"role": "user", "content": text})
         return None
 
-    def _do(self, calls: Sequence[ToolCall]) -> Stop | None:
+    def _do(self, reply: Reply) -> Stop | None:
         """Run every call in order. One that ends the turn stays unanswered until `answer`."""
         ends: Submitted | QuestionAsked | None = None
         failed = False
-        for number, wanted in enumerate(calls, start=1):
+        for number, wanted in enumerate(reply.calls, start=1):
+            last = number == len(reply.calls)
             self._journal.append(ToolCalled(self._allowance.steps, wanted.id, wanted.name, wanted.arguments))
             began = time.monotonic()
-            answer = call(wanted.name, wanted.arguments, self._tools, self._world)
+            if last and reply.finish_reason == "length":
+                answer = Answer(_CUT_OFF, ok=False)
+            else:
+                answer = call(wanted.name, wanted.arguments, self._tools, self._world)
             seconds = time.monotonic() - began
             if answer.plan is not None:
                 self._journal.append(PlanUpdated(answer.plan))
@@ -155,39 +173,64 @@ class Agent:
                 answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
             failed = failed or not answer.ok
             self._repetition.add(wanted.name, wanted.arguments, answer.text)
-            self._tell(wanted, self._remarked(answer, last=number == len(calls)), seconds)
-        if ends is not None:
-            return _stop_for(ends)
-        if self._repetition.stuck:
-            return Stop(
-                Ending.STUCK, "The model repeated the same calls with the same results and was stopped."
+            self._novelty.add(wanted.name, answer.text)
+            self._tell(wanted, answer, seconds, self._remarks() if last else self._repeated())
+        return _stop_for(ends) if ends is not None else None
+
+    def _remarks(self) -> list[str]:
+        """What the harness has to add to the last answer of a step: there, so that the prefix stays the same."""
+        self._novelty.next_step()
+        remarks = self._repeated()
+        if self._novelty.warn:
+            remarks.append(
+                f"[Your last {self._novelty.stale} steps brought nothing that you had not seen before. Say to yourself "
+                "what you know and what you still need, then change something or submit.]"
             )
+        if self._overdue() and not self._replaceable:
+            remarks.append(
+                "[More than half of the steps are used and no file has changed yet. Make the smallest change that could "
+                "be right now, and test it.]"
+            )
+        return [*remarks, *filter(None, [self._allowance.notice()])]
+
+    def _repeated(self) -> list[str]:
+        if not self._repetition.warn:
+            return []
+        return ["[The same call gave the same result three times. Try something else.]"]
+
+    def _circling(self) -> Stop | None:
+        """The end of a conversation that comes to nothing."""
+        if self._repetition.stuck:
+            said = "The model repeated the same calls with the same results and was stopped."
+            return Stop(Ending.STUCK, said)
+        if self._novelty.stuck:
+            said = f"The model learned nothing new in {self._novelty.stale} steps and was stopped."
+            return Stop(Ending.STUCK, said)
+        if self._replaceable and self._overdue():
+            said = f"The model had changed nothing after {_UNCHANGED_SHARE:.0%} of the steps."
+            return Stop(Ending.STUCK, said)
         return None
 
-    def _remarked(self, answer: Answer, *, last: bool) -> Answer:
-        """The answer with what the harness has to add, said in a result so that the prefix stays the same."""
-        remarks = []
-        if self._repetition.warn:
-            remarks.append("[The same call gave the same result three times. Try something else.]")
-        if last and (notice := self._allowance.notice()):
-            remarks.append(notice)
-        if not remarks:
-            return answer
-        return Answer("\n\n".join([answer.text, *remarks]), answer.ok, answer.output)
+    def _overdue(self) -> bool:
+        """Whether in this very step something should have changed by now and has not."""
+        due = int(self._allowance.limits.iterations * _UNCHANGED_SHARE)
+        return self._allowance.steps == max(due, self._first_step + 1) and not self._changed()
 
-    def _tell(self, wanted: ToolCall, answer: Answer, seconds: float) -> None:
+    def _tell(self, wanted: ToolCall, answer: Answer, seconds: float, remarks: Sequence[str] = ()) -> None:
+        added = "".join(f"\n\n{remark}" for remark in remarks)
         self._journal.append(
             ToolAnswered(
                 step=self._allowance.steps,
                 call=wanted.id,
                 name=wanted.name,
                 ok=answer.ok,
-                text=answer.text,
+                text=answer.text + added,
                 seconds=seconds,
                 output=answer.output,
+                added=added,
             )
         )
-        self._append({"role": "tool", "tool_call_id": wanted.id, "content": answer.text})
+        self._append({"role": "tool", "tool_call_id": wanted.id, "content": answer.text + added})
 
     def _append(self, message: Message) -> None:
         self._messages.append(message)

@@ -12,6 +12,12 @@ _PERIODS = (1, 2)  # A A A, and A B A B
 _VARYING = re.compile(r"\d+(\.\d+)?\s?(ms|s|seconds)\b|AGENT_OUTPUTS/\d+")
 
 
+def digest(*texts: str) -> bytes:
+    """The same for texts that differ only in what differs between two runs of the same thing."""
+    text = _VARYING.sub("~", "\0".join(texts))
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
 class Repetition:
     """Remembers the last calls with their results."""
 
@@ -19,8 +25,7 @@ class Repetition:
         self._seen: list[bytes] = []
 
     def add(self, name: str, arguments: str, result: str) -> None:
-        text = "\0".join((name, arguments, _VARYING.sub("~", result)))
-        self._seen.append(hashlib.sha256(text.encode("utf-8", "replace")).digest())
+        self._seen.append(digest(name, arguments, result))
         del self._seen[: -_STUCK_ROUNDS * max(_PERIODS)]
 
     @property

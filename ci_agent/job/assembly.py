@@ -7,7 +7,7 @@ import mmap
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -15,23 +15,28 @@ from typing import BinaryIO, TextIO
 import click
 
 from ci_agent import session
+from ci_agent.agent import Models
 from ci_agent.config import Config, secrets
-from ci_agent.errors import AuthenticationError, CiAgentError, UsageError
+from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.settings import state_folder
 from ci_agent.journal import Journal
-from ci_agent.journal.events import ModelRetried
-from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
 from ci_agent.platforms import Platform
 from ci_agent.reporting.folder import write_folder
 from ci_agent.reporting.terminal import JsonLines, PlainLog
 from ci_agent.sandbox import open_sandbox
-from ci_agent.task import Ending, Limits, Outcome, Task
+from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, discard
 
 
 def assemble(
-    settings: Config, source: Source, platform: Platform, task: Task, model: Model, folder: Path, marker: str
+    settings: Config,
+    source: Source,
+    platform: Platform,
+    task: Task,
+    models: Models,
+    folder: Path,
+    marker: str,
 ) -> session.Parts:
     """The parts of a session in `folder`, which is its own. `marker` is that of its progress comment."""
     sandbox = open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder)
@@ -42,7 +47,7 @@ def assemble(
         platform=platform,
         workspace=Workspace(source, folder),
         sandbox=sandbox,
-        model=model,
+        models=models,
         journal=Journal(folder / session.JOURNAL, secrets=secrets(settings)),
         folder=folder,
         marker=marker,
@@ -93,35 +98,6 @@ def limits(settings: Config) -> Limits:
         output_tokens=given.max_output_tokens,
         verifications=given.max_verifications,
     )
-
-
-def choose_model(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Model:
-    """The model of the configuration. Raises `AuthenticationError` without a key, `UsageError` for a model
-    that can't be."""
-    model = settings.model
-    parts = ModelSettings(
-        base_url=model.base_url,
-        api_key=model.api_key,
-        timeout=model.timeout,
-        tries=model.tries,
-        first_wait=model.retry_wait,
-        max_output_tokens=model.max_output_tokens,
-        temperature=model.temperature,
-        prices=_prices(settings),
-    )
-    try:
-        return open_model(model.name, parts, on_retry)
-    except ModelError as error:
-        kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
-        raise kind(str(error)) from error
-
-
-def _prices(settings: Config) -> Prices | None:
-    own = settings.model.prices
-    if own.input is None or own.output is None:
-        return None
-    cached = own.input if own.cached_input is None else own.cached_input
-    return Prices(input=own.input, cached_input=cached, output=own.output)
 
 
 @contextlib.contextmanager

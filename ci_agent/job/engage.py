@@ -9,9 +9,10 @@ from ci_agent import session
 from ci_agent.config import secrets
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
-from ci_agent.job.assembly import assemble, choose_model, run, session_folder, shown, write_report
+from ci_agent.job.assembly import assemble, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.claim import claim, marker_of
+from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell, tell_why_not
@@ -109,11 +110,11 @@ def _parts(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> 
     def note_retry(retry: ModelRetried) -> None:
         parts.journal.append(retry)
 
-    model = choose_model(settings, note_retry)
+    models = open_models(settings, note_retry)
     for secret in secrets(settings):
         case.host.output.mask(secret)
     task = _task(case, issue, source, branch)
-    parts = assemble(settings, source, case.forge, task, model, folder, marker)
+    parts = assemble(settings, source, case.forge, task, models, folder, marker)
     return parts  # `note_retry` needs the name
 
 
@@ -165,6 +166,7 @@ def _task(case: Case, issue: Issue, source: Source, branch: str) -> Task:
         account=actor,
         request=_request(case),
         job_url=case.host.job.url,
+        labels=issue.labels,
     )
 
 

@@ -14,12 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from ci_agent import session
+from ci_agent.agent import Models
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
-from ci_agent.job.assembly import assemble, choose_model, run, say, session_folder, shown, write_report
+from ci_agent.job.assembly import assemble, run, say, session_folder, shown, write_report
+from ci_agent.job.models import open_models
 from ci_agent.job.settings import load_settings, report_folder, state_folder
 from ci_agent.journal.events import ModelRetried
-from ci_agent.models import Model
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
 from ci_agent.reporting.delivery import PURPOSE
@@ -63,7 +64,7 @@ def work(request: Request) -> Done:
     def note_retry(retry: ModelRetried) -> None:
         journal.append(retry)
 
-    model = choose_model(settings, note_retry)
+    models = open_models(settings, note_retry)
     state = state_folder(settings)
     person = identity(source)
     platform = Local(
@@ -77,7 +78,7 @@ def work(request: Request) -> Done:
     issue = _issue(request, platform, person, _taken(settings, source))
     with platform.claim(issue.number):
         named = "branch" in request.flags
-        parts = _parts(settings, source, platform, issue, model, person=person, named=named)
+        parts = _parts(settings, source, platform, issue, models, person=person, named=named)
         journal = parts.journal
         # Nobody else works on this issue now: a comment that says so is left from a process that is gone.
         platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=parts.marker)
@@ -91,7 +92,14 @@ def work(request: Request) -> Done:
 
 
 def _parts(
-    settings: Config, source: Source, platform: Local, issue: Issue, model: Model, *, person: str, named: bool
+    settings: Config,
+    source: Source,
+    platform: Local,
+    issue: Issue,
+    models: Models,
+    *,
+    person: str,
+    named: bool,
 ) -> session.Parts:
     """The parts of the session for `person`. `named`: they named the branch to work on."""
     branch = settings.git.branch.replace("{issue}", issue.number)
@@ -110,8 +118,9 @@ def _parts(
         base_sha=source.base_sha,
         branch=branch,
         requester=person,
+        labels=issue.labels,
     )
-    return assemble(settings, source, platform, task, model, folder, f"{PURPOSE} {folder.name}")
+    return assemble(settings, source, platform, task, models, folder, f"{PURPOSE} {folder.name}")
 
 
 def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -> None:

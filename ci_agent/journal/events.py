@@ -390,6 +390,16 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChosen:
+    """From here on this model does the work."""
+
+    role: str  # `default`, `strong` or `cheap`
+    model: str
+    reason: str  # a clause for people; empty: there was nothing to choose
+    instead_of: str = ""  # the model that could not do it
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReplied:
     step: int  # from 1
     model: str
@@ -405,6 +415,30 @@ class ModelRetried:
     attempt: int  # the try that failed, from 1
     reason: str
     wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """The conversation had grown too long; what was old in it was left out."""
+
+    step: int
+    before: int  # tokens, estimated
+    after: int
+    left_out: int  # results of calls
+    summary: str = ""  # the model's, where leaving out results was not enough
+    usage: Usage = field(default_factory=Usage)  # of the summary
+    cost: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a model with fresh eyes says of a hand-in that holds. No defects: it found none."""
+
+    model: str
+    defects: tuple[str, ...]
+    usage: Usage
+    cost: float | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,6 +458,7 @@ class ToolAnswered:
     text: str  # exactly what the model reads
     seconds: float
     output: str = ""  # the file with the full output, where the text was cut
+    added: str = ""  # the end of `text` that the harness put behind what the tool said; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,8 +580,11 @@ Fact = (
     | CheckRan
     | ChecksCompared
     | Judged
+    | ModelChosen
     | ModelReplied
     | ModelRetried
+    | Compacted
+    | Reviewed
     | ToolCalled
     | ToolAnswered
     | HarnessSaid

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ci_agent.agent import Models
 from ci_agent.config import Config
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
-from ci_agent.models import Model
 from ci_agent.platforms import Platform
 from ci_agent.sandbox import Sandbox
 from ci_agent.task import Limits, Task
@@ -33,7 +33,7 @@ class Parts:
     platform: Platform
     workspace: Workspace
     sandbox: Sandbox
-    model: Model
+    models: Models
     journal: Journal
     folder: Path
     marker: str  # of the progress comment, hidden in it

@@ -113,7 +113,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             requester=task.requester,
             base=task.base,
             branch=task.branch,
-            model=parts.model.name,
+            model=parts.models.default.name,
             sandbox=parts.sandbox.level,
             limits=parts.limits,
             mention=task.account.login if task.account else "",

@@ -1,15 +1,18 @@
-"""The agent's part of a session: give it what it needs, and let it work until what it hands in holds."""
+"""The agent's part of a session: let it work until what it hands in holds, with another model where one fails."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ci_agent import verification
-from ci_agent.agent import Agent, Allowance, Brief, Earlier, Quote, Stop, opening
+from ci_agent import agent, verification
+from ci_agent.agent import Agent, Allowance, Models, Role, Stop
 from ci_agent.evidence import Round
-from ci_agent.journal.events import Submitted
-from ci_agent.platforms import Comment, Permission
+from ci_agent.journal.events import ModelChosen, ModelReplied, Reviewed, Submitted
+from ci_agent.models import Message, ModelError
+from ci_agent.platforms import Comment
 from ci_agent.reporting.wording import count
+from ci_agent.session.brief import brief
+from ci_agent.session.gate import Objections, objections
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof, not_in_the_commit
 from ci_agent.session.voice import Voice
@@ -17,13 +20,16 @@ from ci_agent.session.wanted import missing_test
 from ci_agent.task import Ending, Status
 from ci_agent.tools import World, all_tools
 
-_RULES_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
-
 # The tests after the work need about as long as those before; half as much again for added ones.
 _RESERVE_FACTOR = 1.5
 _RESERVE_MOST = 0.25  # of the session's time
 
 _NAMED = 5  # files in a warning
+_TRIES_OF_LESSER = 2  # hand-ins that may fail where a better model stands by: a third seldom finds the way
+_RETURNED = 2  # times that the same kind of leftover is given back before it is left to people
+
+# Ends at which the tests have said their word, or have none to say.
+_KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, Ending.NEEDS_INPUT)
 
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
@@ -39,75 +45,239 @@ def solve(
 
     Gives the tree that was tested last, which is the one to commit.
     """
-    workspace = parts.workspace
     voice.status(Status.CODING)
-    workspace.open_for_agent(head)
-    agent = _agent(parts, proof, _brief(parts, proof, head, comments))
-    empty_handed = False
-    asked = 0  # hand-ins that held, and were given back for a test; they do not count
-    held: tuple[Stop, str] | None = None  # such a hand-in: whatever follows, it is not lost
+    parts.workspace.open_for_agent(head)
+    work = _Work(parts, voice, proof, head)
+    known = brief(parts, proof, head, comments)
+    choice = agent.choose(parts.task, parts.models)
+    role, reason, messages = choice.role, choice.reason, agent.opening(known)
     while True:
-        stop = agent.work()
-        tree = workspace.tree()
-        if stop.ending is not Ending.SUBMITTED and held:
-            return _held(voice, proof, stop, *held)
-        if stop.ending is not Ending.SUBMITTED:
-            _look_once_more(parts, voice, proof, stop, tree)
-            return stop, tree
-        if tree == workspace.control.tree_of(head) and not empty_handed:
-            empty_handed = True
-            so = "this is why there seems to be no change"
-            agent.answer(not_in_the_commit(workspace.left_out(), so) + _NOTHING_CHANGED)
-            continue
-        if tree == workspace.control.tree_of(parts.task.base_sha):
-            return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
-        voice.status(Status.TESTING)
-        examined = proof.verify(tree, _handed_in(parts))
+        work.begin(role, reason, messages)
+        stop, tree = work.go_on()
+        better = parts.models.above(role)
+        if better is None or stop.ending not in agent.ESCALATED or work.allowance.exceeded():
+            return work.end(stop, tree)
+        role, reason = better, stop.detail
+        messages = agent.taken_over(agent.opening(known), work.handed_on(stop))
+
+
+class _Work:
+    """The work of one session. What is counted here holds for the model that is at work."""
+
+    def __init__(self, parts: Parts, voice: Voice, proof: Proof, head: str) -> None:
+        self._parts = parts
+        self._voice = voice
+        self._proof = proof
+        self._control = parts.workspace.control
+        self._head_tree = self._control.tree_of(head)
+        self._base_tree = self._control.tree_of(parts.task.base_sha)
+        reserve = min(
+            (proof.before.seconds if proof.before else 0.0) * _RESERVE_FACTOR,
+            parts.limits.minutes * 60 * _RESERVE_MOST,
+        )
+        self.allowance = Allowance(parts.limits, started=parts.started, reserve=reserve)
+        parts.outputs.mkdir(parents=True, exist_ok=True)
+        self._model = ""  # at work
+        self._examined: Round | None = None  # the last verification of a hand-in
+        self._reviewed = False
+
+    # --- one model ------------------------------------------------------------------------------------------
+
+    def begin(self, role: Role, reason: str, messages: Sequence[Message]) -> None:
+        """Give the work to the model with this role."""
+        models: Models = self._parts.models
+        model = models.of(role) or models.default
+        self._parts.journal.append(ModelChosen(role, model.name, reason, self._model))
+        self._model = model.name
+        self._replaceable = models.above(role) is not None
+        self._agent = Agent(
+            model,
+            all_tools(),
+            self._world(),
+            self.allowance,
+            self._parts.journal,
+            messages,
+            changed=lambda: self._parts.workspace.tree() != self._head_tree,
+            replaceable=self._replaceable,
+        )
+        self._rounds_before = self._proof.rounds
+        self._empty_handed = False
+        self._returned = 0  # hand-ins with leftovers
+        self._extra = 0  # hand-ins that held, and were given back all the same; they do not count
+        self._held: tuple[Stop, str] | None = None  # such a hand-in: whatever follows, it is not lost
+
+    def _world(self) -> World:
+        return World(
+            root=self._parts.workspace.root,
+            outputs=self._parts.outputs,
+            sandbox=self._proof.sandbox,
+            remaining=self.allowance.remaining,
+            run_tests=self._proof.for_agent,
+            command_timeout=self._parts.config.sandbox.command_timeout,
+        )
+
+    def go_on(self) -> tuple[Stop, str | None]:
+        """Until a hand-in holds, or this model is at its end."""
+        while True:
+            stop = self._agent.work()
+            tree = self._parts.workspace.tree()
+            if stop.ending is not Ending.SUBMITTED:
+                return self._fallen_back(stop, tree) if self._held else (stop, tree)
+            if tree == self._head_tree and not self._empty_handed:
+                self._empty_handed = True
+                self._agent.answer(self._nothing_changed())
+                continue
+            if tree == self._base_tree:
+                return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
+            left_over = objections(self._control.changed_lines(tree))
+            if left_over and self._returned < _RETURNED:
+                self._returned += 1
+                self._agent.answer(_mend(left_over))
+                continue
+            end = self._verified(tree, left_over)
+            if end is not None:
+                return end
+
+    def _nothing_changed(self) -> str:
+        so = "this is why there seems to be no change"
+        return not_in_the_commit(self._parts.workspace.left_out(), so) + _NOTHING_CHANGED
+
+    def _verified(self, tree: str, left_over: Objections) -> tuple[Stop, str] | None:
+        """The end that a hand-in comes to; None: it was given back."""
+        self._voice.status(Status.TESTING)
+        examined = self._examined = self._proof.verify(tree, _handed_in(self._parts))
+        if left_over.fatal:
+            return Stop(Ending.UNVERIFIED, left_over.fatal[0]), tree
         judged = examined.judged
-        wanted = missing_test(parts.task, examined) if judged.ready and not asked else ""
-        if judged.ready and not wanted:
-            _warn_of_left_out(voice, proof)
-            return Stop(Ending.SUBMITTED, judged.reasons[0]), tree
-        left = parts.limits.verifications + asked - proof.rounds
-        if not judged.ready and left <= 0:
+        if judged.ready:
+            stop = Stop(Ending.SUBMITTED, judged.reasons[0])
+            wanted = self._still_wanted(examined, tree)
+            if not wanted:
+                self._tell_people(left_over)
+                return stop, tree
+            self._extra, self._held = self._extra + 1, (stop, tree)
+            self._voice.status(Status.CODING)
+            self._agent.answer(wanted)
+            return None
+        left = self._hand_ins_left()
+        if left <= 0:
             stop = Stop(Ending.UNVERIFIED, judged.reasons[0])
-            return _held(voice, proof, stop, *held) if held else (stop, tree)
-        if wanted:
-            asked, held = 1, (Stop(Ending.SUBMITTED, judged.reasons[0]), tree)
-        voice.status(Status.CODING)
-        agent.answer(wanted or _not_accepted(proof, examined, left))
+            return self._fallen_back(stop, tree) if self._held else (stop, tree)
+        self._voice.status(Status.CODING)
+        self._agent.answer(_not_accepted(self._proof, examined, left))
+        return None
 
+    def _hand_ins_left(self) -> int:
+        most = self._parts.limits.verifications
+        if self._replaceable:
+            most = min(most, _TRIES_OF_LESSER)
+        return most + self._extra - (self._proof.rounds - self._rounds_before)
 
-def _held(voice: Voice, proof: Proof, stop: Stop, earlier: Stop, tree: str) -> tuple[Stop, str]:
-    """An earlier hand-in that held, in place of what came after it was given back for a test."""
-    if stop.ending in (Ending.CANCELLED, Ending.NEEDS_INPUT):
+    def _still_wanted(self, examined: Round, tree: str) -> str:
+        """What a hand-in that holds is given back for; each thing once."""
+        wanted = missing_test(self._parts.task, examined) if self._held is None else ""
+        if wanted or self._reviewed or not self._parts.config.review:
+            return wanted
+        self._reviewed = True
+        return self._defects(examined, tree)
+
+    def _fallen_back(self, stop: Stop, tree: str) -> tuple[Stop, str]:
+        """An earlier hand-in that held, in place of what came after it was given back."""
+        if self._held is None or stop.ending in (Ending.CANCELLED, Ending.NEEDS_INPUT):
+            return stop, tree
+        earlier, held = self._held
+        self._voice.warn(
+            f"A hand-in that held was given back for more; that came to no better end: {stop.detail}"
+        )
+        self._voice.status(Status.TESTING)
+        self._proof.verify(held, None)  # so that the last verdict is on what is handed over
+        return earlier, held
+
+    # --- fresh eyes -----------------------------------------------------------------------------------------
+
+    def _defects(self, examined: Round, tree: str) -> str:
+        """What a reviewer finds, for the model; empty: nothing, or there was no review."""
+        models = self._parts.models
+        reviewer = models.strong or models.default
+        diff = self._control.diff(tree).decode("utf-8", "replace")
+        try:
+            said = agent.review(reviewer, self._parts.task, diff, _facts(examined), self.allowance.deadline)
+        except ModelError as error:
+            self._voice.warn(f"There was no review: {error}")
+            return ""
+        reply = said.reply
+        self.allowance.spend(reply.usage, reply.cost, step=False)
+        self._parts.journal.append(
+            Reviewed(reviewer.name, said.defects, reply.usage, reply.cost, reply.seconds)
+        )
+        if not said.understood:
+            self._voice.warn(
+                "The reviewer's answer was not in the form that was asked for; it does not count."
+            )
+        if not said.defects:
+            return ""
+        listed = "\n".join(f"{number}. {defect}" for number, defect in enumerate(said.defects, start=1))
+        return (
+            "The tests hold. A reviewer who sees only the issue, the change and the tests' results says:\n\n"
+            f"{listed}\n\nLook at each. Mend what is right, with a test; where the reviewer is wrong, say so in the "
+            "summary. Then submit again."
+        )
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def handed_on(self, stop: Stop) -> agent.HandOff:
+        """What the next model is told of this one's work."""
+        tree = self._parts.workspace.tree()
+        submitted = _handed_in(self._parts)
+        examined = self._examined
+        return agent.HandOff(
+            why=stop.detail,
+            base=self._parts.task.base_sha,
+            files=[change.path for change in self._control.changes(tree)],
+            said=f"{submitted.title}\n\n{submitted.summary}" if submitted else self._last_words(),
+            tests=_facts(examined) if examined else "",
+        )
+
+    def _last_words(self) -> str:
+        replies = [
+            event.fact.message.get("content")
+            for event in self._parts.journal.events
+            if isinstance(event.fact, ModelReplied)
+        ]
+        return next((text for text in reversed(replies) if isinstance(text, str) and text.strip()), "")
+
+    def end(self, stop: Stop, tree: str | None) -> tuple[Stop, str | None]:
+        """The last word on the work. Whoever reads the draft of what was not handed in still wants to know what the
+        tests say."""
+        if stop.ending not in _KNOWN_ENDS and tree not in (None, self._base_tree):
+            self._voice.status(Status.TESTING)
+            self._proof.verify(str(tree), None)
         return stop, tree
-    voice.warn(f"Asked for a test that shows the change, the model came to no better end: {stop.detail}")
-    voice.status(Status.TESTING)
-    proof.verify(tree, None)  # so that the last verdict is on what is handed over
-    return earlier, tree
+
+    def _tell_people(self, left_over: Objections) -> None:
+        for sentence in left_over.doubtful:
+            self._voice.warn(sentence)
+        left_out = self._proof.left_out
+        if left_out:
+            names = ", ".join(left_out[:_NAMED]) + (" …" if len(left_out) > _NAMED else "")
+            self._voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
 
 
-def _look_once_more(parts: Parts, voice: Voice, proof: Proof, stop: Stop, tree: str) -> None:
-    """Whoever reads the draft of work that was not handed in still wants to know what the tests say."""
-    changed = tree != parts.workspace.control.tree_of(parts.task.base_sha)
-    if changed and stop.ending is not Ending.NEEDS_INPUT:
-        voice.status(Status.TESTING)
-        proof.verify(tree, None)
+def _mend(left_over: Objections) -> str:
+    listed = "\n".join(f"- {sentence}" for sentence in (*left_over.fatal, *left_over.doubtful))
+    also = "" if left_over.fatal else " If one of these is meant to be so, say that in the summary."
+    return f"Not accepted, nothing was tested or committed.\n{listed}\nMend it and call `submit` again.{also}"
 
 
-def _warn_of_left_out(voice: Voice, proof: Proof) -> None:
-    if proof.left_out:
-        names = ", ".join(proof.left_out[:_NAMED]) + (" …" if len(proof.left_out) > _NAMED else "")
-        voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
+def _facts(examined: Round) -> str:
+    measured, reasons = examined.measured, examined.judged.reasons
+    return verification.facts(examined.compared, examined.after, measured.checks, reasons)
 
 
 def _not_accepted(proof: Proof, examined: Round, left: int) -> str:
     said = not_in_the_commit(proof.left_out, "the tests ran without them")
-    measured, reasons = examined.measured, examined.judged.reasons
-    facts = verification.facts(examined.compared, examined.after, measured.checks, reasons)
     return (
-        f"Not accepted, nothing was committed. {said}{facts}\n\n"
+        f"Not accepted, nothing was committed. {said}{_facts(examined)}\n\n"
         f"Mend it and call `submit` again; {count(left, 'hand-in')} left."
     )
 
@@ -117,91 +287,3 @@ def _handed_in(parts: Parts) -> Submitted | None:
     return next(
         (event.fact for event in reversed(parts.journal.events) if isinstance(event.fact, Submitted)), None
     )
-
-
-def _agent(parts: Parts, proof: Proof, brief: Brief) -> Agent:
-    reserve = min(
-        (proof.before.seconds if proof.before else 0.0) * _RESERVE_FACTOR,
-        parts.limits.minutes * 60 * _RESERVE_MOST,
-    )
-    allowance = Allowance(parts.limits, started=parts.started, reserve=reserve)
-    parts.outputs.mkdir(parents=True, exist_ok=True)
-    world = World(
-        root=parts.workspace.root,
-        outputs=parts.outputs,
-        sandbox=proof.sandbox,
-        remaining=allowance.remaining,
-        run_tests=proof.for_agent,
-        command_timeout=parts.config.sandbox.command_timeout,
-    )
-    return Agent(parts.model, all_tools(), world, allowance, parts.journal, opening(brief))
-
-
-def _brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
-    task, workspace = parts.task, parts.workspace
-    earlier = None
-    if proof.before is not None:
-        tests = verification.ran_facts(proof.before, None)
-    elif proof.has_tests:
-        tests = "The tests were not run on the base; after your hand-in, those that your change reaches are."
-    else:
-        tests = "There are no tests that the harness could find. Say in your summary how to check the change."
-    if head != task.base_sha:  # there may be a merge request of an earlier attempt
-        files = [change.path for change in workspace.control.changes(head)]
-        earlier = Earlier(files, workspace.control.messages(task.base_sha, head))
-        request = parts.platform.find_merge_request(task.branch)
-        said = [*said, *(parts.platform.discussion(request.number) if request else ())]
-    writers, others = _quotes(parts, said)
-    return Brief(
-        task=task,
-        files=workspace.control.files(head),
-        set_up=proof.set_up_with,
-        rules=_rules(parts),
-        tests=tests,
-        comments=writers,
-        others=others,
-        earlier=earlier,
-    )
-
-
-def _rules(parts: Parts) -> tuple[str, str] | None:
-    """The project's file for agents, from the base commit: the work must not write its own rules."""
-    for name in _RULES_FILES:
-        content = parts.workspace.source.file(name)
-        if content is not None:
-            return name, content.decode("utf-8", "replace")
-    return None
-
-
-def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:
-    """What people said on the issue and on its merge request before the trigger: those who may write, and the
-    others, as far as the configuration wants them.
-
-    What others changed after the trigger is left out: whoever asked for the work had not read it. For those who may
-    write the date of a change says nothing, since on GitLab anybody's reaction changes it. A bot is one of the
-    others, whatever it may do, unless it may ask for work.
-    """
-    platform, wanted, until = parts.platform, parts.config.context.comments, parts.task.asked_at
-    writers: list[Quote] = []
-    others: list[Quote] = []
-    for comment in said:
-        if comment.ours or wanted == "none" or (until is not None and comment.created > until):
-            continue
-        text = _without(parts.task.hint, comment.text)
-        if not text:
-            continue
-        quote = Quote(comment.author.login, text)
-        author = comment.author
-        heard = not author.bot or author.id in parts.config.trigger.bots
-        changed_late = until is not None and comment.changed > until
-        if heard and platform.permission(author) >= Permission.WRITE:
-            writers.append(quote)
-        elif wanted == "all" and not author.bot and not changed_late:
-            others.append(quote)
-    return writers, others
-
-
-def _without(hint: str, text: str) -> str:
-    """A comment without the command that asked for this work: its words are told as what is asked for now."""
-    text = text.strip()
-    return text[: -len(hint)].rpartition("\n")[0].strip() if hint and text.endswith(hint) else text

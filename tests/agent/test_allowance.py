@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ci_agent.agent import Allowance
 from ci_agent.task import Ending, Limits, Usage
@@ -65,18 +67,50 @@ def test_the_reserve_belongs_to_the_last_tests() -> None:
     assert allowance.remaining() == 0
 
 
-def test_each_limit_that_comes_near_is_told_once() -> None:
+def test_each_limit_that_comes_near_is_told_once_and_once_more_when_it_is_nearly_over() -> None:
     clock = _Clock()
     allowance = _allowance(clock)
     assert allowance.notice() == ""
     allowance.spend(Usage(), 1.6)
-    assert "little of the budget" in allowance.notice()
+    assert allowance.notice() == (
+        "[A limit comes near: $0.40 of the budget left. Finish what is sound, test it, and call `submit`.]"
+    )
     assert allowance.notice() == ""
     clock.now += 480
-    assert "2 minutes are left, and little of the time" in allowance.notice()
+    assert "$0.40 of the budget, 2 minutes left" in allowance.notice()
     allowance.spend(Usage(prompt=800), None)
-    assert "little of the tokens" in allowance.notice()
+    assert "200 input tokens" in allowance.notice()
+    allowance.spend(Usage(completion=95), None)
+    said = allowance.notice()
+    assert said.startswith("[Nearly over: ")
+    assert "5 output tokens" in said
     for _ in range(13):
         allowance.spend(Usage(), None)
-    assert allowance.notice().startswith("[5 steps")
+    assert allowance.notice().startswith("[A limit comes near: 4 steps")
+    for _ in range(3):
+        allowance.spend(Usage(), None)
+    assert allowance.notice().startswith("[Nearly over: 1 steps")
     assert allowance.notice() == ""
+
+
+@given(st.integers(0, 30), st.integers(0, 1500), st.integers(0, 150), st.floats(0, 3), st.floats(0, 900))
+def test_something_is_said_exactly_when_a_limit_is_near(
+    steps: int, prompt: int, completion: int, cost: float, seconds: float
+) -> None:
+    clock = _Clock()
+    allowance = _allowance(clock)
+    for _ in range(steps):
+        allowance.spend(Usage(), 0)
+    allowance.spend(Usage(prompt, 0, completion), cost, step=False)
+    clock.now += seconds
+    shares = (steps / 20, prompt / 1000, completion / 100, cost / 2, seconds / 600)
+    said = allowance.notice()
+    assert bool(said) == (max(shares) >= 0.8)
+    assert ("Nearly over" in said) == (max(shares) >= 0.95)
+    assert allowance.notice() == ""
+
+
+def test_a_reply_that_is_no_step_of_the_agent_is_paid_and_not_counted() -> None:
+    allowance = _allowance(_Clock())
+    allowance.spend(Usage(prompt=10), 0.5, step=False)
+    assert (allowance.steps, allowance.cost, allowance.usage.prompt) == (0, 0.5, 10)

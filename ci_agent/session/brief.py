@@ -1,0 +1,84 @@
+"""What the agent is told when it begins, gathered from the platform and the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ci_agent import verification
+from ci_agent.agent import Brief, Earlier, Quote
+from ci_agent.platforms import Comment, Permission
+from ci_agent.session.parts import Parts
+from ci_agent.session.proof import Proof
+
+_RULES_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
+
+
+def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
+    """What is known before the work on top of `head` begins. `said` is what people said on the issue."""
+    task, workspace = parts.task, parts.workspace
+    earlier = None
+    if proof.before is not None:
+        tests = verification.ran_facts(proof.before, None)
+    elif proof.has_tests:
+        tests = "The tests were not run on the base; after your hand-in, those that your change reaches are."
+    else:
+        tests = "There are no tests that the harness could find. Say in your summary how to check the change."
+    if head != task.base_sha:  # there may be a merge request of an earlier attempt
+        files = [change.path for change in workspace.control.changes(head)]
+        earlier = Earlier(files, workspace.control.messages(task.base_sha, head))
+        request = parts.platform.find_merge_request(task.branch)
+        said = [*said, *(parts.platform.discussion(request.number) if request else ())]
+    writers, others = _quotes(parts, said)
+    return Brief(
+        task=task,
+        files=workspace.control.files(head),
+        set_up=proof.set_up_with,
+        rules=_rules(parts),
+        tests=tests,
+        comments=writers,
+        others=others,
+        earlier=earlier,
+    )
+
+
+def _rules(parts: Parts) -> tuple[str, str] | None:
+    """The project's file for agents, from the base commit: the work must not write its own rules."""
+    for name in _RULES_FILES:
+        content = parts.workspace.source.file(name)
+        if content is not None:
+            return name, content.decode("utf-8", "replace")
+    return None
+
+
+def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:
+    """What people said on the issue and on its merge request before the trigger: those who may write, and the
+    others, as far as the configuration wants them.
+
+    What others changed after the trigger is left out: whoever asked for the work had not read it. For those who may
+    write the date of a change says nothing, since on GitLab anybody's reaction changes it. A bot is one of the
+    others, whatever it may do, unless it may ask for work.
+    """
+    platform, wanted, until = parts.platform, parts.config.context.comments, parts.task.asked_at
+    writers: list[Quote] = []
+    others: list[Quote] = []
+    for comment in said:
+        if comment.ours or wanted == "none" or (until is not None and comment.created > until):
+            continue
+        text = _without(parts.task.hint, comment.text)
+        if not text:
+            continue
+        quote = Quote(comment.author.login, text)
+        author = comment.author
+        heard = not author.bot or author.id in parts.config.trigger.bots
+        changed_late = until is not None and comment.changed > until
+        if heard and platform.permission(author) >= Permission.WRITE:
+            writers.append(quote)
+        elif wanted == "all" and not author.bot and not changed_late:
+            others.append(quote)
+    return writers, others
+
+
+def _without(hint: str, text: str) -> str:
+    """A comment without the command that asked for this work: its words are told as what is asked for now."""
+    text = text.strip()
+    return text[: -len(hint)].rpartition("\n")[0].strip() if hint and text.endswith(hint) else text
