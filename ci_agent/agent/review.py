@@ -17,7 +17,7 @@ _MOST = 3  # defects
 _DIFF_CHARACTERS = 60_000
 _TEXT_CHARACTERS = 20_000
 _DEFECT_CHARACTERS = 600
-_DEFECT = re.compile(r"^\W*DEFECT\W*[:-]\W*(.+)", re.IGNORECASE)
+_DEFECT = re.compile(r"[\W\d_]*DEFECT\W*?[:-][\s*]*(.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def load(
     for layer in layers:
         found |= layer.found
     problems = [problem for layer in layers for problem in layer.problems]
-    problems = problems or _half_a_price(found) or _nobody_there(found)
+    problems = problems or _half_a_price(found)
     if problems:
         raise _config_error(problems)
     config = _build(Config, "", {key: item.value for key, item in found.items()})
@@ -225,13 +225,6 @@ def _half_a_price(found: Mapping[str, _Found]) -> list[str]:
     if not given or not missing:
         return []
     return [f"{given[0].origin}: `{missing[0]}` is missing; the prices of input and output go together"]
-
-
-def _nobody_there(found: Mapping[str, _Found]) -> list[str]:
-    use = found["models.use"]
-    if use.value not in _ROLES or found[f"models.{use.value}"].value:
-        return []
-    return [f"{use.origin}: `models.{use.value}` is not set, so there is no {use.value} model to begin with"]
 
 
 def _config_error(problems: list[str]) -> ConfigError:

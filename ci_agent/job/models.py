@@ -21,6 +21,8 @@ def open_models(settings: Config, on_retry: Callable[[ModelRetried], None], cach
     Raises `AuthenticationError` where a key is missing, `UsageError` for a model that can't be.
     """
     names = settings.models
+    if names.use in ("strong", "cheap") and not getattr(names, names.use):
+        raise UsageError(f"`models.{names.use}` is not set, so there is no {names.use} model to begin with")
 
     def opened(name: str | None) -> Model | None:
         return _opened(name, settings, on_retry, cache_key) if name else None

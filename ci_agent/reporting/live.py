@@ -169,7 +169,7 @@ class LiveView:
         summary = self._summary
         started = summary.started
         first = f"issue {started.issue}: {started.title}" if started else "ci-agent"
-        second = [str(summary.status), duration(summary.seconds), count(summary.replies, "step")]
+        second = [str(summary.status), duration(summary.seconds), count(summary.step, "step")]
         return f"{self._shown(first)}\n{self._shown(_dots(second))}"
 
     def _shown(self, text: str) -> str:

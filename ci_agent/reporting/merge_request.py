@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ci_agent.journal import Event
+from ci_agent.journal.events import ModelChosen
 from ci_agent.reporting.commit_message import change_title, tidied
 from ci_agent.reporting.diffstat import file_table
 from ci_agent.reporting.evidence import (
@@ -65,6 +66,7 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
             Section("the changed files", _changes(summary)),
             Section("the checks", checks(summary.last)),
             Section("the model's words", _why(summary)),
+            Section("the models", _models(summary)),
             Section("how to check", by_hand(summary, fetch_hint)),
             Section("the warnings", warnings(summary)),
             Section("the commands", _commands(summary)),
@@ -137,6 +139,33 @@ def _earlier(summary: Summary) -> str:
     return "\n\nThis run went on from earlier work on the branch:\n\n" + "\n".join(lines)
 
 
+def _models(summary: Summary) -> str:
+    """Which model did it and why that one, where there was a choice; what fresh eyes said."""
+    lines = [_chosen(choice) for choice in summary.choices if choice.reason]
+    reviewed = summary.reviewed
+    if reviewed:
+        found = (
+            f"{count(len(reviewed.defects), 'defect')} named, and the model handed in once more"
+            if reviewed.defects
+            else "no defect found"
+        )
+        lines.append(
+            f"Read again by {code(reviewed.model, 80)}, which saw the issue, the change and the tests' results: {found}."
+        )
+    listed = "\n".join(f"- {line}" for line in lines)
+    told = "".join(f"\n  - {prose(defect)}" for defect in reviewed.defects) if reviewed else ""
+    return f"### Who did it\n{listed}{told}" if lines else ""
+
+
+def _chosen(choice: ModelChosen) -> str:
+    did = (
+        f"took over from {code(choice.instead_of, 80)}"
+        if choice.instead_of
+        else f"({choice.role}) did the work"
+    )
+    return f"{code(choice.model, 80)} {did}: {prose(choice.reason.rstrip('.'))}."
+
+
 def _commands(summary: Summary) -> str:
     """What was run: by the harness, every hand-in of its own, then by the agent."""
     lines = list(commands(summary))
@@ -152,7 +181,7 @@ def _commands(summary: Summary) -> str:
 def _fine_print(summary: Summary) -> str:
     parts = [duration(summary.seconds), spent(summary), tokens(summary)]
     if summary.started:
-        parts.append(code(summary.started.model, 80))
+        parts.append(", ".join(code(name, 80) for name in summary.models or [summary.started.model]))
         parts.append(f"sandbox: {prose(summary.started.sandbox)}")
         parts.append(f"ci-agent {prose(summary.started.version)}")
     return f"<sub>{' · '.join(part for part in parts if part)}</sub>"

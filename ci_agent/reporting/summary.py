@@ -19,11 +19,13 @@ from ci_agent.journal.events import (
     ChecksCompared,
     CommandStarted,
     Committed,
+    Compacted,
     CoverageMeasured,
     HandedOver,
     IssueRead,
     Judged,
     MergeRequestWritten,
+    ModelChosen,
     ModelReplied,
     ModelRetried,
     Moment,
@@ -32,6 +34,7 @@ from ci_agent.journal.events import (
     ProofRan,
     Pushed,
     QuestionAsked,
+    Reviewed,
     SessionEnded,
     SessionStarted,
     SetupChosen,
@@ -109,6 +112,9 @@ class Summary:
     unpriced: int = 0  # replies whose price is not known
     step: int = 0
     tool: ToolCalled | None = None  # the call that runs now
+    choices: list[ModelChosen] = field(default_factory=list)  # who was at work, in order
+    models: list[str] = field(default_factory=list)  # that answered, in the order of their first answer
+    reviewed: Reviewed | None = None
     retries: int = 0
     waiting: ModelRetried | None = None  # the last retry, until the model answers
     commands: list[str] = field(default_factory=list)  # what the agent ran with `bash`, in order
@@ -273,10 +279,8 @@ class Summary:
                 | Judged()
             ):
                 self._take_evidence(fact)
-            case ModelReplied():
-                self._take_reply(fact)
-            case ModelRetried():
-                self.retries, self.waiting = self.retries + 1, fact
+            case ModelChosen() | ModelReplied() | ModelRetried() | Reviewed() | Compacted():
+                self._take_model(fact)
             case ToolCalled():
                 self._take_call(fact)
             case ToolAnswered():
@@ -358,6 +362,21 @@ class Summary:
             self.verifying, self.unchecked = True, False
         return self.rounds[-1]
 
+    def _take_model(self, fact: ModelChosen | ModelReplied | ModelRetried | Reviewed | Compacted) -> None:
+        match fact:
+            case ModelChosen():
+                self.choices.append(fact)
+            case ModelReplied():
+                self._take_reply(fact)
+            case ModelRetried():
+                self.retries, self.waiting = self.retries + 1, fact
+            case Reviewed():
+                self.reviewed = fact
+                self._pay(fact.usage, fact.cost)
+            case Compacted():
+                if fact.summary:
+                    self._pay(fact.usage, fact.cost)
+
     def _take_reply(self, reply: ModelReplied) -> None:
         self.step, self.waiting = reply.step, None
         self.unchecked = self.verifying = False
@@ -366,12 +385,17 @@ class Summary:
             self.words = ""
         elif isinstance(said, str) and said.strip():
             self.words = said
+        if reply.model not in self.models:
+            self.models.append(reply.model)
+        self._pay(reply.usage, reply.cost)
+
+    def _pay(self, usage: Usage, cost: float | None) -> None:
         self.replies += 1
-        self.usage += reply.usage
-        if reply.cost is None:
+        self.usage += usage
+        if cost is None:
             self.unpriced += 1
         else:
-            self.cost += reply.cost
+            self.cost += cost
 
     def _take_call(self, call: ToolCalled) -> None:
         self.tool = call

@@ -15,18 +15,21 @@ from ci_agent.journal.events import (
     CasesRetried,
     CheckRan,
     Committed,
+    Compacted,
     CoverageMeasured,
     Finding,
     HandedOver,
     IssueRead,
     Judged,
     MergeRequestWritten,
+    ModelChosen,
     ModelRetried,
     ObserverFailed,
     PlanUpdated,
     ProofRan,
     Pushed,
     QuestionAsked,
+    Reviewed,
     SessionEnded,
     SessionStarted,
     SetupChosen,
@@ -164,6 +167,17 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             return f"check {fact.moment}: {fact.command}: {how} in {duration(fact.seconds)}"
         case Judged():
             return f"round {fact.round}: {' '.join([f'{GRADES[fact.grade]}.', *reasons(fact)])}"
+        case ModelChosen(reason=""):
+            return ""  # there was nothing to choose
+        case ModelChosen():
+            instead = f" takes over from {fact.instead_of}" if fact.instead_of else " does the work"
+            return f"{fact.model} ({fact.role}){instead}: {fact.reason}"
+        case Compacted():
+            how = "summed up" if fact.summary else f"{count(fact.left_out, 'old result')} left out"
+            return f"step {fact.step}: the conversation had {fact.before:,} tokens, now {fact.after:,}: {how}"
+        case Reviewed():
+            found = count(len(fact.defects), "defect") if fact.defects else "no defect"
+            return "; ".join([f"read again by {fact.model}: {found}", *fact.defects])
         case ModelRetried():
             return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
         case ToolCalled(name="update_plan" | "submit" | "ask_user"):

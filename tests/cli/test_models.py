@@ -1,0 +1,220 @@
+"""Several models in one session: who begins, who takes over, who looks at it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ci_agent.journal.events import Judged, ModelChosen, ModelReplied, Reviewed, ToolAnswered, Warned
+from ci_agent.task import Ending
+from tests.support.jobs import BRANCH, BREAK, FIX, MEND, SUBMIT, Runner, calculator
+from tests.support.model_server import ModelServer, Request, Say, Step
+
+pytestmark = pytest.mark.slow
+
+_LOOK = ("bash", {"command": "cat calculator.py"})
+_STRONG = "models:\n  strong: strong-1\n"
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+def _by_model(**steps: list[Step]) -> Callable[[Request], Step]:
+    """The next step of the model that is asked; the last one repeats. Dashes of a name are underlines here."""
+    counts = dict.fromkeys(steps, 0)
+
+    def answer(request: Request) -> Step:
+        name = str(request.body["model"]).replace("-", "_")
+        number, counts[name] = counts[name], counts[name] + 1
+        return steps[name][min(number, len(steps[name]) - 1)]
+
+    return answer
+
+
+def _models(server: ModelServer) -> list[str]:
+    return [str(request.body["model"]) for request in server.requests]
+
+
+def test_a_better_model_takes_over_when_two_hand_ins_failed(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+    steps = _by_model(
+        scripted=[Say(calls=[FIX, BREAK]), Say(calls=[SUBMIT])],
+        strong_1=[Say(calls=[MEND]), Say(calls=[SUBMIT])],
+    )
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert (job.exit_code, job.end.ending) == (0, Ending.SUBMITTED), job.stderr
+    assert _models(server) == ["scripted"] * 3 + ["strong-1"] * 2
+    first, second = job.facts(ModelChosen)
+    assert (first.role, first.model, first.reason) == ("default", "scripted", "")
+    assert (second.role, second.model, second.instead_of) == ("strong", "strong-1", "scripted")
+    assert second.reason == job.facts(Judged)[1].reasons[0]
+    # A conversation of its own, with what there is to know.
+    told = server.requests[3].body["messages"]
+    assert [message["role"] for message in told] == ["system", "user"]
+    assert "# Taken over from another model" in told[1]["content"]
+    assert "- calculator.py" in told[1]["content"]
+    assert "test_double" in told[1]["content"]
+    assert "return a + b" in repository.show(BRANCH, "calculator.py")
+    [text] = job.merge_requests()
+    assert "- `strong-1` took over from `scripted`: " in text
+    assert "`scripted`, `strong-1`" in text
+
+
+def test_a_better_model_takes_over_from_one_that_goes_in_circles(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+    steps = _by_model(scripted=[Say(calls=[_LOOK])], strong_1=[Say(calls=[FIX]), Say(calls=[SUBMIT])])
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert (
+        job.facts(ModelChosen)[1].reason
+        == "The model repeated the same calls with the same results and was stopped."
+    )
+    assert "It left no change." in server.requests[-1].body["messages"][1]["content"]
+
+
+def test_a_better_model_takes_over_where_nothing_was_changed_after_most_steps(
+    runner: Runner, tmp_path: Path
+) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+
+    def answer(request: Request) -> Step:
+        asked = len(request.body["messages"])
+        if request.body["model"] == "strong-1":
+            return Say(calls=[FIX, SUBMIT])
+        return Say(calls=[("bash", {"command": f"echo {asked}"})])
+
+    with ModelServer(answer) as server:
+        job = runner.run(repository.path, "--max-iterations", "10", server=server)
+    assert job.exit_code == 0, job.stderr
+    assert job.facts(ModelChosen)[1].reason == "The model had changed nothing after 60% of the steps."
+    assert _models(server) == ["scripted"] * 6 + ["strong-1"]
+
+
+def test_with_one_model_the_same_is_only_said_to_it(runner: Runner, tmp_path: Path) -> None:
+    def answer(request: Request) -> Step:
+        asked = len(request.body["messages"])
+        return Say(calls=[FIX, SUBMIT] if asked > 14 else [("bash", {"command": f"echo {asked}"})])
+
+    with ModelServer(answer) as server:
+        job = runner.run(calculator(tmp_path).path, "--max-iterations", "10", server=server)
+    assert job.exit_code == 0, job.stderr
+    [told] = [one for one in job.facts(ToolAnswered) if "no file has changed yet" in one.text]
+    assert told.step == 6
+    assert told.text.endswith(told.added)
+
+
+def test_words_choose_the_model_and_the_merge_request_says_so(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+    with ModelServer(_by_model(strong_1=[Say(calls=[FIX, SUBMIT])])) as server:
+        job = runner.run(repository.path, "--model", "strong", server=server)
+    assert job.exit_code == 0, job.stderr
+    [text] = job.merge_requests()
+    assert "- `strong-1` (strong) did the work: it was asked for." in text
+
+
+def test_a_word_for_a_model_that_is_not_there_is_a_usage_error(runner: Runner, tmp_path: Path) -> None:
+    with ModelServer([Say()]) as server:
+        job = runner.run(calculator(tmp_path).path, "--model", "cheap", server=server)
+    assert (job.exit_code, server.requests) == (2, [])
+    assert "`models.cheap` is not set, so there is no cheap model to begin with" in job.stderr
+
+
+def test_labels_of_the_issue_choose_the_model(runner: Runner, tmp_path: Path) -> None:
+    issue = tmp_path / "issue.md"
+    issue.write_text("---\ntitle: add() subtracts\nlabels: [ai-strong]\n---\nSee the tests.\n")
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+    with ModelServer(_by_model(strong_1=[Say(calls=[FIX, SUBMIT])])) as server:
+        job = runner.run(repository.path, "--issue", str(issue), server=server)
+    assert job.exit_code == 0, job.stderr
+    [chosen] = job.facts(ModelChosen)
+    assert (chosen.role, chosen.reason) == ("strong", "the label ai-strong asks for it")
+
+
+# --- fresh eyes -------------------------------------------------------------------------------------------
+
+
+def test_a_reviewers_defects_are_given_back_once(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG + "review: true\n"})
+    steps = _by_model(
+        scripted=[Say(calls=[FIX]), Say(calls=[SUBMIT])],
+        strong_1=[Say("DEFECT: calculator.py:2: add('a', 'b') is not tested")],
+    )
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert _models(server) == ["scripted", "scripted", "strong-1", "scripted"]
+    [reviewed] = job.facts(Reviewed)
+    assert reviewed.defects == ("calculator.py:2: add('a', 'b') is not tested",)
+    assert "1. calculator.py:2" in server.requests[-1].body["messages"][-1]["content"]
+    [text] = job.merge_requests()
+    assert "Read again by `strong-1`" in text
+    assert "1 defect named, and the model handed in once more." in text
+
+
+def test_a_reviewer_that_finds_nothing_costs_no_step(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "review: true\n"})
+    steps: list[Step] = [Say(calls=[FIX]), Say(calls=[SUBMIT]), Say("OK")]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert len(job.facts(ModelReplied)) == 2
+    assert "no defect found" in job.merge_requests()[0]
+
+
+def test_work_that_held_is_not_lost_when_the_review_leads_nowhere(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "review: true\n"})
+    steps: list[Step] = [
+        Say(calls=[FIX]),
+        Say(calls=[SUBMIT]),
+        Say("DEFECT: x"),
+        Say(calls=[BREAK]),
+        Say("I give up."),
+    ]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert (job.exit_code, job.end.ending) == (0, Ending.SUBMITTED), job.stderr
+    assert "return a * 2" in repository.show(BRANCH, "calculator.py")
+    assert any("came to no better end" in warned.text for warned in job.facts(Warned))
+
+
+# --- the gate ---------------------------------------------------------------------------------------------
+
+
+def test_leftovers_are_given_back_before_anything_is_tested(runner: Runner, tmp_path: Path) -> None:
+    scratch = ("write_file", {"path": "repro.py", "content": "print(1)\n"})
+    remove = ("bash", {"command": "rm repro.py"})
+    steps: list[Step] = [
+        Say(calls=[FIX, scratch]),
+        Say(calls=[SUBMIT]),
+        Say(calls=[remove]),
+        Say(calls=[SUBMIT]),
+    ]
+    with ModelServer(steps) as server:
+        job = runner.run(calculator(tmp_path).path, server=server)
+    assert job.exit_code == 0, job.stderr
+    [returned] = [one for one in job.facts(ToolAnswered) if one.name == "submit"]
+    assert "scratch or leftover files: repro.py" in returned.text
+    assert len(job.facts(Judged)) == 1
+
+
+def test_what_the_model_insists_on_is_left_to_people(runner: Runner, tmp_path: Path) -> None:
+    scratch = ("write_file", {"path": "repro.py", "content": "print(1)\n"})
+    with ModelServer([Say(calls=[FIX, scratch]), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(calculator(tmp_path).path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert "The change adds what looks like scratch or leftover files: repro.py" in job.merge_requests()[0]
+
+
+def test_conflict_markers_are_never_accepted(runner: Runner, tmp_path: Path) -> None:
+    conflict = ("write_file", {"path": "notes.md", "content": "<<<<<<< a\n=======\n>>>>>>> b\n"})
+    with ModelServer([Say(calls=[FIX, conflict]), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(calculator(tmp_path).path, server=server)
+    assert (job.exit_code, job.end.ending) == (1, Ending.UNVERIFIED)
+    assert job.end.sentence == "Conflict markers are left in notes.md:1."
+    assert "draft: true" in job.merge_requests()[0]
