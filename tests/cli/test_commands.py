@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -103,6 +104,41 @@ _HEAVY = {
     "junit_xml",
     "requests",
 }
+
+
+def test_models_are_listed_with_what_is_known_of_them(tmp_path: Path) -> None:
+    file = """
+model: gpt-5-mini
+models:
+  strong: anthropic:claude-sonnet-4-5
+  cheap: our-own
+  fallback: responses:theirs
+  prices: [theirs 1 0.1 2, responses:theirs 1 0.5 2]
+"""
+    repository = calculator(tmp_path, {".ci-agent.yml": file})
+    done = _ci_agent("models", cwd=repository.path, OPENAI_API_KEY="sk-0123456789")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows[1][:3] == ["default", "gpt-5-mini", "api.openai.com"]
+    assert rows[1][-2:] == ["listed", "there"]
+    assert rows[2][1:3] == ["anthropic:claude-sonnet-4-5", "api.anthropic.com"]
+    assert rows[2][-1] == "missing"
+    assert rows[3][1:] == ["our-own", "api.openai.com", "?", "?", "?", "?", "not", "known", "there"]
+    assert rows[4][1:] == ["responses:theirs", "api.openai.com", "?", "1", "0.5", "2", "configured", "there"]
+    assert "No price is known for our-own: for it the limits of tokens count alone" in done.stdout
+    assert "sk-0123456789" not in done.stdout
+
+
+def test_models_are_data_for_programs(tmp_path: Path) -> None:
+    done = _ci_agent("models", "--json", cwd=calculator(tmp_path).path, MODEL_NAME="gpt-5-mini")
+    [row] = json.loads(done.stdout)
+    assert (row["role"], row["name"], row["key"], row["configured"]) == (
+        "default",
+        "gpt-5-mini",
+        False,
+        False,
+    )
+    assert row["prices"]["output"] > row["prices"]["input"] > row["prices"]["cached_input"] > 0
 
 
 def test_a_configuration_that_can_not_be_used_is_shown_with_the_settings_there_are(tmp_path: Path) -> None:
