@@ -34,7 +34,7 @@ def test_a_large_one_shows_its_source_and_counts_the_rest() -> None:
     assert shown.startswith("README.md pyproject.toml")
     assert "src/app/ main.py" in shown
     assert shown.count("/deep/down/ 500 .py") > 30, "folders in a row are joined"
-    assert "tests/fixtures/(20,000)" in shown
+    assert "tests/fixtures/ 20,000 .json" in shown
     assert "node_modules/ 10,000 .js\n" in shown, "what there is many of has one line at most"
     assert "lib7" not in shown
 
