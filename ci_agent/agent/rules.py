@@ -84,6 +84,7 @@ class Reminder:
     def __init__(self, later: Sequence[Scoped], paths: Iterable[str], content: Content) -> None:
         self._paths = frozenset(paths)
         self._content = content
+        self._later = tuple(later)
         self._untold = list(later)
         nested = (scoped.folder for scoped in later if scoped.folder)
         self._folders = sorted(nested, key=len, reverse=True)
@@ -103,6 +104,10 @@ class Reminder:
             for rule in rules
             if rule.text
         )
+
+    def forget(self) -> None:
+        """What was told may be gone from the context: it is told again with the next file it is about."""
+        self._untold = list(self._later)
 
 
 # --- which files -------------------------------------------------------------------------------------------
