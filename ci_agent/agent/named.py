@@ -1,0 +1,110 @@
+"""Which files an issue speaks of: by path, by file name, or by the words of its identifiers. Pure text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from ci_agent.agent.kinds import GENERIC, SHARES, SOURCE
+
+_MOST_TEXT = 40_000  # characters of an issue that are looked at
+_COMMON = 5  # more files of one name than that: naming it tells none of them
+_PATH, _TITLE, _STEM = 100.0, 60.0, 30.0  # how sure a hit is
+_ENOUGH = 9.0  # as sure as two rare words that a file's name shares with the issue
+_MOST_FOLDERS = 20  # mentions of folders that are looked for
+_IN_FOLDER = 20  # more files in a folder than that: naming it tells none of them
+_BESIDE_SHARE = 0.8  # the source comes before what stands beside it
+_SHORTEST = 4  # letters of a word that tells something
+
+_MENTION = re.compile(r"[\w@+.-]+(?:(?:/|\\|::)[\w@+.-]+)*")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\n")
+# What is written as a name: between backticks, with a dot or underscore inside, in camel case, called.
+_IDENTIFIER = re.compile(r"`[^`\n]{3,80}`|\b\w+(?:[._]\w+)+|\b[A-Za-z]*[a-z][A-Z]\w*|\b\w{4,}(?=\()")
+_TEST = re.compile(r"^test_|tests?\.|\.spec\.|_spec\.")
+
+
+def named(files: Sequence[str], text: str, most: int = 10) -> list[str]:
+    """At most `most` of `files` (paths with `/`), those first that `text` most surely means."""
+    text = text[:_MOST_TEXT]
+    mentions = {re.sub(r"\\|::", "/", mention).strip(".-/") for mention in _MENTION.findall(text)}
+    of_title: dict[str, list[str]] = defaultdict(list)
+    for path in files:
+        of_title[path.rpartition("/")[2]].append(path)
+    titles = {title: paths for title, paths in of_title.items() if len(paths) <= _COMMON}
+    scores = Counter(_by_words(titles, text)) | Counter(_by_stem(titles, mentions))  # the higher of both
+    scores |= Counter(dict.fromkeys(titles.keys() & mentions, _TITLE))
+    found = Counter({path: score for title, score in scores.items() for path in titles[title]})
+    found |= Counter(dict.fromkeys(_by_folder(files, mentions), _TITLE))
+    found |= Counter(dict.fromkeys(_by_path(of_title, mentions), _PATH))
+    sure = {path: score * _share(path) for path, score in found.items() if score >= _ENOUGH}
+    return sorted(sure, key=lambda path: (-sure[path], path.count("/"), path))[:most]
+
+
+def _share(path: str) -> float:
+    *folders, title = path.lower().split("/")
+    beside = [SHARES.get(folder, 1.0) < 1 for folder in folders].count(True)
+    return float(
+        _BESIDE_SHARE ** (beside + bool(_TEST.search(title)) + (path[path.rfind(".") :] not in SOURCE))
+    )
+
+
+def _by_path(of_title: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> list[str]:
+    """The files whose path, or its end, is mentioned, with its suffix or without: `shop/cart`, `Shop/Cart.php`."""
+    ends = tuple(f"/{mention}" for mention in mentions if "/" in mention)
+    last = {end.rpartition("/")[2] for end in ends}
+    return [
+        path
+        for title, paths in of_title.items()
+        if title in last or title.rpartition(".")[0] in last
+        for path in paths
+        if f"/{path}".endswith(ends) or f"/{path}".rpartition(".")[0].endswith(ends)
+    ]
+
+
+def _by_folder(files: Sequence[str], mentions: Iterable[str]) -> list[str]:
+    """The files in folders that are mentioned by path, if they are few."""
+    found = []
+    for mention in [mention for mention in mentions if "/" in mention][:_MOST_FOLDERS]:
+        within = [path for path in files if f"/{mention}/" in f"/{path}"]
+        found += within if len(within) <= _IN_FOLDER else []
+    return found
+
+
+def _by_stem(titles: Iterable[str], mentions: Iterable[str]) -> dict[str, float]:
+    """The titles whose name without suffix is mentioned, or is a part of it: `shop.cart` means `cart.py`."""
+    parts = {_folded(part) for mention in mentions for part in mention.rpartition("/")[2].split(".")}
+    parts = {part for part in parts if len(part) >= _SHORTEST} - GENERIC
+    found = {title: stem for title in titles if (stem := _folded(title.partition(".")[0])) in parts}
+    counts = Counter(found.values())
+    return {title: _STEM for title, stem in found.items() if counts[stem] <= _COMMON}
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _by_words(titles: Collection[str], text: str) -> dict[str, float]:
+    """The titles that share words with identifiers of the text; a word counts the more the rarer it is."""
+    known = {word.lower() for found in _IDENTIFIER.findall(text) for word in _WORD.findall(found)}
+    known = {word for word in known if len(word) >= _SHORTEST} - GENERIC
+    forms = {form: word for word in known for form in (word, word.capitalize(), word.upper())}
+    shared: dict[str, set[str]] = defaultdict(set)
+    ordered = iter(titles)
+    title = ""
+    # One call for all of them, since there may be 100,000.
+    joined = "".join("\n" + title.replace("\n", " ") for title in titles)
+    for word in _WORD.findall(joined) if known else ():
+        if word == "\n":
+            title = next(ordered)
+        elif word in forms:
+            shared[title].add(forms[word])
+    alike = Counter(frozenset(words) for words in shared.values())
+    counts = Counter(word for words in shared.values() for word in words)
+    rarity = {word: math.log(len(titles) / count) for word, count in counts.items()}
+    return {
+        title: sum(rarity[word] for word in words)
+        for title, words in shared.items()
+        if len(words) > 1 and alike[frozenset(words)] <= _COMMON
+    }
