@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from ci_agent import verification
 from ci_agent.agent import Stop
 from ci_agent.evidence import NOT_ASKED_FOR, Evidence, Ground, Round, failed, prepare
-from ci_agent.journal.events import CommandStarted, Moment, Result, Submitted, TestsRan, Warned
+from ci_agent.journal.events import CommandStarted, Moment, Result, Submitted, TestsChosen, TestsRan, Warned
 from ci_agent.sandbox import Sandbox
 from ci_agent.session.parts import Parts
 from ci_agent.task import Ending
 
 _INSTALLED = (".venv/", "node_modules/")
+_NOT_RUN_AGAIN = (
+    "[Not run again: nothing that git would commit has changed since this result. To run them all the same, ask once "
+    "more.]"
+)
 _SHOWN = 10  # names of files in one message
 _FIRST_SIGNAL = 128  # exit codes above it stand for signals
 
@@ -41,6 +45,10 @@ class Proof:
         )  # the agent's; in its virtual environment once set-up has made one
         self.set_up_with = ""  # the command that prepared the checkout
         self.left_out: list[str] = []  # files of the agent that the last verification did without
+        self._told: tuple[str, dict[str, str]] = ("", {})  # a tree, and what its tests said by selector
+        self._told_again: str | None = (
+            None  # the selector of the last request that was answered without a run
+        )
 
     @property
     def before(self) -> TestsRan | None:
@@ -93,12 +101,27 @@ class Proof:
         return None
 
     def for_agent(self, selector: str) -> str:
-        """Run the tests as the checkout stands, all or those selected, and give the facts as text."""
+        """Run the tests as the checkout stands, all or those selected, and give the facts as text.
+
+        Of a tree that they ran on they are told again, and run only when they are asked for once more: a test may
+        be flaky, or what git ignores may have changed.
+        """
         suites = self._evidence.choice.on_result
         if not suites:
             return "There are no tests that the harness could find; run what you need with `bash`."
+        tree = self._parts.workspace.tree()
+        if tree != self._told[0]:
+            self._told, self._told_again = (tree, {}), None
+        told = self._told[1]
+        if selector in told and self._told_again != selector:
+            self._told_again = selector
+            return f"{told[selector]}\n\n{_NOT_RUN_AGAIN}"
+        self._told_again = None
+        told[selector] = self._run_for_agent(suites, tree, selector)
+        return told[selector]
+
+    def _run_for_agent(self, suites: Sequence[TestsChosen], tree: str, selector: str) -> str:
         workspace = self._parts.workspace
-        tree = workspace.tree()
         said = not_in_the_commit(workspace.left_out(), "after `submit` the tests run without them")
         parts = []
         for suite in suites:

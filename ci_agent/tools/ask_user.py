@@ -17,7 +17,7 @@ class AskUser:
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("question", "string", "one question", example="Should tabs count as white space?"),
-        Parameter("choices", "array", "", required=False, default=()),
+        Parameter("choices", "array", "likely answers", required=False, default=()),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:  # noqa: ARG002 - what every tool gets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,23 +11,31 @@ from ci_agent.tools.outputs import VARIABLE, excerpt, fresh
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _SHOWN = 16_000  # characters of output in an answer
+_LONGEST = 600  # seconds a command may be given
+_ONLY_CD = re.compile(r"\s*cd(?:\s+([^\s;&|]{1,200}))?\s*;?\s*")
 
 
 class Bash:
     name = "bash"
     description = (
         "Run a command in the repository's root, in a fresh shell: cd and variables don't carry over, nothing "
-        "stays running. Join steps with &&. Of long output you see both ends and the file that has it all."
+        "stays running (start, use and stop a server in one command). Join steps with &&. Of long output you see "
+        "both ends and the file that has it all."
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("command", "string", "e.g. python -m pytest -q tests/test_core.py", example="ls -la"),
-        Parameter("timeout", "integer", "seconds", required=False, minimum=1, maximum=600),
+        Parameter("timeout", "integer", "seconds", required=False, minimum=1, maximum=_LONGEST),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:
         script = arguments["command"]
         if not script.strip():
             raise ToolError("There is no command to run. Give one in `command`.")
+        if folder := _ONLY_CD.fullmatch(script):
+            raise ToolError(
+                "Each command starts in the repository's root, so this alone changes nothing. Put it before what is to "
+                f"be done there: cd {folder[1] or '.'} && ls"
+            )
         remaining = world.remaining()
         if remaining <= 0:
             raise ToolError("The session's time is used up, nothing is run any more. Call submit.")
@@ -46,18 +55,36 @@ class Bash:
                 output.remove()
         lines = [text.rstrip("\n")] if text.strip() else []
         return Answer(
-            "\n".join([*lines, *_ends(completed, short_of_time=remaining < wanted)]),
+            "\n".join([*lines, *_ends(completed, wanted, short_of_time=remaining < wanted)]),
             ok=not completed.timed_out and not completed.flooded,
             output=output.path.name if shortened else "",
         )
 
 
-def _ends(completed: Completed, *, short_of_time: bool) -> list[str]:
+def _ends(completed: Completed, wanted: int, *, short_of_time: bool) -> list[str]:
     """How the command ended, one line for each thing to know."""
     if completed.timed_out:
-        why = ", all the session had left" if short_of_time else ""
-        return [f"[ended after {completed.seconds:.0f} s: time-out{why}]"]
+        if short_of_time:
+            return [f"[ended after {completed.seconds:.0f} s: time-out, all the session had left]"]
+        longer = f"give a longer `timeout` (up to {_LONGEST}), or " if wanted < _LONGEST else ""
+        return [f"[ended after {completed.seconds:.0f} s: time-out; {longer}run less at once]"]
     if completed.flooded:
-        return [f"[ended after {completed.seconds:.1f} s: too much output]"]
-    end = f"[exit {completed.exit_code}, {completed.seconds:.1f}s]"
-    return [end, "[processes it left running were ended]"] if completed.left_behind else [end]
+        return [f"[ended after {completed.seconds:.1f} s: too much output; make it write less]"]
+    code = completed.exit_code
+    ends = [f"[exit {code}, {completed.seconds:.1f}s]"]
+    if code in _EXIT_CODES:
+        ends.append(f"[{code}: {_EXIT_CODES[code]}]")
+    if completed.left_behind:
+        ends.append("[processes it left running were ended; use them within the command that starts them]")
+    return ends
+
+
+# As bash(1) and signal(7) have them.
+_EXIT_CODES: Mapping[int | None, str] = {
+    126: "it is there, but can't be executed",
+    127: "a command was not found",
+    134: "aborted, SIGABRT",
+    137: "killed, SIGKILL; often memory ran out",
+    139: "segmentation fault, SIGSEGV",
+    143: "ended by SIGTERM",
+}

@@ -5,22 +5,18 @@ Line ends and encoding of the file stay as they are.
 
 from __future__ import annotations
 
-import ast
-import platform
-import warnings
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
-from ci_agent.tools import places
-from ci_agent.tools.passages import Found, closest, find_loosely, line_of, lines_of
-from ci_agent.tools.text import numbered
+from ci_agent.tools import places, textfile
+from ci_agent.tools.passages import Found, closest, find_loosely, line_of, lines_of, unnumbered
+from ci_agent.tools.syntax import new_error
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
-_LARGEST = 20_000_000  # bytes of a file that is edited
 _TELLING = 6  # characters of `new` that stand nowhere by chance
-_AROUND = 4  # lines shown before and after a change
-_CHANGED = 12  # lines of the change itself that are all shown
-_ENDS = 3  # of a longer one, lines shown of its beginning and of its end
+_NAMED = 20  # places that are named where there should be one
 
 
 class EditFile:
@@ -45,29 +41,21 @@ class EditFile:
         if old == new:
             raise ToolError("`old` and `new` are the same, so there is nothing to change.")
         place = places.locate(arguments["path"], world)
-        text, encoding = _decoded(places.read(place, _LARGEST), place)
-        windows = "\r\n" in text and text.count("\r\n") == text.count("\n")
-        if windows:
-            text, old, new = (part.replace("\r\n", "\n") for part in (text, old, new))
-        found = _find(text, old, new, place.shown, every=arguments["all"])
-        result = found.applied(text)
-        try:
-            places.write(place, (result.replace("\n", "\r\n") if windows else result).encode(encoding))
-        except UnicodeEncodeError:
-            raise ToolError(
-                f"{place.shown} is not UTF-8 and can't hold all characters of `new`. Use bash to convert it."
-            ) from None
-        return Answer("\n".join([*_said(place.shown, found, text, result), *_syntax(place, text, result)]))
-
-
-def _decoded(data: bytes, place: places.Place) -> tuple[str, str]:
-    """The text and its encoding; Latin-1, which keeps every byte, for what is not UTF-8."""
-    if b"\0" in data:
-        raise ToolError(f"{place.shown} is a binary file of {len(data):,} bytes. Use bash for it.")
-    try:
-        return data.decode(), "utf-8"
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), "latin-1"
+        file = textfile.load(place)
+        found = _find(file.text, file.plain(old), file.plain(new), place.shown, every=arguments["all"])
+        result = found.applied(file.text)
+        places.write(place, file.data(result))
+        first = line_of(file.text, found.at)
+        last = first + found.new.removesuffix("\n").count("\n")
+        return Answer(
+            "\n".join(
+                [
+                    _said(place.shown, found, first),
+                    textfile.around(result, first, last),
+                    *new_error(place.shown, file.text, result, world),
+                ]
+            )
+        )
 
 
 def _find(text: str, old: str, new: str, shown: str, *, every: bool) -> Found:
@@ -81,7 +69,7 @@ def _find(text: str, old: str, new: str, shown: str, *, every: bool) -> Found:
             f"`old` is {count} times in {shown}, at lines {at}. Nothing was changed. "
             "Add lines around it until it is there only once, or give all=true."
         )
-    if found := find_loosely(text, old, new):
+    if found := _find_loosely(text, old, new, shown):
         return found
     if len(new.strip()) >= _TELLING and new in text:
         raise ToolError(
@@ -92,38 +80,34 @@ def _find(text: str, old: str, new: str, shown: str, *, every: bool) -> Found:
     raise ToolError(f"`old` is not in {shown}. Nothing was changed.{hint}")
 
 
-def _said(shown: str, found: Found, text: str, result: str) -> list[str]:
-    """What was done, and the lines around the (first) change as they are now."""
-    first = line_of(text, found.at)
+def _find_loosely(text: str, old: str, new: str, shown: str) -> Found | None:
+    """The one passage that can be meant. Raises `ToolError` where there are several."""
+    found = list(islice(find_loosely(text, old, new), _NAMED + 1))
+    if len(found) > 1:
+        at = ", ".join(str(line_of(text, one.at)) for one in found[:_NAMED]) + (
+            " …" if len(found) > _NAMED else ""
+        )
+        how = f" ({found[0].how})" if found[0].how else ""
+        raise ToolError(
+            f"`old` is not in {shown} as it was given; what comes near{how} is at lines {at}. Nothing was changed. "
+            "Copy it exactly, with lines around it until it is there only once."
+        )
+    if found:
+        return found[0]
+    stripped = unnumbered(old, new)
+    if stripped is None:
+        return None
+    old, new = stripped
+    if text.count(old) == 1:
+        return Found(old, new, text.index(old), how=_UNNUMBERED)
+    found = list(islice(find_loosely(text, old, new), 2))
+    return replace(found[0], how=f"{_UNNUMBERED}; {found[0].how}") if len(found) == 1 else None
+
+
+_UNNUMBERED = "line numbers were taken off"
+
+
+def _said(shown: str, found: Found, first: int) -> str:
     times = f" {found.count} times, first" if found.count > 1 else ""
     how = f" ({found.how})" if found.how else ""
-    lines = result.removesuffix("\n").split("\n")
-    start = max(0, first - 1 - _AROUND)
-    after = first + found.new.removesuffix("\n").count("\n")
-    end = min(len(lines), after + _AROUND)
-    said = [f"edited {shown}{times} at line {first}{how}"]
-    if after - first >= _CHANGED:
-        said += [numbered(lines[start : first - 1 + _ENDS], start + 1), "…"]
-        start = after - _ENDS
-    return [*said, numbered(lines[start:end], start + 1)]
-
-
-def _syntax(place: places.Place, before: str, after: str) -> list[str]:
-    if not place.shown.endswith((".py", ".pyi")) or _syntax_error(before):
-        return []
-    if error := _syntax_error(after):
-        return [f"[it no longer parses (Python {platform.python_version()}): {error}]"]
-    return []
-
-
-def _syntax_error(text: str) -> str:
-    """What Python says against the text, "" for nothing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except SyntaxError as error:
-        return f"{error.msg}, line {error.lineno}"
-    except (ValueError, RecursionError, MemoryError) as error:  # what its parser makes of odd and deep texts
-        return str(error) or type(error).__name__
-    return ""
+    return f"edited {shown}{times} at line {first}{how}"

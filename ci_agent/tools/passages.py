@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 
 from ci_agent.tools.text import numbered
 
@@ -43,20 +45,72 @@ def lines_of(text: str, passage: str) -> list[int]:
     return found
 
 
-def find_loosely(text: str, old: str, new: str) -> Found | None:
-    """Whole lines like those of `old`, but for trailing white space, else but for one indentation shift of
-    them all, which `new` then gets too. None unless there is exactly one such place."""
+def find_loosely(text: str, old: str, new: str) -> Iterator[Found]:
+    """Where `old` may have been meant, in order: as whole lines, else such but for white space at their ends,
+    else but for one indentation shift of them all, which `new` then gets too, else but for typographic quotes,
+    dashes and spaces. The first of these searches that finds something gives all it finds."""
+    for search in (_whole_lines, _typographic):
+        found = search(text, old, new)
+        first = next(found, None)
+        if first is not None:
+            yield first
+            yield from found
+            return
+
+
+def _whole_lines(text: str, old: str, new: str) -> Iterator[Found]:
     wanted, instead = _as_lines(old, new)
     if not any(line.strip() for line in wanted):
-        return None
+        return
     lines = text.split("\n")
-    for search in (_trailing, _shifted):
-        matches = list(search(lines, wanted, instead))
-        if len(matches) > 1:
-            return None
-        if matches:
-            return _replacing(text, lines, len(wanted), *matches[0])
-    return None
+    offsets = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    for search in (_exactly, _trailing, _shifted):
+        matches = search(lines, wanted, instead)
+        first = next(matches, None)
+        if first is not None:
+            for index, there, how in chain([first], matches):
+                yield _replacing(text, lines[index : index + len(wanted)], offsets[index], there, how)
+            return
+
+
+def _typographic(text: str, old: str, new: str) -> Iterator[Found]:
+    """What `old` and `new` share keeps the characters of the text."""
+    there, wanted, instead = text.translate(_PLAIN), old.translate(_PLAIN), new.translate(_PLAIN)
+    if not wanted.strip() or (there == text and wanted == old):
+        return
+    most = min(len(wanted), len(instead))
+    start = next((at for at in range(most) if wanted[at] != instead[at]), most)
+    most -= start
+    end = next((at for at in range(most) if wanted[-1 - at] != instead[-1 - at]), most)
+    at = there.find(wanted)
+    while at >= 0:
+        found = text[at : at + len(old)]
+        kept = found[:start] + new[start : len(new) - end] + found[len(found) - end :]
+        yield Found(found, kept, at, how="typographic characters were taken for plain ones")
+        at = there.find(wanted, at + len(wanted))
+
+
+# Characters that look like one of ASCII and that editors, web pages and models put in its place.
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " ")
+)
+
+
+def unnumbered(old: str, new: str) -> tuple[str, str] | None:
+    """Both without the line numbers that `read_file` puts before each line. None: not every line of `old` has one."""
+    if not _all_numbered(old):
+        return None
+    return _NUMBER.sub("", old), _NUMBER.sub("", new) if _all_numbered(new) else new
+
+
+_NUMBER = re.compile(r"^ *\d+\t", re.MULTILINE)
+
+
+def _all_numbered(text: str) -> bool:
+    return all(_NUMBER.match(line) for line in text.removesuffix("\n").split("\n"))
 
 
 Match = tuple[int, list[str], str]  # the index of the first line, what comes instead, what was overlooked
@@ -69,17 +123,18 @@ def _as_lines(old: str, new: str) -> tuple[list[str], list[str]]:
     return old[:-1].split("\n"), new.removesuffix("\n").split("\n") if new else []
 
 
-def _replacing(
-    text: str, lines: Sequence[str], count: int, index: int, instead: list[str], how: str
-) -> Found:
-    at = sum(len(line) + 1 for line in lines[:index])
-    matched = lines[index : index + count]
+def _replacing(text: str, matched: Sequence[str], at: int, instead: list[str], how: str) -> Found:
     if all(line.endswith("\r") for line in matched):
         instead = [line.removesuffix("\r") + "\r" for line in instead]
     old = "\n".join(matched)
     if not instead and at + len(old) < len(text):
         old += "\n"
     return Found(old, "\n".join(instead), at, how=how)
+
+
+def _exactly(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
+    for index in _windows(lines, wanted, str):
+        yield index, instead, ""
 
 
 def _trailing(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:

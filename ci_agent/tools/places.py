@@ -101,14 +101,16 @@ def read(place: Place, limit: int) -> bytes:
     return data
 
 
-def write(place: Place, data: bytes) -> bool:
-    """Put `data` there, whole or not at all, with parents created and the mode of what was there kept.
+def write(place: Place, data: bytes, new_mode: int | None = None) -> bool:
+    """Put `data` there, whole or not at all, with parents created and the mode of what was there kept; `new_mode`
+    is the one of a file that is new, where it is not the usual one.
 
     True if there was a file before. Raises `OSError` with nothing changed.
     """
     with _folder_of(place, create=True) as (folder, name):
-        mode = _mode(folder, name)
-        if mode is not None and not stat.S_ISREG(mode):
+        there = _mode(folder, name)
+        mode = new_mode if there is None else there
+        if there is not None and not stat.S_ISREG(there):
             raise ToolError(f"{place.shown} is there and is not a file.")
         # A new file that takes the old one's place: a full disk leaves the old text, and a hard link to a file
         # outside is not written through.
@@ -123,7 +125,22 @@ def write(place: Place, data: bytes) -> bool:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
             raise
-        return mode is not None
+        return there is not None
+
+
+def remove(place: Place) -> None:
+    """Take the file away. Raises `OSError`."""
+    with _folder_of(place) as (folder, name):
+        os.unlink(name, dir_fd=folder)
+
+
+def mode(place: Place) -> int | None:
+    """The mode of what is at `place`; None for nothing."""
+    try:
+        with _folder_of(place) as (folder, name):
+            return _mode(folder, name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def names(place: Place) -> list[str]:

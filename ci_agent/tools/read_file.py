@@ -5,9 +5,12 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ci_agent.tools import places
+from ci_agent.tools.memory import Shown
+from ci_agent.tools.outline import outline
 from ci_agent.tools.text import clean, cut
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
@@ -15,6 +18,9 @@ _LINES = 400  # of one answer
 _LINE = 2_000  # characters that are shown of one line
 _CHARACTERS = 16_000  # of one answer
 _ENTRIES = 300  # of a folder
+_HEAD_LINES = 200  # of a longer file whose definitions are listed
+_LAST = 20  # lines that are shown where all that are asked for lie behind the end
+_PARSED = 2_000_000  # bytes of a file whose definitions are listed
 _CHUNK = 65_536  # bytes
 _LOOKED_AT = 8_192  # bytes, to tell text from binary as git does
 
@@ -22,23 +28,23 @@ _LOOKED_AT = 8_192  # bytes, to tell text from binary as git does
 class ReadFile:
     name = "read_file"
     description = (
-        "Show lines of a text file with their numbers, at most 400 lines or 16,000 characters at once, or list "
-        "a folder."
+        "Show lines of a text file with their numbers, at most 400 lines or 16,000 characters at once; of a longer "
+        "one without a range its head and what it defines where. Or list a folder."
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("path", "string", "relative to the root, or $AGENT_OUTPUTS/N.txt", example="src/app.py"),
-        Parameter("start", "integer", "first line", required=False, default=1, minimum=1),
-        Parameter("end", "integer", "last line", required=False),
+        Parameter("start", "integer", "first line", required=False, minimum=1),
+        Parameter("end", "integer", "last line, -1: to the end", required=False),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:
         place = places.locate(arguments["path"], world, outputs=True)
-        end = arguments["end"] if (arguments["end"] or 0) > 0 else None
         try:
             with places.opened(place) as file:
-                return Answer(_window(file, place, arguments["start"], end))
+                return _shown(file, place, arguments["start"], arguments["end"])
         except IsADirectoryError:
-            return Answer(_listing(place))
+            listing = _listing(place)
+            return Answer(listing, shown=Shown(listing))
         except (FileNotFoundError, NotADirectoryError):
             raise ToolError(places.missing(place)) from None
 
@@ -49,16 +55,54 @@ def _listing(place: places.Place) -> str:
     return "\n".join([f"{place.shown} is a folder:", *(clean(name) for name in names[:_ENTRIES]), *more])
 
 
-def _window(file: BinaryIO, place: places.Place, start: int, end: int | None) -> str:
+def _shown(file: BinaryIO, place: places.Place, start: int | None, end: int | None) -> Answer:
     size = os.fstat(file.fileno()).st_size
     if not size:
-        return f"[{place.shown} is empty]"
+        return Answer(f"[{place.shown} is empty]")
     if not place.is_output and b"\0" in file.read(_LOOKED_AT):
-        return f"[{place.shown} is a binary file of {size:,} bytes]"
+        return Answer(f"[{place.shown} is a binary file of {size:,} bytes]")
     file.seek(0)
     total = _count_lines(file)
-    start = min(start, total)
-    wanted = total if end is None else min(max(end, start), total)
+    window = _window(file, place, total, start or 1, end if end and end > 0 else total)
+    contents = ""
+    if start is None and end is None and window.reached < total and size <= _PARSED:
+        file.seek(0)
+        contents = outline(place.shown, file.read().decode(errors="replace"))
+        if contents:
+            window = _window(file, place, total, 1, _HEAD_LINES, _CHARACTERS - len(contents))
+    lines = [f"{number}\t{cut(line, _LINE)}" for number, line in enumerate(window.lines, window.first)]
+    partial = [window.place(total)] if window.first > 1 or window.reached < total else []
+    text = "\n".join([*lines, *window.notes, *partial, *([contents] if contents else [])])
+    return Answer(text, shown=Shown(place.shown, window.first, tuple(window.lines), contents))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Lines of a file, from the one with number `first` on."""
+
+    first: int
+    lines: list[str]
+    wanted: int  # the last one that was asked for
+    cut: bool
+    notes: list[str]
+
+    @property
+    def reached(self) -> int:
+        return self.first + len(self.lines) - 1
+
+    def place(self, total: int) -> str:
+        why = f"cut at {_CHARACTERS:,} characters: " if self.cut else ""
+        rest = f"; go on with start={self.reached + 1}" if self.reached < self.wanted else ""
+        return f"[{why}lines {self.first:,} to {self.reached:,} of {total:,}{rest}]"
+
+
+def _window(
+    file: BinaryIO, place: places.Place, total: int, start: int, end: int, characters: int = _CHARACTERS
+) -> _Window:
+    """From `start` to `end`, as far as there are so many and an answer goes. Behind the end of the file: its last."""
+    past = f"[there is no line {start:,}]" if start > total else ""
+    start = max(1, total - _LAST + 1) if past else start
+    wanted = min(max(end, start), total)
     last = min(wanted, start + _LINES - 1)
     file.seek(0)
     _skip_lines(file, start - 1)
@@ -66,20 +110,12 @@ def _window(file: BinaryIO, place: places.Place, start: int, end: int | None) ->
     lines, notes = _decoded(raw)
     if place.is_output:
         lines = [clean(line) for line in lines]
-    shown: list[str] = []
-    room = _CHARACTERS
-    for number, line in enumerate(lines, start):
-        text = f"{number}\t{cut(line, _LINE)}"
-        room -= len(text) + 1
-        if room < 0 and shown:
-            break
-        shown.append(text)
-    reached = start + len(shown) - 1
-    if reached < total or start > 1:
-        why = f"cut at {_CHARACTERS:,} characters: " if reached < last else ""
-        rest = f"; go on with start={reached + 1}" if reached < wanted else ""
-        notes.append(f"[{why}lines {start:,} to {reached:,} of {total:,}{rest}]")
-    return "\n".join([*shown, *notes])
+    room = characters
+    for count, line in enumerate(lines):
+        room -= len(str(start + count)) + len(cut(line, _LINE)) + 2
+        if room < 0 and count:
+            return _Window(start, lines[:count], wanted, True, notes)
+    return _Window(start, lines, wanted, False, [*notes, *([past] if past else [])])
 
 
 def _count_lines(file: BinaryIO) -> int:

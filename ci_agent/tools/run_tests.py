@@ -10,10 +10,18 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 class RunTests:
     name = "run_tests"
-    description = "Run the project's tests, as they stand here."
+    description = (
+        "Run the project's tests as they stand here; counted, and failures shown. Of an unchanged tree the earlier "
+        "result is given."
+    )
     parameters: tuple[Parameter, ...] = (
         Parameter(
-            "selector", "string", "e.g. tests/test_core.py -k slug; empty: all", required=False, default=""
+            "selector",
+            "string",
+            "what the runner takes: tests/test_core.py -k slug, tests/a.test.js -t name, ./pkg/... -run TestX; "
+            "empty: all",
+            required=False,
+            default="",
         ),
     )
 

@@ -1,28 +1,25 @@
-"""`search`: lines that match a regular expression, by ripgrep where it is, else by git grep.
-
-Both run in the sandbox, since the workspace's `.git` may say what commands wrote into it.
-"""
+"""`search`: lines that match a regular expression, of many matches so many that one knows where to look."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ci_agent.sandbox import Command, Completed
-from ci_agent.tools import places
-from ci_agent.tools.outputs import fresh
+from ci_agent.tools import grep, places
+from ci_agent.tools.grep import Found, Match, Wanted
+from ci_agent.tools.memory import Shown
 from ci_agent.tools.text import clean
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _LINE = 200  # characters of a line that are shown
-_CHARACTERS = 16_000  # of an answer
-_SECONDS = 60
-_BYTES = 20_000_000  # of matches that are looked at
-_NO_MATCH, _FATAL, _NOT_FOUND = 1, 128, 127  # exit codes: of both, of git, of the sandbox
-_MATCH = re.compile(r"(.+?):(\d{1,9}):")  # path and line of a match, as all print them
+_BEFORE = 60  # of them before the match
+_CHARACTERS = 15_000  # of an answer
+_PER_FILE = 10  # lines of one file, where not all can be shown
+_FILES = 20  # files that are named with the number of their matches
 
 
 class Search:
@@ -39,143 +36,102 @@ class Search:
         pattern = arguments["pattern"]
         if not pattern or "\0" in pattern or "\n" in pattern:
             raise ToolError("`pattern` must be one line of text, and not empty.")
-        place = places.locate(arguments["path"], world)
-        target = place.root.joinpath(*place.parts)
+        place, glob = _where(arguments["path"], arguments["glob"], world)
+        target = _path(place)
         folder, name = (target, "") if target.is_dir() else (target.parent, target.name)
         if not target.exists():
             raise ToolError(places.missing(place))
-        found = _searched(pattern, folder, name, arguments["glob"], world)
+        found, notes = _as_meant(Wanted(pattern, name, glob), folder, world)
         prefix = "" if folder == place.root else f"{folder.relative_to(place.root)}/"
-        return Answer(_said(found, prefix, arguments["max_results"]))
+        text = "\n".join([*_said(found, prefix, arguments["max_results"]), *notes])
+        return Answer(text, shown=Shown(text))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    lines: list[str]
-    all: bool  # False: there were more than we look at
+_WILD = re.compile(r"[*?{\[]")
 
 
-def _searched(pattern: str, folder: Path, name: str, glob: str, world: World) -> _Found:
-    """The matching lines by path and number, each once. Raises `ToolError` when nothing here can search.
+def _where(path: str, glob: str, world: World) -> tuple[places.Place, str]:
+    """Where to search, and in files like what, also where `path` is a pattern or `glob` a folder."""
+    place = places.locate(path, world)
+    wild = _WILD.search(path)
+    if wild and not glob and not _path(place).exists():
+        folder, slash, _ = path[: wild.start()].rpartition("/")
+        return places.locate(folder or ".", world), path[len(folder + slash) :]
+    glob = glob.removeprefix("./")
+    if glob and not place.parts and not _WILD.search(glob) and not glob.startswith("!"):
+        named = places.locate(glob, world)
+        if _path(named).is_dir():
+            return named, ""
+    return place, f"{{{glob}}}" if "," in glob and "{" not in glob else glob
 
-    Programs that walk the folder leave out what an ignore rule matches, a file that git tracks too. Those come
-    from a second search, of what git tracks, which is no fault where there is no git.
-    """
-    walked = _by_first_able(_walking(pattern, name, glob), folder, world)
-    if walked is None:
-        raise ToolError("There is neither ripgrep nor git here. Use bash with grep -rnE.")
+
+def _path(place: places.Place) -> Path:
+    return place.root.joinpath(*place.parts)
+
+
+def _as_meant(wanted: Wanted, folder: Path, world: World) -> tuple[Found, list[str]]:
+    """What is found, and how the pattern was taken where it finds nothing as it stands."""
     try:
-        tracked = _by_first_able(_tracked(pattern, name, glob), folder, world)
-    except ToolError:  # git's expressions are not quite ripgrep's
-        tracked = None
-    if tracked is None:
-        return walked
-    return _Found(sorted({*walked.lines, *tracked.lines}, key=_place), all=walked.all and tracked.all)
+        found = grep.search(wanted, folder, world)
+    except grep.NoExpressionError as error:
+        literally = replace(wanted, literal=True)
+        note = f"[`pattern` is no regular expression ({error}): taken as plain text]"
+        return grep.search(literally, folder, world), [note]
+    if not found.matches and r"\|" in wanted.pattern:
+        found = grep.search(replace(wanted, pattern=wanted.pattern.replace(r"\|", "|")), folder, world)
+        return found, [r"[`\|` finds nothing, so it was taken as `|`]"] if found.matches else []
+    return found, []
 
 
-def _place(line: str) -> tuple[str, int]:
-    match = _MATCH.match(line)
-    return (match[1], int(match[2])) if match else (line, 0)
+def _said(found: Found, prefix: str, limit: int) -> list[str]:
+    """All matches if there are not too many. Else some of each file, and where the others are."""
+    if not found.matches:
+        return ["[no matches]"]
+    files: dict[str, list[Match]] = {}
+    for match in found.matches:
+        files.setdefault(prefix + clean(match.path), []).append(match)
+    few = len(found.matches) <= limit or len(files) == 1
+    shown: list[str] = []
+    left: Counter[str] = Counter()
+    room, count = _CHARACTERS, 0
+    for path, matches in files.items():
+        lines = [f"{path}:{match.number}:{_short(match)}" for match in matches]
+        fitting = _fitting(lines, room, min(limit - count, len(lines) if few else _PER_FILE))
+        shown += fitting
+        room -= sum(len(line) + 1 for line in fitting)
+        count += len(fitting)
+        if len(fitting) < len(lines):
+            left[path] = len(lines) - len(fitting)
+    return [*shown, *_left(left, complete=found.all)]
 
 
-def _by_first_able(programs: Iterable[Sequence[str]], folder: Path, world: World) -> _Found | None:
-    """What the first program finds that is able to search here. Raises `ToolError` with its words when it fails."""
-    for words in programs:
-        completed, text = _ran(words, folder, world)
-        if completed.exit_code == _NOT_FOUND or (
-            completed.exit_code == _FATAL and any(reason in text for reason in _UNABLE)
-        ):
-            continue
-        lines = [line.removeprefix("./") for line in text.split("\n") if _MATCH.match(line)]
-        if lines or completed.exit_code == _NO_MATCH:
-            return _Found(lines, all=completed.exit_code is not None)
-        if completed.timed_out:
-            raise ToolError(
-                f"The search took longer than {completed.seconds:.0f} s. Narrow `path` or `glob`."
-            )
-        raise ToolError(
-            f"The search failed, perhaps `pattern` is no regular expression:\n{clean(text[:1000])}"
-        )
-    return None
-
-
-def _ran(words: Sequence[str], folder: Path, world: World) -> tuple[Completed, str]:
-    with fresh(world.outputs) as output:
-        try:
-            completed = world.sandbox.run(
-                Command(
-                    words=words,
-                    cwd=folder,
-                    timeout=min(_SECONDS, world.remaining()),
-                    output=output.path,
-                    environment={"LC_ALL": "C.UTF-8"},  # messages in English
-                    output_limit=_BYTES,
-                )
-            )
-        finally:
-            output.remove()
-        return completed, re.sub("\r\n?", "\n", output.file.read().decode(errors="replace"))
-
-
-# What git says when this way of calling it is not possible here, and the next may be.
-_UNABLE = ("fatal: not a git repository", "fatal: cannot use Perl-compatible regexes")
-
-
-def _walking(pattern: str, name: str, glob: str) -> Iterator[Sequence[str]]:
-    """The command lines that search the files of the folder, best first."""
-    ripgrep = ["rg", "--no-config", "--no-messages", "--hidden", "--glob=!.git", "--sort=path"]
-    shape = ["--line-number", "--no-heading", "--with-filename", "--color=never"]
-    globs = [f"--glob={glob}"] if glob and not name else []
-    yield [*ripgrep, *shape, *globs, f"--regexp={pattern}", "--", name or "."]
-    for dialect in _DIALECTS:
-        for where in (["--untracked"], ["--no-index", "--exclude-standard"]):
-            yield _git_grep(dialect, where, pattern, name, glob)
-
-
-def _tracked(pattern: str, name: str, glob: str) -> Iterator[Sequence[str]]:
-    """The command lines that search the files git tracks, best first."""
-    return (_git_grep(dialect, [], pattern, name, glob) for dialect in _DIALECTS)
-
-
-_DIALECTS = ("-P", "-E")
-
-
-def _git_grep(dialect: str, where: Sequence[str], pattern: str, name: str, glob: str) -> Sequence[str]:
-    git = ["git", "-c", "core.quotePath=false", "grep", "-nI", "--no-color", dialect, *where]
-    return [*git, "-e", pattern, "--", *_pathspecs(name, glob)]
-
-
-def _pathspecs(name: str, glob: str) -> list[str]:
-    """The file `name`, or files like `glob` as ripgrep reads it: without a slash, at any depth."""
-    if name:
-        return [f":(literal){name}"]
-    if not glob:
-        return ["."]
-    alternatives = re.fullmatch(r"([^{}]*)\{([^{}]*)\}([^{}]*)", glob)
-    if not alternatives:
-        return [f":(glob){glob.lstrip('/') if '/' in glob else f'**/{glob}'}"]
-    before, choices, after = alternatives.groups()
-    return [spec for choice in choices.split(",") for spec in _pathspecs("", before + choice + after)]
-
-
-def _said(found: _Found, prefix: str, limit: int) -> str:
-    if not found.lines:
-        return "[no matches]"
-    shown, room = [], _CHARACTERS
-    for line in found.lines[:limit]:
-        text = _short(prefix + clean(line))
-        room -= len(text) + 1
+def _fitting(lines: Sequence[str], room: int, most: int) -> list[str]:
+    fitting: list[str] = []
+    for line in lines[:most]:
+        room -= len(line) + 1
         if room < 0:
             break
-        shown.append(text)
-    left = len(found.lines) - len(shown)
-    if left or not found.all:
-        more = "" if found.all else "more than "
-        shown.append(f"[{more}{left:,} matches left out; narrow pattern, path or glob, or raise max_results]")
-    return "\n".join(shown)
+        fitting.append(line)
+    return fitting
 
 
-def _short(line: str) -> str:
-    """`path:12:text` with its text cut."""
-    path, number, text = (*line.split(":", 2), "", "")[:3]
-    return line if len(text) <= _LINE else f"{path}:{number}:{text[:_LINE]}…"
+def _left(left: Counter[str], *, complete: bool) -> list[str]:
+    """How many matches are not shown, by file; "" where all are."""
+    if not left and complete:
+        return []
+    more = "" if complete else "more than "
+    most = left.most_common(_FILES)
+    named = "".join(f"\n+ {count:,} more in {path[:_LINE]}" for path, count in most)
+    others = f"\n+ {len(left) - len(most):,} more files" if len(left) > len(most) else ""
+    head = f"[{more}{left.total():,} matches left out; narrow pattern, path or glob, or raise max_results]"
+    return [head + named + others]
+
+
+def _short(match: Match) -> str:
+    """The text of the line, of a long one a piece with the beginning of the match."""
+    text = clean(match.text)
+    if len(text) <= _LINE:
+        return text
+    start = 0 if match.at <= _LINE - _BEFORE else min(match.at, len(text)) - _BEFORE
+    end = start + _LINE
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")

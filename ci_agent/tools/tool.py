@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ci_agent.journal.events import PlanItem, QuestionAsked, Submitted
 from ci_agent.sandbox import Sandbox
+from ci_agent.tools.memory import Memory, Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,19 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to. `ends` hands the turn back to the session: a hand-in or a question."""
+    """What a call came to. `ends` hands the turn back to the session: a hand-in or a question.
+
+    `shown` says what `text` shows, where the model need not be shown that twice. `unchanged` is what would have been
+    shown, where `text` only says that it was shown before.
+    """
 
     text: str
     ok: bool = True
     output: str = ""  # the file in the outputs folder that holds the full text, where `text` is cut
     plan: tuple[PlanItem, ...] | None = None
     ends: Submitted | QuestionAsked | None = None
+    shown: Shown | None = None
+    unchanged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class World:
 
     `root` is the workspace. `outputs` is a folder outside it for output that is too long to show; commands
     find it as `$AGENT_OUTPUTS`. `remaining` gives the seconds the session has left. `run_tests` runs the
-    project's tests, all of them or those its argument selects, and gives the facts as text.
+    project's tests, all of them or those its argument selects, and gives the facts as text. `memory` is of one
+    conversation.
     """
 
     root: Path
@@ -52,6 +60,7 @@ class World:
     remaining: Callable[[], float]
     run_tests: Callable[[str], str]
     command_timeout: int  # seconds, the default of `bash`
+    memory: Memory = field(default_factory=Memory)
 
 
 class ToolError(Exception):

@@ -14,11 +14,14 @@ _STEP = {
     "type": "object",
     "properties": {"step": {"type": "string"}, "done": {"type": "boolean"}},
 }
+_OTHERWISE = ("content", "title", "text", "task", "description")  # what others call `step`
 
 
 class UpdatePlan:
     name = "update_plan"
-    description = "Show people your plan: all steps, again each time one is done."
+    description = (
+        "Show people your plan, all of its steps: before the first change, and each time one is done."
+    )
     parameters: tuple[Parameter, ...] = (
         Parameter(
             "steps", "array", "3 to 7 short steps", items=_STEP, example=[{"step": "Reproduce", "done": True}]
@@ -33,9 +36,9 @@ class UpdatePlan:
 
 
 def _item(step: Any) -> PlanItem:
-    """A step as the schema has it, a bare text, or with the `status` other agents use."""
+    """A step as the schema has it, a bare text, or with the names that other agents use."""
     members = step if isinstance(step, Mapping) else {"step": step}
-    text = members.get("step")
+    text = next((members[name] for name in ("step", *_OTHERWISE) if name in members), None)
     if not isinstance(text, str) or not text.strip():
         raise ToolError('Each step must look like {"step": "Reproduce the failure", "done": false}.')
     done = members.get("done", members.get("status"))

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ci_agent.tools import places
+from ci_agent.tools.syntax import new_error
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
+
+_COMPARED = 1_000_000  # bytes of what was there; of more, the syntax is not looked at
 
 
 class WriteFile:
@@ -21,11 +24,21 @@ class WriteFile:
         place = places.locate(arguments["path"], world)
         if not place.parts:
             raise ToolError("This is the workspace itself. Give the path of a file.")
-        content = arguments["content"]
+        content, before = arguments["content"], _text(place)
         try:
             replaced = places.write(place, content.encode())
         except NotADirectoryError:
             raise ToolError(f"A part of {place.shown} is a file, not a folder.") from None
         lines = content.count("\n") + (not content.endswith("\n") and bool(content))
         count = f"{lines:,} line" if lines == 1 else f"{lines:,} lines"
-        return Answer(f"{'replaced' if replaced else 'created'} {place.shown}, {count}")
+        said = f"{'replaced' if replaced else 'created'} {place.shown}, {count}"
+        return Answer("\n".join([said, *new_error(place.shown, before, content, world)]))
+
+
+def _text(place: places.Place) -> str | None:
+    """What is there as text; None for nothing and for no text."""
+    try:
+        with places.opened(place) as file:
+            return file.read(_COMPARED).decode()
+    except (OSError, ToolError, UnicodeDecodeError):
+        return None
