@@ -4,7 +4,7 @@ from ci_agent.agent.allowance import Allowance
 from ci_agent.agent.choice import ESCALATED, Choice, Models, Role, choose
 from ci_agent.agent.context import Brief, Earlier, Quote, opening
 from ci_agent.agent.handoff import HandOff, taken_over
-from ci_agent.agent.loop import Agent, Stop
+from ci_agent.agent.loop import Agent, Sight, Stop
 from ci_agent.agent.review import Review, review
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Quote",
     "Review",
     "Role",
+    "Sight",
     "Stop",
     "choose",
     "opening",

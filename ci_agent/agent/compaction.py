@@ -17,7 +17,6 @@ from ci_agent.agent.turns import edited_files, latest_reads, results
 from ci_agent.models import Message
 
 _CHARACTERS_PER_TOKEN = 3.5  # bytes of UTF-8, on the careful side: code in English has about 3.8
-_LARGEST = 60_000  # tokens; clearing above that was cheapest with cached input at a tenth of the price
 _SHARE = 0.5  # of the model's window
 _WORTHWHILE = 20_000  # tokens to free, or
 _WORTHWHILE_SHARE = 1 / 3  # of the context
@@ -56,9 +55,11 @@ class Compacted:
         return self.freed >= min(_WORTHWHILE, (self.freed + estimated(self.messages)) * _WORTHWHILE_SHARE)
 
 
-def limit(window: int | None) -> int:
-    """From how many tokens on to compact, for a model whose context holds `window` tokens, if that is known."""
-    return min(_LARGEST, int(window * _SHARE)) if window else _LARGEST
+def limit(window: int | None, most: int) -> int | None:
+    """From how many tokens on to compact: `most` (0: no matter how many), and half of the model's `window`, if that is
+    known. None: however many there are."""
+    known = [most] if most else []
+    return min([*known, *([int(window * _SHARE)] if window else [])], default=None)
 
 
 def estimated(messages: Iterable[Message]) -> int:

@@ -1,20 +1,20 @@
 """The loop: ask the model, do what it asks, tell it what came of it, until it hands the turn back.
 
-Synchronous and append-only: `_append` is the only place that adds to the context, nothing is ever changed in
-it. Every tool call gets a result. The loop knows no git, no platform and no verdict; it ends with a `Stop`,
-and whoever called it decides what that is worth.
+Synchronous and append-only: what the model sees is a `Conversation`, which has one place that adds to it. Every tool
+call gets a result. The loop knows no git, no platform and no verdict; it ends with a `Stop`, and whoever called it
+decides what that is worth.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ci_agent.agent.allowance import Allowance
-from ci_agent.agent.novelty import Novelty
-from ci_agent.agent.repetition import Repetition
+from ci_agent.agent.circling import Circling
+from ci_agent.agent.conversation import Conversation
+from ci_agent.agent.turns import path_of
 from ci_agent.journal import Journal
 from ci_agent.journal.events import (
     HarnessSaid,
@@ -38,7 +38,6 @@ _CUT_OFF = (
     "edits instead of one, a part of a file instead of all of it."
 )
 _MAX_BAD_TURNS = 4  # replies in a row without a tool call
-_UNCHANGED_SHARE = 0.6  # of the steps, after which something should have changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,20 @@ class Stop:
     detail: str  # a sentence for people, never the model's words
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the loop may know of the files."""
+
+    changed: Callable[[], bool]  # whether any differs from what the work began with
+    diff: Callable[[], str]  # the change so far
+    rules: Callable[
+        [str], str
+    ]  # what the project's own rules say of a file, when it is first met; else empty
+
+
 class Agent:
-    """One conversation with one model about one task. `messages` is where it starts. `changed` says whether any
-    file differs from what the work began with; `replaceable`, whether a better model stands by."""
+    """One conversation with one model about one task. `messages` is where it starts; from `compact_at` tokens on it is
+    shortened. `replaceable`: a better model stands by."""
 
     def __init__(
         self,
@@ -61,26 +71,36 @@ class Agent:
         allowance: Allowance,
         journal: Journal,
         messages: Sequence[Message],
+        sight: Sight,
         *,
-        changed: Callable[[], bool] = lambda: True,
+        compact_at: int,
         replaceable: bool = False,
     ) -> None:
         self._model = model
         self._tools = tools
-        self._schemas = [schema(tool) for tool in tools]
         self._world = world
         self._allowance = allowance
         self._journal = journal
-        self._changed = changed
+        self._sight = sight
         self._replaceable = replaceable
-        self._messages: list[Message] = []
-        self._repetition = Repetition()
-        self._novelty = Novelty()
+        self._conversation = Conversation(
+            messages,
+            model,
+            [schema(tool) for tool in tools],
+            allowance,
+            journal,
+            compact_at=compact_at,
+            diff=sight.diff,
+            shortened=world.memory.forget,
+        )
+        self._circling = Circling(
+            steps=allowance.limits.iterations,
+            first=allowance.steps,
+            changed=sight.changed,
+            replaceable=replaceable,
+        )
         self._bad_turns = 0
-        self._first_step = allowance.steps
         self._pending: ToolCall | None = None  # the call that handed the turn back, still without a result
-        for message in messages:
-            self._append(message)
 
     def work(self) -> Stop:
         """Go on until the turn is handed back, a limit is hit, or the model can't go on."""
@@ -101,14 +121,16 @@ class Agent:
         if exceeded is not None:
             return Stop(*exceeded)
         try:
-            reply = self._model.reply(self._messages, self._schemas, self._allowance.deadline)
+            reply = self._conversation.reply()
         except ModelError as error:
             return Stop(error.ending, str(error))
         self._book(reply)
         if not reply.calls:
             return self._nudge(reply)
         self._bad_turns = 0
-        return self._do(reply) or self._circling()
+        stop = self._do(reply)
+        circling = self._circling.stop()
+        return stop or (Stop(Ending.STUCK, circling) if circling else None)
 
     def _book(self, reply: Reply) -> None:
         if reply.cost is None and self._allowance.steps == 0:
@@ -129,7 +151,7 @@ class Agent:
                 seconds=reply.seconds,
             )
         )
-        self._append(_sendable(reply.message))
+        self._conversation.take(reply)
 
     def _nudge(self, reply: Reply) -> Stop | None:
         self._bad_turns += 1
@@ -145,7 +167,7 @@ class Agent:
         else:
             text = "Your reply was empty. Go on by calling a tool, or call `submit` when the work is done."
         self._journal.append(HarnessSaid(text))
-        self._append({"role": "user", "content": text})
+        self._conversation.append({"role": "user", "content": text})
         return None
 
     def _do(self, reply: Reply) -> Stop | None:
@@ -172,52 +194,16 @@ class Agent:
             if answer.ends is not None:
                 answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
             failed = failed or not answer.ok
-            self._repetition.add(wanted.name, wanted.arguments, answer.text)
-            self._novelty.add(wanted.name, answer.text)
-            self._tell(wanted, answer, seconds, self._remarks() if last else self._repeated())
+            remarks = [self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text)]
+            if answer.ok and (path := path_of(wanted.arguments)):
+                remarks.append(self._sight.rules(path))
+            if last:
+                remarks += [*self._circling.end_step(self._allowance.steps), self._allowance.notice()]
+            self._tell(wanted, answer, seconds, remarks)
         return _stop_for(ends) if ends is not None else None
 
-    def _remarks(self) -> list[str]:
-        """What the harness has to add to the last answer of a step: there, so that the prefix stays the same."""
-        self._novelty.next_step()
-        remarks = self._repeated()
-        if self._novelty.warn:
-            remarks.append(
-                f"[Your last {self._novelty.stale} steps brought nothing that you had not seen before. Say to yourself "
-                "what you know and what you still need, then change something or submit.]"
-            )
-        if self._overdue() and not self._replaceable:
-            remarks.append(
-                "[More than half of the steps are used and no file has changed yet. Make the smallest change that could "
-                "be right now, and test it.]"
-            )
-        return [*remarks, *filter(None, [self._allowance.notice()])]
-
-    def _repeated(self) -> list[str]:
-        if not self._repetition.warn:
-            return []
-        return ["[The same call gave the same result three times. Try something else.]"]
-
-    def _circling(self) -> Stop | None:
-        """The end of a conversation that comes to nothing."""
-        if self._repetition.stuck:
-            said = "The model repeated the same calls with the same results and was stopped."
-            return Stop(Ending.STUCK, said)
-        if self._novelty.stuck:
-            said = f"The model learned nothing new in {self._novelty.stale} steps and was stopped."
-            return Stop(Ending.STUCK, said)
-        if self._replaceable and self._overdue():
-            said = f"The model had changed nothing after {_UNCHANGED_SHARE:.0%} of the steps."
-            return Stop(Ending.STUCK, said)
-        return None
-
-    def _overdue(self) -> bool:
-        """Whether in this very step something should have changed by now and has not."""
-        due = int(self._allowance.limits.iterations * _UNCHANGED_SHARE)
-        return self._allowance.steps == max(due, self._first_step + 1) and not self._changed()
-
     def _tell(self, wanted: ToolCall, answer: Answer, seconds: float, remarks: Sequence[str] = ()) -> None:
-        added = "".join(f"\n\n{remark}" for remark in remarks)
+        added = "".join(f"\n\n{remark}" for remark in remarks if remark)
         self._journal.append(
             ToolAnswered(
                 step=self._allowance.steps,
@@ -230,33 +216,7 @@ class Agent:
                 added=added,
             )
         )
-        self._append({"role": "tool", "tool_call_id": wanted.id, "content": answer.text + added})
-
-    def _append(self, message: Message) -> None:
-        self._messages.append(message)
-
-
-def _sendable(message: Message) -> Message:
-    """The reply as it may go back to the model: some endpoints refuse a history with arguments that are no JSON."""
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list) or all(_is_json(one["function"]["arguments"]) for one in calls):
-        return message
-    mended = [
-        one
-        if _is_json(one["function"]["arguments"])
-        else one
-        | {"function": one["function"] | {"arguments": json.dumps({"invalid": one["function"]["arguments"]})}}
-        for one in calls
-    ]
-    return message | {"tool_calls": mended}
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        self._conversation.append({"role": "tool", "tool_call_id": wanted.id, "content": answer.text + added})
 
 
 def _stop_for(ends: Submitted | QuestionAsked) -> Stop:

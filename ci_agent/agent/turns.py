@@ -87,6 +87,11 @@ def read_arguments(text: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def path_of(arguments: Any) -> str:
+    """The file that a call with these arguments, as text, is about; empty for none."""
+    return _path(read_arguments(arguments))
+
+
 def _path(arguments: dict[str, Any]) -> str:
     path = next((arguments[name] for name in PATHS if isinstance(arguments.get(name), str)), "")
     return posixpath.normpath(path) if path else ""

@@ -56,6 +56,11 @@ class Model(Protocol):
 
     name: str
 
+    @property
+    def window(self) -> int | None:
+        """The tokens it can read at once; None: not known."""
+        ...
+
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         """Answer `messages`. Retries inside; `deadline` is on the clock of `time.monotonic`.
 

@@ -11,7 +11,7 @@ from ci_agent.models import Message, ModelSettings, Reply, ToolSchema
 from ci_agent.models.completion import read
 from ci_agent.models.connection import connect_openai
 from ci_agent.models.endpoint import Endpoint, Provider, host
-from ci_agent.models.prices import cost
+from ci_agent.models.prices import cost, window
 
 OPENAI = Provider("https://api.openai.com/v1", "LLM_API_KEY or OPENAI_API_KEY", connect_openai)
 # Hosts whose API is OpenAI's own: itself, and Azure under the names it has had.
@@ -39,6 +39,11 @@ class OpenAIModel:
         self._settings = settings
         self._endpoint = Endpoint(name, settings, OPENAI, on_retry)
         self._at_home = host(self._endpoint.address).endswith(OPENAIS)
+
+    @property
+    def window(self) -> int | None:
+        """See `Model.window`."""
+        return window(self.name, self._settings.base_url, self._settings)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         """See `Model.reply`."""

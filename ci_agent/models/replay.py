@@ -61,6 +61,7 @@ class Replay:
 
     def __init__(self, path: Path) -> None:
         self.name = f"replay:{path.name}"
+        self.window: int | None = None
         self._path = path
         self._steps = _steps(path)
         self._done = 0

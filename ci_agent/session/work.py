@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ci_agent import agent, verification
-from ci_agent.agent import Agent, Allowance, Models, Role, Stop
+from ci_agent.agent import Agent, Allowance, Models, Role, Sight, Stop
 from ci_agent.evidence import Round
 from ci_agent.journal.events import ModelChosen, ModelReplied, Reviewed, Submitted
 from ci_agent.models import Message, ModelError
@@ -97,7 +97,8 @@ class _Work:
             self.allowance,
             self._parts.journal,
             messages,
-            changed=lambda: self._parts.workspace.tree() != self._head_tree,
+            Sight(changed=self._changed, diff=self._diff, rules=lambda _: ""),
+            compact_at=self._parts.config.context.compact_at,
             replaceable=self._replaceable,
         )
         self._rounds_before = self._proof.rounds
@@ -105,6 +106,12 @@ class _Work:
         self._returned = 0  # hand-ins with leftovers
         self._extra = 0  # hand-ins that held, and were given back all the same; they do not count
         self._held: tuple[Stop, str] | None = None  # such a hand-in: whatever follows, it is not lost
+
+    def _changed(self) -> bool:
+        return self._parts.workspace.tree() != self._head_tree
+
+    def _diff(self) -> str:
+        return self._control.diff(self._parts.workspace.tree()).decode("utf-8", "replace")
 
     def _world(self) -> World:
         return World(

@@ -31,6 +31,7 @@ class _Named:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.window: int | None = None
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         raise NotImplementedError

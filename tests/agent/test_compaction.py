@@ -84,9 +84,10 @@ def assert_valid(messages: list[Message]) -> None:
 # --- when --------------------------------------------------------------------------------------------------
 
 
-def test_the_limit_is_half_the_window_and_never_more_than_60k() -> None:
-    assert limit(32_000) == 16_000
-    assert limit(1_000_000) == limit(None) == 60_000
+def test_the_limit_is_half_the_window_and_never_more_than_is_configured() -> None:
+    assert limit(32_000, 60_000) == limit(32_000, 0) == 16_000
+    assert limit(1_000_000, 60_000) == limit(None, 60_000) == 60_000
+    assert limit(None, 0) is None
 
 
 def test_what_the_last_reply_reported_counts_and_what_came_after_is_estimated() -> None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ci_agent.agent import Agent, Allowance, Stop
+from ci_agent.agent import Agent, Allowance, Sight, Stop
 from ci_agent.journal import Journal
-from ci_agent.journal.events import ModelReplied, PlanItem, PlanUpdated, ToolAnswered, ToolCalled
+from ci_agent.journal.events import Compacted, ModelReplied, PlanItem, PlanUpdated, ToolAnswered, ToolCalled
 from ci_agent.models import ModelSettings, open_model
 from ci_agent.sandbox import open_sandbox
 from ci_agent.task import Ending, Limits
 from ci_agent.tools import World, all_tools
-from tests.support.model_server import ModelServer, Say, Step
+from tests.support.model_server import Fault, ModelServer, Request, Say, Step
 
 _SUBMIT = ("submit", {"title": "Do it", "summary": "Done."})
 
 
 @contextmanager
-def _agent(folder: Path, steps: Sequence[Step]) -> Iterator[tuple[Agent, ModelServer, Journal]]:
+def _agent(
+    folder: Path,
+    steps: Sequence[Step] | Callable[[Request], Step],
+    *,
+    compact_at: int = 60_000,
+    rules: str = "",
+) -> Iterator[tuple[Agent, ModelServer, Journal]]:
     root = folder / "root"
     root.mkdir()
     (root / "a.txt").write_text("one\n")
@@ -40,7 +46,9 @@ def _agent(folder: Path, steps: Sequence[Step]) -> Iterator[tuple[Agent, ModelSe
     with ModelServer(steps) as server, Journal(folder / "session.jsonl") as journal:
         model = open_model("m", ModelSettings(base_url=server.base_url, api_key=server.key), lambda _: None)
         opening = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
-        yield Agent(model, all_tools(), world, allowance, journal, opening), server, journal
+        sight = Sight(changed=lambda: True, diff=lambda: "+the change", rules=lambda _: rules)
+        agent = Agent(model, all_tools(), world, allowance, journal, opening, sight, compact_at=compact_at)
+        yield agent, server, journal
 
 
 def test_every_call_gets_a_result_and_good_siblings_of_bad_ones_run(tmp_path: Path) -> None:
@@ -134,3 +142,104 @@ def test_a_cut_reply_is_told_that_it_was_cut(tmp_path: Path) -> None:
     ):
         agent.work()
         assert "cut off at its length limit" in server.requests[1].body["messages"][-1]["content"]
+
+
+def test_a_call_that_was_cut_off_is_not_run(tmp_path: Path) -> None:
+    calls = [("bash", {"command": "echo one > made.txt"}), ("bash", {"command": "echo two > made.txt"})]
+    steps = [Say(calls=calls, finish_reason="length"), Say(calls=[_SUBMIT])]
+    with _agent(tmp_path, steps) as (agent, server, _):
+        assert agent.work().ending is Ending.SUBMITTED
+        results = [one["content"] for one in server.requests[1].body["messages"] if one["role"] == "tool"]
+    assert (tmp_path / "root" / "made.txt").read_text() == "one\n"
+    assert results[1].startswith("Not run: your reply was cut off at its length limit")
+
+
+def test_rules_of_a_file_are_told_with_the_result_that_first_meets_it(tmp_path: Path) -> None:
+    steps = [Say(calls=[("read_file", {"path": "a.txt"})]), Say(calls=[_SUBMIT])]
+    with _agent(tmp_path, steps, rules="[rules: write in verse]") as (agent, server, journal):
+        agent.work()
+        [answered] = [event.fact for event in journal.events if isinstance(event.fact, ToolAnswered)]
+        assert server.requests[1].body["messages"][-1]["content"] == answered.text
+    assert answered.text.endswith("\n\n[rules: write in verse]")
+    assert answered.added == "\n\n[rules: write in verse]"
+
+
+# --- a conversation that becomes too long -----------------------------------------------------------------
+
+
+def _usage(tokens: int) -> dict[str, int]:
+    return {"prompt_tokens": tokens, "completion_tokens": 0}
+
+
+def _growing(request: Request) -> Step:
+    """Prints three kilobytes at each step, and counts as an endpoint would."""
+    messages = request.body["messages"]
+    asked = sum(message["role"] == "assistant" for message in messages)
+    tokens = len(str(messages)) // 4
+    if messages[-1]["role"] == "user" and "a new one, which begins" in messages[-1]["content"]:
+        return Say("## Goal\nKnow.", usage=_usage(tokens))
+    if asked >= 40 or (len(messages) > 2 and "the end" in messages[-1]["content"]):
+        return Say(calls=[_SUBMIT], usage=_usage(tokens))
+    script = f"for i in $(seq 60); do echo {asked} $i is one of the lines that are printed here; done"
+    return Say(calls=[("bash", {"command": script})], usage=_usage(tokens))
+
+
+def test_old_results_are_left_out_in_one_go_and_the_beginning_stays(tmp_path: Path) -> None:
+    with _agent(tmp_path, _growing, compact_at=10_000) as (agent, server, journal):
+        agent.work()
+        contexts = [request.body["messages"] for request in server.requests]
+        facts = [event.fact for event in journal.events if isinstance(event.fact, Compacted)]
+    grown = [later[: len(earlier)] == earlier for earlier, later in itertools.pairwise(contexts)]
+    assert 1 <= grown.count(False) == len(facts) <= 5
+    assert all(context[:2] == contexts[0] for context in contexts)
+    assert max(len(str(context)) // 4 for context in contexts) < 14_000
+    for fact in facts:
+        assert fact.after < fact.before
+        assert fact.left_out
+    for context in contexts:
+        asked = [call["id"] for message in context for call in message.get("tool_calls", ())]
+        assert asked == [message["tool_call_id"] for message in context if message["role"] == "tool"]
+
+
+def test_where_that_frees_too_little_the_model_sums_up_on_the_same_prefix(tmp_path: Path) -> None:
+    long = "x" * 30_000
+
+    def answer(request: Request) -> Step:
+        messages = request.body["messages"]
+        if messages[-1]["role"] == "user" and "a new one, which begins" in messages[-1]["content"]:
+            return Say("## Goal\nSay it in fewer words.", usage=_usage(9_000))
+        if any("Say it in fewer words" in str(message["content"]) for message in messages):
+            return Say(calls=[_SUBMIT], usage=_usage(500))
+        return Say(long, calls=[("bash", {"command": "echo hi"})], usage=_usage(9_000))
+
+    with _agent(tmp_path, answer, compact_at=8_000) as (agent, server, journal):
+        assert agent.work().ending is Ending.SUBMITTED
+        first, summing, last = (request.body for request in server.requests)
+        [fact] = [event.fact for event in journal.events if isinstance(event.fact, Compacted)]
+    assert summing["messages"][: len(first["messages"])] == first["messages"]
+    assert summing["tools"] == first["tools"]
+    assert last["messages"][:2] == first["messages"]
+    assert "+the change" in last["messages"][2]["content"]
+    assert (fact.summary, fact.usage.prompt) == ("## Goal\nSay it in fewer words.", 9_000)
+    assert agent._allowance.usage.prompt == 18_500
+
+
+def test_an_endpoint_that_says_too_long_is_answered_and_not_the_end(tmp_path: Path) -> None:
+    def answer(request: Request) -> Step:
+        if len(str(request.body["messages"])) > 20_000:
+            return Fault(400, {"error": {"message": "This model's maximum context length is 5000 tokens"}})
+        return _growing(request)
+
+    with _agent(tmp_path, answer) as (agent, server, journal):
+        stop = agent.work()
+        facts = [event.fact for event in journal.events if isinstance(event.fact, Compacted)]
+    assert stop.ending in (Ending.SUBMITTED, Ending.LIMIT_STEPS), stop
+    assert facts
+    assert sum(len(str(request.body["messages"])) > 20_000 for request in server.requests) <= 2 * len(facts)
+
+
+def test_an_endpoint_that_says_so_whatever_is_sent_is_the_end(tmp_path: Path) -> None:
+    fault = Fault(400, {"error": {"message": "prompt is too long", "code": "context_length_exceeded"}})
+    with _agent(tmp_path, [fault]) as (agent, server, _):
+        assert agent.work().ending is Ending.CONTEXT
+    assert len(server.requests) <= 5
