@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ci_agent import verification
 from ci_agent.agent import Agent, Allowance, Brief, Earlier, Quote, Stop, opening
+from ci_agent.agent.rules import find_rules
 from ci_agent.evidence import Round
 from ci_agent.journal.events import Submitted
 from ci_agent.platforms import Comment, Permission
@@ -16,8 +17,6 @@ from ci_agent.session.voice import Voice
 from ci_agent.session.wanted import missing_test
 from ci_agent.task import Ending, Status
 from ci_agent.tools import World, all_tools
-
-_RULES_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
 
 # The tests after the work need about as long as those before; half as much again for added ones.
 _RESERVE_FACTOR = 1.5
@@ -156,21 +155,12 @@ def _brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Br
         task=task,
         files=workspace.control.files(head),
         set_up=proof.set_up_with,
-        rules=_rules(parts),
+        rules=find_rules(workspace.control.files(task.base_sha), workspace.source.file),
         tests=tests,
         comments=writers,
         others=others,
         earlier=earlier,
     )
-
-
-def _rules(parts: Parts) -> tuple[str, str] | None:
-    """The project's file for agents, from the base commit: the work must not write its own rules."""
-    for name in _RULES_FILES:
-        content = parts.workspace.source.file(name)
-        if content is not None:
-            return name, content.decode("utf-8", "replace")
-    return None
 
 
 def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:
