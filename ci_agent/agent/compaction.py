@@ -73,6 +73,12 @@ def needed(known: int, new: Iterable[Message], most: int) -> bool:
     return known + estimated(new) > most
 
 
+def next_limit(left: int, most: int) -> int:
+    """The limit that holds after a compaction that left `left` tokens: with enough room for the next one to be worth
+    it, since each costs the cache."""
+    return max(most, left + _WORTHWHILE)
+
+
 def compact(messages: Sequence[Message], plan: Plan = PLANS[0]) -> Compacted:
     """The conversation with stubs for what the plan does not keep. System prompt and task stay as they are.
 

@@ -6,19 +6,21 @@ that a provider can cache it; everything of this task stands in the one user mes
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ci_agent.agent.language import language
+from ci_agent.agent.outline import outline
+from ci_agent.agent.rules import Rules
 from ci_agent.models import Message
 from ci_agent.task import Task
 
-_RULES_CHARACTERS = 8_000
 _TEXT_CHARACTERS = 40_000
 _EARLIER_CHARACTERS = 4_000
 _OTHERS_CHARACTERS = 10_000
-_OUTLINE_LINES = 80
+_MOST_LISTED = 80  # files an earlier attempt changed
+_MOST_LATER = 30  # files with rules for a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Brief:
 
     task: Task
     files: Sequence[str]  # of the commit the work starts from
-    rules: tuple[str, str] | None  # name and text of the project's file for agents
     tests: str  # what the tests before said, measured by the harness
+    rules: Rules = field(default_factory=Rules)  # what the project's own files say
     set_up: str = ""  # the command that was run before
     comments: Sequence[Quote] = ()  # by people who may write
     others: Sequence[Quote] = ()  # by others: data, nothing to follow
@@ -63,17 +65,26 @@ def opening(brief: Brief) -> list[Message]:
 def _sections(brief: Brief) -> list[str]:
     task = brief.task
     text = _cut(task.text.strip(), _TEXT_CHARACTERS)
+    said = f"{task.title}\n\n{text}\n\n{task.hint}"
     return [
         f"# The issue: {task.title}\n\n{text}".rstrip(),
         _comments(brief.comments),
         _others(brief.others),
         _hint(task.hint),
+        _language(said),
         _earlier(brief.earlier, task),
         _set_up(brief.set_up),
         f"# Tests on the base ({task.base_sha[:12]}), run by the harness\n\n{brief.tests}",
-        f"# The repository ({len(brief.files):,} files)\n\n{outline(brief.files)}",
+        _repository(brief.files, said),
         _rules(brief.rules),
     ]
+
+
+def _language(said: str) -> str:
+    found = language(said)
+    if found is None:
+        return ""
+    return f"# Language\n\nWrite title, summary, plan and questions in {found}; people read them. Code stays as it is."
 
 
 def _comments(comments: Sequence[Quote]) -> str:
@@ -113,7 +124,7 @@ def _set_up(command: str) -> str:
 def _earlier(earlier: Earlier | None, task: Task) -> str:
     if earlier is None:
         return ""
-    listing = "\n".join(f"- {name}" for name in earlier.files[:_OUTLINE_LINES])
+    listing = "\n".join(f"- {name}" for name in earlier.files[:_MOST_LISTED])
     said = "\n\n".join(earlier.messages)
     quoted = "\n".join(f"> {line}".rstrip() for line in _cut(said, _EARLIER_CHARACTERS).splitlines())
     told = f"\n\nIts commits say:\n\n{quoted}" if quoted else ""
@@ -125,27 +136,23 @@ def _earlier(earlier: Earlier | None, task: Task) -> str:
     )
 
 
-def _rules(rules: tuple[str, str] | None) -> str:
-    if rules is None:
-        return ""
-    name, text = rules
-    return f"# The project's own rules, from {name}\n\n{_cut(text.strip(), _RULES_CHARACTERS)}"
+def _repository(files: Sequence[str], said: str) -> str:
+    count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
+    return f"# The repository ({count})\n\n{outline(files, said)}"
 
 
-def outline(files: Sequence[str]) -> str:
-    """The repository in at most `_OUTLINE_LINES` lines: every file of a small one, the larger folders of a
-    large one with the number of files below each."""
-    if len(files) <= _OUTLINE_LINES:
-        return "\n".join(sorted(files))
-    counts: Counter[str] = Counter()
-    for name in files:
-        parts = name.split("/")[:-1]
-        for depth in range(1, len(parts) + 1):
-            counts["/".join(parts[:depth])] += 1
-    top = sorted(name for name in files if "/" not in name)[: _OUTLINE_LINES // 2]
-    folders = sorted(counts, key=lambda folder: (folder.count("/"), -counts[folder], folder))
-    shown = sorted(folders[: _OUTLINE_LINES - len(top)])
-    return "\n".join([*(f"{folder}/ ({counts[folder]:,} files)" for folder in shown), *top])
+def _rules(rules: Rules) -> str:
+    parts = [f"## From {rule.path}\n\n{rule.text}" for rule in rules.told]
+    if rules.later:
+        listing = [
+            f"- {rule.path}" + f" ({', '.join(rule.globs)})" * bool(rule.globs) for rule in rules.later
+        ]
+        more = [f"- {len(listing) - _MOST_LATER} more"] if len(listing) > _MOST_LATER else []
+        told = "\n".join([*listing[:_MOST_LATER], *more])
+        parts.append(
+            f"There are rules for parts of it as well. You are told them when you first read or edit a file there:\n{told}"
+        )
+    return "\n\n".join(["# The project's own rules", *parts]) if parts else ""
 
 
 def _cut(text: str, length: int) -> str:

@@ -17,6 +17,7 @@ SOURCE = frozenset(
     )
 )
 
+DULL = 0.01  # what there is many of, and nobody edits by hand
 # What a source file below a folder of that name is worth to somebody who looks for the code of an issue, against 1.
 SHARES = (
     dict.fromkeys(_words("test tests spec specs __tests__ testing e2e integration-tests"), 0.3)
@@ -33,7 +34,7 @@ SHARES = (
             "__snapshots__ snapshot baselines locale locales i18n l10n translations migrations generated __generated__ "
             "gen assets images img fonts icons .yarn"
         ),
-        0.01,
+        DULL,
     )
 )
 

@@ -1,4 +1,4 @@
-"""Which files an issue speaks of: by path, by file name, or by the words of its identifiers. Pure text."""
+"""Which files and folders an issue speaks of: by path, by file name, or by the words of its identifiers. Pure text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ci_agent.agent.kinds import GENERIC, SHARES, SOURCE
+from ci_agent.agent.kinds import DULL, GENERIC, SHARES, SOURCE
 
 _MOST_TEXT = 40_000  # characters of an issue that are looked at
 _COMMON = 5  # more files of one name than that: naming it tells none of them
 _PATH, _TITLE, _STEM = 100.0, 60.0, 30.0  # how sure a hit is
 _ENOUGH = 9.0  # as sure as two rare words that a file's name shares with the issue
-_MOST_FOLDERS = 20  # mentions of folders that are looked for
-_IN_FOLDER = 20  # more files in a folder than that: naming it tells none of them
+_DULL_SHARE = 0.3  # and before what there is many of
 _BESIDE_SHARE = 0.8  # the source comes before what stands beside it
 _SHORTEST = 4  # letters of a word that tells something
 
@@ -22,11 +21,13 @@ _MENTION = re.compile(r"[\w@+.-]+(?:(?:/|\\|::)[\w@+.-]+)*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\n")
 # What is written as a name: between backticks, with a dot or underscore inside, in camel case, called.
 _IDENTIFIER = re.compile(r"`[^`\n]{3,80}`|\b\w+(?:[._]\w+)+|\b[A-Za-z]*[a-z][A-Z]\w*|\b\w{4,}(?=\()")
+_SEVERAL_WORDS = re.compile(r"\w[_-]\w|[a-z][A-Z]")
 _TEST = re.compile(r"^test_|tests?\.|\.spec\.|_spec\.")
 
 
 def named(files: Sequence[str], text: str, most: int = 10) -> list[str]:
-    """At most `most` of `files` (paths with `/`), those first that `text` most surely means."""
+    """At most `most` of `files` (paths with `/`), or of their folders (with a `/` at the end): those first that `text`
+    most surely means."""
     text = text[:_MOST_TEXT]
     mentions = {re.sub(r"\\|::", "/", mention).strip(".-/") for mention in _MENTION.findall(text)}
     of_title: dict[str, list[str]] = defaultdict(list)
@@ -36,18 +37,20 @@ def named(files: Sequence[str], text: str, most: int = 10) -> list[str]:
     scores = Counter(_by_words(titles, text)) | Counter(_by_stem(titles, mentions))  # the higher of both
     scores |= Counter(dict.fromkeys(titles.keys() & mentions, _TITLE))
     found = Counter({path: score for title, score in scores.items() for path in titles[title]})
-    found |= Counter(dict.fromkeys(_by_folder(files, mentions), _TITLE))
+    folders = {path.rpartition("/")[0] for path in files} - {""}
+    found |= Counter(dict.fromkeys(_by_folder(folders, mentions), _TITLE))
     found |= Counter(dict.fromkeys(_by_path(of_title, mentions), _PATH))
-    sure = {path: score * _share(path) for path, score in found.items() if score >= _ENOUGH}
+    weighed = ((path, score * _share(path)) for path, score in found.items())
+    sure = {path: score for path, score in weighed if score >= _ENOUGH}
     return sorted(sure, key=lambda path: (-sure[path], path.count("/"), path))[:most]
 
 
 def _share(path: str) -> float:
     *folders, title = path.lower().split("/")
-    beside = [SHARES.get(folder, 1.0) < 1 for folder in folders].count(True)
-    return float(
-        _BESIDE_SHARE ** (beside + bool(_TEST.search(title)) + (path[path.rfind(".") :] not in SOURCE))
-    )
+    shares = [SHARES.get(folder, 1.0) for folder in folders]
+    beside = sum(share < 1 for share in shares) + bool(_TEST.search(title))
+    beside += bool(title) and title[title.rfind(".") :] not in SOURCE
+    return float(_BESIDE_SHARE**beside) * (_DULL_SHARE if min(shares, default=1.0) <= DULL else 1)
 
 
 def _by_path(of_title: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> list[str]:
@@ -63,13 +66,16 @@ def _by_path(of_title: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> 
     ]
 
 
-def _by_folder(files: Sequence[str], mentions: Iterable[str]) -> list[str]:
-    """The files in folders that are mentioned by path, if they are few."""
-    found = []
-    for mention in [mention for mention in mentions if "/" in mention][:_MOST_FOLDERS]:
-        within = [path for path in files if f"/{mention}/" in f"/{path}"]
-        found += within if len(within) <= _IN_FOLDER else []
-    return found
+def _by_folder(folders: Iterable[str], mentions: Iterable[str]) -> list[str]:
+    """The folders that are mentioned by path, or by a name of several words, each with a `/` at its end."""
+    ends = tuple(f"/{mention}" for mention in mentions if "/" in mention)
+    names = {_folded(mention) for mention in mentions if _SEVERAL_WORDS.search(mention)} - GENERIC
+    found = defaultdict(list)
+    for folder in folders:
+        name = _folded(folder.rpartition("/")[2])
+        if name in names or (ends and f"/{folder}".endswith(ends)):
+            found[name].append(f"{folder}/")
+    return [folder for alike in found.values() if len(alike) <= _COMMON for folder in alike]
 
 
 def _by_stem(titles: Iterable[str], mentions: Iterable[str]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ci_agent.agent.kinds import ENTRIES, MANIFESTS, SHARES, SOURCE
+from ci_agent.agent.kinds import DULL, ENTRIES, MANIFESTS, SHARES, SOURCE
 from ci_agent.agent.named import named
 
 _LINES = 80
@@ -30,7 +30,6 @@ _KINDS = 3  # that are told apart
 _LITTLE = 0.15  # of a folder: a kind that is no more of it is not told apart
 _HANDFUL = 2  # files, likewise
 _MOST_OF_ROOT = 500
-_DULL = 0.01  # folders worth no more are not opened
 _MOST_NAMES = 200  # of a folder that are looked at; of so many it names few
 _LONGEST_SUFFIX = 9  # with its dot
 _SOURCE_RANK = 1  # lower: files that say more than others about the whole
@@ -58,7 +57,7 @@ class _Folder:
 
     @property
     def is_dull(self) -> bool:
-        return self.share <= _DULL and self.kinds.total() > _FEW and not self.is_meant
+        return self.share <= DULL and self.kinds.total() > _FEW and not self.is_meant
 
 
 def outline(files: Sequence[str], issue: str = "") -> str:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from ci_agent import verification
 from ci_agent.agent import Brief, Earlier, Quote
+from ci_agent.agent.rules import find_rules
 from ci_agent.platforms import Comment, Permission
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof
-
-_RULES_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
 
 
 def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
@@ -33,21 +32,12 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Bri
         task=task,
         files=workspace.control.files(head),
         set_up=proof.set_up_with,
-        rules=_rules(parts),
+        rules=find_rules(workspace.control.files(task.base_sha), workspace.source.file),
         tests=tests,
         comments=writers,
         others=others,
         earlier=earlier,
     )
-
-
-def _rules(parts: Parts) -> tuple[str, str] | None:
-    """The project's file for agents, from the base commit: the work must not write its own rules."""
-    for name in _RULES_FILES:
-        content = parts.workspace.source.file(name)
-        if content is not None:
-            return name, content.decode("utf-8", "replace")
-    return None
 
 
 def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:

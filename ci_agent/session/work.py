@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ci_agent import agent, verification
 from ci_agent.agent import Agent, Allowance, Models, Role, Sight, Stop
+from ci_agent.agent.rules import Reminder, Rules
 from ci_agent.evidence import Round
 from ci_agent.journal.events import ModelChosen, ModelReplied, Reviewed, Submitted
 from ci_agent.models import Message, ModelError
@@ -47,8 +48,8 @@ def solve(
     """
     voice.status(Status.CODING)
     parts.workspace.open_for_agent(head)
-    work = _Work(parts, voice, proof, head)
     known = brief(parts, proof, head, comments)
+    work = _Work(parts, voice, proof, head, known.rules)
     choice = agent.choose(parts.task, parts.models)
     role, reason, messages = choice.role, choice.reason, agent.opening(known)
     while True:
@@ -64,8 +65,9 @@ def solve(
 class _Work:
     """The work of one session. What is counted here holds for the model that is at work."""
 
-    def __init__(self, parts: Parts, voice: Voice, proof: Proof, head: str) -> None:
+    def __init__(self, parts: Parts, voice: Voice, proof: Proof, head: str, rules: Rules) -> None:
         self._parts = parts
+        self._rules = rules
         self._voice = voice
         self._proof = proof
         self._control = parts.workspace.control
@@ -97,7 +99,7 @@ class _Work:
             self.allowance,
             self._parts.journal,
             messages,
-            Sight(changed=self._changed, diff=self._diff, rules=lambda _: ""),
+            Sight(changed=self._changed, diff=self._diff, rules=self._reminder()),
             compact_at=self._parts.config.context.compact_at,
             replaceable=self._replaceable,
         )
@@ -112,6 +114,13 @@ class _Work:
 
     def _diff(self) -> str:
         return self._control.diff(self._parts.workspace.tree()).decode("utf-8", "replace")
+
+    def _reminder(self) -> Callable[[str], str]:
+        """Tells one conversation the rules of a part of the repository, when it comes there."""
+        root = str(self._parts.workspace.root)
+        paths = self._control.files(self._parts.task.base_sha)
+        reminder = Reminder(self._rules.later, paths, self._parts.workspace.source.file)
+        return lambda path: reminder.for_path(path.removeprefix(f"{root}/"))
 
     def _world(self) -> World:
         return World(

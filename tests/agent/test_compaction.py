@@ -17,6 +17,7 @@ from ci_agent.agent.compaction import (
     estimated,
     limit,
     needed,
+    next_limit,
     restarted,
     summary_request,
 )
@@ -95,6 +96,11 @@ def test_what_the_last_reply_reported_counts_and_what_came_after_is_estimated() 
     assert 1_000 <= estimated(new) <= 1_010
     assert not needed(58_900, new, 60_000)
     assert needed(59_100, new, 60_000)
+
+
+def test_after_a_compaction_there_is_room_before_the_next() -> None:
+    assert next_limit(20_000, 60_000) == 60_000
+    assert next_limit(55_000, 60_000) == 75_000
 
 
 def test_text_that_is_not_english_counts_more() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.agent import Brief, Earlier, Quote, opening
-from ci_agent.agent.context import outline
+from ci_agent.agent.rules import Rule, Rules, Scoped
 from ci_agent.task import Task
 
 _TASK = Task(
@@ -27,20 +27,23 @@ _TASK = Task(
 
 
 def _user(**changes: object) -> str:
-    values: dict[str, object] = {"task": _TASK, "files": ["a.py"], "rules": None, "tests": "All passed."}
+    values: dict[str, object] = {"task": _TASK, "files": ["a.py"], "tests": "All passed."}
     return str(opening(Brief(**(values | changes)))[1]["content"])  # type: ignore[arg-type]
 
 
 def test_the_system_prompt_is_the_same_for_every_task() -> None:
-    other = Brief(task=_TASK, files=[], rules=("AGENTS.md", "Be kind."), tests="")
-    one = Brief(task=_TASK, files=["x"], rules=None, tests="y")
+    other = Brief(task=_TASK, files=[], rules=Rules((Rule("AGENTS.md", "Be kind."),)), tests="")
+    one = Brief(task=_TASK, files=["x"], tests="y")
     assert opening(one)[0] == opening(other)[0]
     assert "`submit`" in opening(one)[0]["content"]
 
 
 def test_the_task_stands_with_what_helps_to_begin() -> None:
     text = _user(
-        rules=("AGENTS.md", "Be kind."),
+        rules=Rules(
+            (Rule("AGENTS.md", "Be kind."),),
+            (Scoped("pkg/AGENTS.md", "pkg/"), Scoped(".ci-agent/rules/a.md", globs=("*.sql",))),
+        ),
         comments=[Quote("dana", "Tabs too.")],
         earlier=Earlier(["core.py"], ["Split at runs\n\nBecause."]),
     )
@@ -51,8 +54,9 @@ def test_the_task_stands_with_what_helps_to_begin() -> None:
         "- core.py",
         "Its commits say:\n\n> Split at runs\n>\n> Because.",
         "# Tests on the base (0123456789ab), run by the harness\n\nAll passed.",
-        "# The repository (1 files)\n\na.py",
-        "# The project's own rules, from AGENTS.md\n\nBe kind.",
+        "# The repository (1 file)\n\na.py",
+        "# The project's own rules\n\n## From AGENTS.md\n\nBe kind.\n\nThere are rules for parts of it as well.",
+        "\n- pkg/AGENTS.md\n- .ci-agent/rules/a.md (*.sql)",
     ):
         assert part in text
 
@@ -87,19 +91,12 @@ def test_an_endless_issue_is_cut_and_says_so() -> None:
     assert len(text) < 42_000
 
 
-def test_a_small_repository_is_listed_file_by_file() -> None:
-    assert outline(["b.py", "a/c.py", "README"]) == "README\na/c.py\nb.py"
+def test_people_are_answered_in_the_language_of_the_issue() -> None:
+    text = _user(task=replace(_TASK, title="空格", text="连续的空格会变成两个短横线,应该只有一个。"))
+    assert "# Language\n\nWrite title, summary, plan and questions in Chinese" in text
+    assert "# Language" not in _user()
 
 
-def test_a_large_one_by_its_folders_with_counts() -> None:
-    files = [f"src/part{number % 30}/deep/f{number}.py" for number in range(50_000)] + ["README.md"]
-    shown = outline(files).splitlines()
-    assert len(shown) <= 80
-    assert "src/ (50,000 files)" in shown
-    assert "README.md" in shown
-    assert sum(line.startswith("src/part") for line in shown) > 20
-
-
-@given(st.lists(st.text(alphabet="ab/", min_size=1, max_size=12), max_size=200))
-def test_the_outline_of_anything_stays_short(files: list[str]) -> None:
-    assert len(outline(files).splitlines()) <= 80
+def test_files_the_issue_names_come_first_in_the_outline() -> None:
+    text = _user(task=replace(_TASK, text="Wrong in `slug.py`."), files=["a.py", "src/slug.py"])
+    assert "# The repository (2 files)\n\nNamed in the issue: src/slug.py\na.py\nsrc/ slug.py" in text

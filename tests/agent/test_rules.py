@@ -127,6 +127,8 @@ def test_the_nearest_rules_are_told_when_a_file_below_them_comes_up_and_only_onc
     assert reminder.for_path("pkg/in/y.py") == ""
     assert "Outer." in reminder.for_path("pkg/x.py")
     assert reminder.for_path("pkg/x.py") == ""
+    reminder.forget()
+    assert "Outer." in reminder.for_path("pkg/x.py")
 
 
 @pytest.mark.parametrize(
