@@ -15,6 +15,7 @@ from ci_agent import __version__
 from ci_agent.cli.config import config
 from ci_agent.cli.demo import demo
 from ci_agent.cli.job import job, poll
+from ci_agent.cli.log import log
 from ci_agent.cli.replay import replay
 from ci_agent.cli.run import run
 from ci_agent.cli.setup import doctor, init
@@ -46,7 +47,7 @@ def cli() -> None:
     """
 
 
-for command in (run, verify, replay, job, poll, init, doctor, demo, config):
+for command in (run, verify, log, replay, job, poll, init, doctor, demo, config):
     cli.add_command(command)
 
 
