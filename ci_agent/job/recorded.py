@@ -12,11 +12,14 @@ from ci_agent.journal import Event, read
 
 def find_journal(place: Path) -> Path:
     """The journal at `place`: the file, or the one in a session's folder or in a report. Raises `UsageError`."""
-    path = place / session.JOURNAL if place.is_dir() else place
-    if not path.is_file():
-        hint = f"give a {session.JOURNAL}, or a folder that holds one: a session's or a report's"
-        raise UsageError(f"there is no journal {path}; {hint}")
-    return path
+    try:
+        path = place / session.JOURNAL if place.is_dir() else place
+        if path.is_file():
+            return path
+    except OSError:  # too long to be a path
+        path = place
+    hint = f"give a {session.JOURNAL}, or a folder that holds one: a session's or a report's"
+    raise UsageError(f"there is no journal {path}; {hint}")
 
 
 def recorded(path: Path) -> Iterator[Event]:

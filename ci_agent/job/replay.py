@@ -31,6 +31,7 @@ from ci_agent.workspace import Source, Workspace, check_branch_name, discard, is
 
 SAME, DIFFERENT = 0, 1  # exit codes
 
+_LONGEST_NAME = 100  # characters of a folder's
 _HANDS_OVER = {"submit", "ask_user"}  # what comes of these is not for a tool to say
 
 
@@ -123,7 +124,8 @@ def _opened(recording: Recording, repository: str | None) -> tuple[Config, Sourc
         flags["test"] = recording.tests.command or "none"
     loaded, source = load_settings(place, flags)
     # As the session's own checkout was called: some projects look at it.
-    return loaded.config, replace(source, name=Path(ready.path).name or source.name, base=_base(ready))
+    name = Path(ready.path).name[:_LONGEST_NAME] or source.name
+    return loaded.config, replace(source, name=name, base=_base(ready))
 
 
 def _is_folder(place: str) -> bool:

@@ -132,7 +132,7 @@ def _reply(reply: ModelReplied, at: datetime, model: str, *, full: bool) -> Iter
         facts.append(f"ended by: {reply.finish_reason}")
     yield Line()
     yield Line(one_line(" · ".join(filter(None, facts))), "bold reverse")
-    thought, said = _thoughts(reply.message), _words(reply.message.get("content"))
+    thought, said = _thoughts(reply.message), _text(reply.message.get("content"), thought=False)
     if thought.strip():
         yield Line("reasoning:", "dim")
         yield from block(thought.strip(), full=full, style="dim italic")
@@ -142,27 +142,22 @@ def _reply(reply: ModelReplied, at: datetime, model: str, *, full: bool) -> Iter
 
 def _thoughts(message: dict[str, Any]) -> str:
     """What the provider tells of the reasoning, under one of the names in use."""
-    for name in ("reasoning_content", "reasoning", "thinking", "reasoning_details"):
-        if found := _words(message.get(name)):
-            return found
-    content = message.get("content")
-    thoughts = [part for part in content if _kind(part) == "thinking"] if isinstance(content, list) else []
-    return _words(thoughts)
+    texts = (_text(message.get(name), thought=None) for name in _THOUGHTS)
+    return next(filter(None, texts), "") or _text(message.get("content"), thought=True)
 
 
-def _words(content: Any) -> str:
-    """A text, or the texts in a list of parts."""
+def _text(content: Any, *, thought: bool | None) -> str:
+    """A text, or those in a list of parts: thoughts, the others, or (None) all. A text by itself is no thought unless
+    all is wanted."""
     if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    texts = [part.get(_kind(part), part.get("text")) for part in content if isinstance(part, dict)]
+        return "" if thought else content
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    wanted = [part for part in parts if thought in (None, "thinking" in part)]
+    texts = [part.get("thinking", part.get("text")) for part in wanted]
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def _kind(part: Any) -> str:
-    kind = part.get("type") if isinstance(part, dict) else None
-    return kind if isinstance(kind, str) else ""
+_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
 
 
 def _answer(answer: ToolAnswered, *, full: bool) -> Iterator[Line]:
