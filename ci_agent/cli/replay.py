@@ -21,7 +21,7 @@ import click
     "--all", "everything", is_flag=True, help="Go on after the first difference, and count them all."
 )
 def replay(*, journal: Path, repository: str | None, last: int | None, everything: bool) -> int:
-    """Run the tool calls of a recorded session again and show the first that gives another answer.
+    """Run a recorded session's tool calls again and show the first that differs.
 
     JOURNAL is a session.jsonl, or a folder that holds one: a report's or a session's. The commit that the session began
     on is laid out and prepared in a checkout of its own, the calls run there in order with the real tools, and at the

@@ -22,7 +22,7 @@ from ci_agent.job.recording import Call, Recording, calls, frame
 from ci_agent.job.settings import load_settings
 from ci_agent.journal import Journal, hidden
 from ci_agent.journal.comparable import difference
-from ci_agent.journal.events import ToolAnswered, WorkspaceReady
+from ci_agent.journal.events import SetupChosen, TestsChosen, ToolAnswered, WorkspaceReady
 from ci_agent.reporting.replayed import Departure, Replayed, beginning, concluding
 from ci_agent.sandbox import Sandbox, open_sandbox
 from ci_agent.session.proof import Proof
@@ -117,15 +117,17 @@ def _opened(recording: Recording, repository: str | None) -> tuple[Config, Sourc
                 f"the commit {sha[:12]}, which the session began on, is not in {source.address}; fetch it there, or "
                 "give another clone with --repo PATH"
             )
-    flags: dict[str, object] = {"base": ready.base_sha}
-    if recording.setup and recording.setup.configured:
-        flags["setup"] = recording.setup.command or "none"
-    if recording.tests and recording.tests.configured:
-        flags["test"] = recording.tests.command or "none"
-    loaded, source = load_settings(place, flags)
+    commands = {"setup": recording.setup, "test": recording.tests}
+    flags = {name: _setting(chosen) for name, chosen in commands.items() if chosen}
+    loaded, source = load_settings(place, {"base": ready.base_sha, **flags})
     # As the session's own checkout was called: some projects look at it.
     name = Path(ready.path).name[:_LONGEST_NAME] or source.name
     return loaded.config, replace(source, name=name, base=_base(ready))
+
+
+def _setting(chosen: SetupChosen | TestsChosen) -> str:
+    """What was set when this was chosen; empty: nothing, it was found out."""
+    return (chosen.command or "none") if chosen.configured else ""
 
 
 def _is_folder(place: str) -> bool:
@@ -198,7 +200,8 @@ def _world(checkout: _Checkout, proof: Proof) -> World:
 
 
 def _run(each: Call, then: ToolAnswered, world: World, checkout: _Checkout, found: Replayed) -> None:
-    """Run the call, and compare what the tool says with what it said then. What the harness added is left out."""
+    """Run the call, and compare what the tool says with what it said then. What the harness added is left out; an
+    answer that was the harness's alone is not compared."""
     called = each.called
     began = time.monotonic()
     answer = call(called.name, called.arguments, all_tools(), world)
@@ -206,8 +209,10 @@ def _run(each: Call, then: ToolAnswered, world: World, checkout: _Checkout, foun
     checkout.journal.append(
         ToolAnswered(called.step, called.call, called.name, answer.ok, answer.text, seconds, answer.output)
     )
-    found.compared += 1
     said = then.text.removesuffix(then.added)
+    if then.added and not said.strip():
+        return
+    found.compared += 1
     now = hidden(answer.text, secrets(checkout.config))
     if difference(said, now):
         found.departures.append(Departure(called, each.number, said, now))

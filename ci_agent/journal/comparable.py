@@ -3,7 +3,7 @@
 What differs between two honest runs of the same steps is made equal before comparing, by the table `_NOISE`:
 dates and clock times, durations, memory addresses, hexadecimal ids of 7 digits and more, and the folders of
 absolute paths (a workspace lies elsewhere each time, Python too); of a temporary path also what stands right
-below the temporary folder. Blank lines don't count, nor do pytest's header lines with its versions and the
+below the temporary folder; how much was cut out of a long output, in which all of these stand. Blank lines don't count, nor do pytest's header lines with its versions and the
 `~~~^^^` marks in tracebacks, which depend on Python's version.
 """
 
@@ -47,6 +47,7 @@ _NOISE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"\b({_DAYS},? )?({_MONTHS} +\d+|\d+ {_MONTHS})( \d{{4}})? [\d:]{{5,8}}"), "<time>"),
     (re.compile(r"\b\d{1,3}:\d\d:\d\d(\.\d+)?\b"), "<time>"),
     (re.compile(rf"\b(\d+h ?)?(\d+m ?)?\d+(\.\d+)? ?{_UNITS}\b|\bduration_ms:? \d+(\.\d+)?"), "<duration>"),
+    (re.compile(r"\b[\d,]+ bytes left out;"), "<bytes> left out;"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "<address>"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r"\b[0-9a-f]{7,64}\b"), "<id>"),

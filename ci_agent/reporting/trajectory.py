@@ -46,7 +46,8 @@ _CENTS = 4  # digits of a dollar: a step costs little
 def header(summary: Summary) -> Iterator[Line]:
     """The whole session in a few lines."""
     started, workspace = summary.started, summary.workspace
-    title = f"issue {started.issue}: {started.title}" if started else "no session, a comparison"
+    nameless = "a comparison without a session" if summary.alone else "a session whose beginning is missing"
+    title = f"issue {started.issue}: {started.title}" if started else nameless
     yield Line(one_line(title, 500), "bold")
     rows: dict[str, str] = {}
     if started:
@@ -142,8 +143,13 @@ def _reply(reply: ModelReplied, at: datetime, model: str, *, full: bool) -> Iter
 
 def _thoughts(message: dict[str, Any]) -> str:
     """What the provider tells of the reasoning, under one of the names in use."""
-    texts = (_text(message.get(name), thought=None) for name in _THOUGHTS)
-    return next(filter(None, texts), "") or _text(message.get("content"), thought=True)
+    kept = message.get("anthropic")  # the blocks of an answer as they came
+    told = [
+        *(_text(message.get(name), thought=None) for name in _THOUGHTS),
+        _text(kept.get("content") if isinstance(kept, dict) else None, thought=True),
+        _text(message.get("content"), thought=True),
+    ]
+    return next(filter(None, told), "")
 
 
 def _text(content: Any, *, thought: bool | None) -> str:

@@ -139,6 +139,7 @@ def test_what_the_harness_adds_stands_apart(tmp_path: Path, capsys: pytest.Captu
         {"reasoning_content": "Hm, tabs."},
         {"reasoning": "Hm, tabs."},
         {"content": [{"type": "thinking", "thinking": "Hm, tabs."}, {"type": "text", "text": "Said."}]},
+        {"anthropic": {"model": "m", "content": [{"type": "thinking", "thinking": "Hm, tabs."}]}},
         {"reasoning_details": [{"type": "reasoning.text", "text": "Hm, tabs."}]},
     ],
 )
@@ -330,7 +331,8 @@ _ARGUMENTS = st.text() | st.fixed_dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     message=st.dictionaries(
-        st.sampled_from(["content", "reasoning", "reasoning_content", "reasoning_details"]), _ANYTHING
+        st.sampled_from(["content", "reasoning", "reasoning_content", "reasoning_details", "anthropic"]),
+        _ANYTHING,
     ),
     name=_NAMES,
     arguments=_ARGUMENTS,

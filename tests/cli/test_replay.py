@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,15 @@ from hypothesis import strategies as st
 from ci_agent.errors import UsageError
 from ci_agent.job.replay import Request, replay
 from ci_agent.journal import read
-from ci_agent.journal.events import Committed, Fact, SessionStarted, ToolAnswered, ToolCalled, WorkspaceReady
+from ci_agent.journal.events import (
+    Committed,
+    Fact,
+    SessionStarted,
+    SetupChosen,
+    ToolAnswered,
+    ToolCalled,
+    WorkspaceReady,
+)
 from tests.support.recorded import ci_agent, record, rewritten, written
 from tests.support.repositories import Repository, make_repository
 
@@ -177,14 +184,33 @@ def test_a_repository_without_the_commit_is_told(recorded: Recorded, tmp_path: P
 
 
 def test_a_set_up_that_fails_is_told(recorded: Recorded, tmp_path: Path) -> None:
-    shutil.copytree(recorded.repository.path, tmp_path / "copy")
-    done = ci_agent(
-        *("replay", recorded.journal, "--repo", "copy"),
-        cwd=tmp_path,
-        variables={"CI_AGENT_VERIFICATION_SETUP": "echo no >&2; exit 3"},
+    journal = rewritten(
+        recorded.journal,
+        tmp_path / "j.jsonl",
+        _each(SetupChosen, lambda fact: replace(fact, command="echo no; exit 3", configured=True)),
     )
+    done = ci_agent("replay", journal, cwd=tmp_path)
     assert done.returncode == 2
-    assert "can't be prepared as the session's was" in done.stderr
+    assert (
+        "can't be prepared as the session's was: The set-up command `echo no; exit 3` failed" in done.stderr
+    )
+
+
+def test_the_set_up_is_that_of_the_session(recorded: Recorded, tmp_path: Path) -> None:
+    own = {"CI_AGENT_VERIFICATION_SETUP": "exit 3", "CI_AGENT_VERIFICATION_TEST": "exit 3"}
+    done = ci_agent("replay", recorded.journal, cwd=tmp_path, variables=own)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_answer_of_the_harness_alone_is_not_compared(recorded: Recorded, tmp_path: Path) -> None:
+    journal = rewritten(
+        recorded.journal,
+        tmp_path / "j.jsonl",
+        _each(ToolAnswered, lambda fact: replace(fact, text="[seen]", added="[seen]"), when="read_file"),
+    )
+    done = ci_agent("replay", journal, "--step", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 call of 1 step gave the same answers" in done.stdout
 
 
 @pytest.mark.parametrize("words", [["nowhere.jsonl"], ["."], ["a" * 5000], ["x.jsonl", "--step", "0"]])
