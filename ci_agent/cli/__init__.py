@@ -15,7 +15,9 @@ from ci_agent import __version__
 from ci_agent.cli.config import config
 from ci_agent.cli.demo import demo
 from ci_agent.cli.job import job, poll
+from ci_agent.cli.log import log
 from ci_agent.cli.models import models
+from ci_agent.cli.replay import replay
 from ci_agent.cli.run import run
 from ci_agent.cli.setup import doctor, init
 from ci_agent.cli.verify import verify
@@ -46,7 +48,7 @@ def cli() -> None:
     """
 
 
-for command in (run, verify, job, poll, init, doctor, demo, config, models):
+for command in (run, verify, log, replay, job, poll, init, doctor, demo, config, models):
     cli.add_command(command)
 
 

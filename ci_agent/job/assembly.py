@@ -132,11 +132,16 @@ def say(text: str) -> None:
     try:
         click.echo(text, nl=False)
     except OSError as error:
-        # Or Python would fail once more when it ends, with an exit code of its own.
-        with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        give_up_output()
         if not isinstance(error, BrokenPipeError):  # there nobody reads on
             click.echo(f"ci-agent: the output can't be written: {error.strerror}", err=True)
+
+
+def give_up_output() -> None:
+    """Nothing more is written to the standard output, or Python would fail once more when it ends, with an exit code
+    of its own."""
+    with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def write_report(journal: Journal, folder: Path, report: Path, settings: Config) -> None:

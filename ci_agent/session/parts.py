@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ci_agent.agent import Models
 from ci_agent.config import Config
@@ -62,3 +62,23 @@ class Parts:
     def seconds_left(self) -> float:
         """Of the session's whole time."""
         return self.started + self.limits.minutes * 60 - time.monotonic()
+
+
+class Checkout(Protocol):
+    """As much of the parts as set-up and tests need: no issue, no model, no platform."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def workspace(self) -> Workspace: ...
+    @property
+    def sandbox(self) -> Sandbox: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def logs(self) -> Path: ...
+    @property
+    def remembered(self) -> Path | None: ...
+    def seconds_left(self) -> float: ...

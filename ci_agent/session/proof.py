@@ -11,7 +11,7 @@ from ci_agent.agent import Stop
 from ci_agent.evidence import NOT_ASKED_FOR, Evidence, Ground, Round, failed, prepare
 from ci_agent.journal.events import CommandStarted, Moment, Result, Submitted, TestsChosen, TestsRan, Warned
 from ci_agent.sandbox import Sandbox
-from ci_agent.session.parts import Parts
+from ci_agent.session.parts import Checkout
 from ci_agent.task import Ending
 
 _INSTALLED = (".venv/", "node_modules/")
@@ -26,7 +26,7 @@ _FIRST_SIGNAL = 128  # exit codes above it stand for signals
 class Proof:
     """Runs the tests of one session."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Checkout) -> None:
         self._parts = parts
         self._root = parts.workspace.root
         self._evidence = Evidence(

@@ -116,6 +116,11 @@ class Control:
             return None
         return self._git("cat-file", "blob", listing.split(b"\t")[0].split(b" ")[2].decode())
 
+    def differing(self, one: str, other: str) -> list[str]:
+        """The paths of the files in which two commits or trees differ. Raises `GitError` where one is not there."""
+        listing = self._git("diff", "--name-only", "-z", *_PLAIN_DIFF, one, other, "--")
+        return [os.fsdecode(name) for name in listing.split(b"\0") if name]
+
     def changes(self, sha: str) -> tuple[FileChanged, ...]:
         """What the commit (or tree) `sha` changes against the base, file by file."""
         words = ("diff", "--numstat", "-z", "-M", *_PLAIN_DIFF)

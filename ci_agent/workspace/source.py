@@ -165,6 +165,10 @@ class Source:
         )
         return below or None
 
+    def has(self, sha: str) -> bool:
+        """Whether the commit is in this repository."""
+        return resolve(self.git_dir, sha) is not None
+
     def file(self, path: str) -> bytes | None:
         """The content of `path` at the base commit; None: there is none."""
         try:

@@ -207,7 +207,7 @@ def check_branch_name(branch: str) -> None:
         # Not with `--branch`, which looks up what `@{-1}` was in the repository that we happen to be in.
         git("check-ref-format", f"refs/heads/{branch}")
         fits = not branch.startswith("-") and branch != "HEAD"
-    except GitError:
+    except (GitError, ValueError):  # a NUL byte can't even be given to git
         fits = False
     if not fits:
         raise UsageError(f"{branch!r} can't be a branch name: see `git help check-ref-format`")
