@@ -73,7 +73,7 @@ def _ending(status: int, text: str) -> Ending | None:
 _QUOTA = re.compile(r"insufficient[_ ](quota|balance|credits?|funds)|credit balance is too low")
 
 _POLICY = re.compile(
-    "content[_ ](filter|policy|management policy)|usage polic"  # OpenAI, Azure
+    "content[_ ](filter|policy|management policy)|usage polic|bio_policy|policy_violation"  # OpenAI, Azure
     "|data_inspection_failed|inappropriate content"  # DashScope
     "|input was flagged|requires moderation"  # OpenRouter
 )
@@ -123,6 +123,8 @@ def _next_step(ending: Ending, refusal: Refusal, asked: Asked) -> str:
         return "The conversation is longer than the model takes: use one that takes more, or a smaller task"
     if refusal.status in range(300, 400):
         return "It sends us elsewhere, and a key does not follow: set LLM_BASE_URL to the final address"
+    if "v1/responses" in _message(refusal.body):
+        return f"{asked.model} speaks another API there: set `model.api` to `responses`"
     if refusal.status == HTTPStatus.NOT_FOUND:
         return (
             f"The endpoint does not know the model {asked.model}, or its address is incomplete: "
