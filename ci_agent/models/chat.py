@@ -7,8 +7,8 @@ from typing import Any
 
 from ci_agent.models import Message, ModelSettings, ToolSchema
 
-# Keys under which models of other APIs keep in a message what they want back, and nobody else understands.
-PRIVATE = frozenset({"anthropic", "responses"})
+# Keys under which others of us keep in a message what they want back, and no endpoint understands.
+PRIVATE = frozenset({"anthropic", "responses", "written"})
 
 
 def request(

@@ -8,22 +8,26 @@ from importlib import import_module
 from typing import Any
 
 from ci_agent.journal.events import ModelRetried
-from ci_agent.models import Message, ModelSettings, Reply, ToolSchema, chat, completion, responses
+from ci_agent.models import Message, Model, ModelSettings, Reply, ToolSchema, chat, completion, responses
 from ci_agent.models.completion import Completion
 from ci_agent.models.connection import connect_openai
 from ci_agent.models.endpoint import Endpoint, Provider, host
 from ci_agent.models.prices import cost
+from ci_agent.models.tool_calls import ToolCalls
 
 OPENAI = Provider("https://api.openai.com/v1", "LLM_API_KEY or OPENAI_API_KEY", connect_openai)
 # Hosts whose API is OpenAI's own: itself, and Azure under the names it has had.
 HOSTS = (".openai.com", ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 
 
-def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetried], None]) -> OpenAIModel:
+def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetried], None]) -> Model:
     """The model `name`. At home, `openai/gpt-x` means `gpt-x`; elsewhere a slash belongs to the name."""
     if (settings.base_url or OPENAI.home).startswith("https://api.openai.com"):
         name = name.removeprefix("openai/")
-    return OpenAIModel(name, settings, on_retry)
+    model = OpenAIModel(name, settings, on_retry)
+    if settings.api == "responses":  # all there call tools
+        return model
+    return ToolCalls(model, settings.tool_calls, on_retry)
 
 
 def warm_up() -> None:
