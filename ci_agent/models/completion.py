@@ -107,20 +107,20 @@ def read_usage(usage: Any) -> Usage:
     """The tokens an endpoint reports, in the words of either API; zeros for what it does not."""
     if not isinstance(usage, dict):
         return Usage()
-    prompt = _tokens(usage, "prompt_tokens", "input_tokens")
+    prompt = tokens(usage, "prompt_tokens", "input_tokens")
     # Gemini and xAI leave reasoning out of `completion_tokens`, yet bill it; the total holds it.
     completion = max(
-        _tokens(usage, "completion_tokens", "output_tokens"), _tokens(usage, "total_tokens") - prompt
+        tokens(usage, "completion_tokens", "output_tokens"), tokens(usage, "total_tokens") - prompt
     )
     read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     said = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
-    cached = _tokens(read, "cached_tokens") or _tokens(
+    cached = tokens(read, "cached_tokens") or tokens(
         usage,
         "prompt_cache_hit_tokens",  # DeepSeek
         "cached_tokens",  # Moonshot
     )
-    written = _tokens(read, "cache_write_tokens")
-    return plausible(Usage(prompt, cached, completion, _tokens(said, "reasoning_tokens"), written))
+    written = tokens(read, "cache_write_tokens")
+    return plausible(Usage(prompt, cached, completion, tokens(said, "reasoning_tokens"), written))
 
 
 def plausible(usage: Usage) -> Usage:
@@ -130,8 +130,8 @@ def plausible(usage: Usage) -> Usage:
     return Usage(prompt, cached, completion, reasoning, min(_count(usage.cache_written), prompt - cached))
 
 
-def _tokens(counts: Any, *names: str) -> int:
-    """The first count there is under one of `names`."""
+def tokens(counts: Any, *names: str) -> int:
+    """The first count there is under one of `names`; 0 where there is none that a reply can have."""
     if not isinstance(counts, dict):
         return 0
     return next(filter(None, (_count(counts.get(name)) for name in names)), 0)

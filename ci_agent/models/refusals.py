@@ -84,7 +84,10 @@ def _ending(status: int, text: str) -> Ending | None:
     return None if status in RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR else Ending.LLM_UNAVAILABLE
 
 
-_QUOTA = re.compile(r"insufficient[_ ](quota|balance|credits?|funds)|credit balance is too low")
+_QUOTA = re.compile(
+    r"insufficient[_ ](quota|balance|credits?|funds)"
+    "|credit balance is too low|reached your specified .{0,20}usage limits|spend_limit_reached"  # Anthropic
+)
 
 _POLICY = re.compile(
     "content[_ ](filter|policy|management policy)|usage polic|bio_policy|policy_violation"  # OpenAI, Azure
@@ -112,8 +115,9 @@ _CONTEXT = re.compile(
     "|greater than the context length|exceeds (the )?(maximum )?context length"  # LM Studio, Ollama
     "|too many (input )?tokens|too many total text bytes"  # Cohere and others
 )
-# OpenAI's word for one request that is beyond the limit per minute: waiting won't help.
-_TOO_LARGE = re.compile("request too large")
+# OpenAI's word for one request that is beyond the limit per minute, and Anthropic's for one beyond what the account
+# may send at once: waiting won't help.
+_TOO_LARGE = re.compile("request too large|required for long context")
 
 _TOOL = r"(?:(?:the )?['\"`]?(?:tools?|functions?)\b(?:[ _-]?(?:use|choice|call(?:s|ing)?)\b)?['\"`]?)"
 _TOOLS = re.compile(
@@ -179,4 +183,8 @@ def _message(body: object) -> str:
 
 def _codes(body: object) -> str:
     error = _error(body)
-    return f"{error.get('code')} {error.get('type')}" if isinstance(error, dict) else ""
+    if not isinstance(error, dict):
+        return ""
+    details = error.get("details")  # Anthropic's place for it
+    inner = details.get("error_code") if isinstance(details, dict) else None
+    return f"{error.get('code')} {error.get('type')} {inner}"
