@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ci_agent.models import Message, ToolCall
-from ci_agent.task import Usage
+from ci_agent.models import Message, ModelError, ToolCall
+from ci_agent.task import Ending, Usage
 
 MOST_TOKENS = 1_000_000_000  # of one reply; no context is a hundredth of that
 
@@ -60,12 +60,31 @@ def read(answer: Any, context: Sequence[Message]) -> Completion:
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise Unreadable("the answer holds no message", json.dumps(answer, ensure_ascii=False))
+        raise Unreadable("the answer holds no message", quoted(answer))
     mended, text, calls = read_message(message, context)
-    reason = choice.get("finish_reason")
+    return completed(mended, text, calls, choice.get("finish_reason"), read_usage(answer.get("usage")))
+
+
+def quoted(answer: Any) -> str:
+    """What was decoded, as a text to quote."""
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def completed(
+    message: Message, text: str, calls: tuple[ToolCall, ...], reason: Any, usage: Usage
+) -> Completion:
+    """The answer, with a `reason` made up where none is given.
+
+    Raises `ModelError` (`LLM_POLICY`) where a filter left nothing of it.
+    """
+    if reason == "content_filter" and not text and not calls:
+        raise ModelError(
+            Ending.LLM_POLICY,
+            "The provider withheld the whole reply by its content policy: reword the issue, or use another model",
+        )
     if not isinstance(reason, str) or not reason:
         reason = "tool_calls" if calls else "stop"
-    return Completion(mended, text, calls, reason, read_usage(answer.get("usage")))
+    return Completion(message, text, calls, reason, usage)
 
 
 def read_message(message: Message, context: Sequence[Message]) -> tuple[Message, str, tuple[ToolCall, ...]]:
@@ -80,25 +99,28 @@ def read_message(message: Message, context: Sequence[Message]) -> tuple[Message,
         content = mended["content"] = json.dumps(content, ensure_ascii=False)
     if not content and not calls:
         mended["content"] = ""  # a message with neither is refused when it comes back
-    text = _text(content) or _text(message.get("refusal"))
+    text = text_of(content) or text_of(message.get("refusal"))
     return mended, text, tuple(_call(entry) for entry in calls)
 
 
 def read_usage(usage: Any) -> Usage:
-    """The tokens an endpoint reports; zeros for what it does not. The cache's share goes by three names."""
+    """The tokens an endpoint reports, in the words of either API; zeros for what it does not."""
     if not isinstance(usage, dict):
         return Usage()
-    prompt = _tokens(usage, "prompt_tokens")
+    prompt = tokens(usage, "prompt_tokens", "input_tokens")
     # Gemini and xAI leave reasoning out of `completion_tokens`, yet bill it; the total holds it.
-    completion = max(_tokens(usage, "completion_tokens"), _tokens(usage, "total_tokens") - prompt)
-    cached = (
-        _tokens(usage.get("prompt_tokens_details"), "cached_tokens")
-        or _tokens(usage, "prompt_cache_hit_tokens")  # DeepSeek
-        or _tokens(usage, "cached_tokens")  # Moonshot
+    completion = max(
+        tokens(usage, "completion_tokens", "output_tokens"), tokens(usage, "total_tokens") - prompt
     )
-    reasoning = _tokens(usage.get("completion_tokens_details"), "reasoning_tokens")
-    written = _tokens(usage.get("prompt_tokens_details"), "cache_write_tokens")  # OpenRouter
-    return plausible(Usage(prompt, cached, completion, reasoning, written))
+    read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    said = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    cached = tokens(read, "cached_tokens") or tokens(
+        usage,
+        "prompt_cache_hit_tokens",  # DeepSeek
+        "cached_tokens",  # Moonshot
+    )
+    written = tokens(read, "cache_write_tokens")
+    return plausible(Usage(prompt, cached, completion, tokens(said, "reasoning_tokens"), written))
 
 
 def plausible(usage: Usage) -> Usage:
@@ -108,8 +130,11 @@ def plausible(usage: Usage) -> Usage:
     return Usage(prompt, cached, completion, reasoning, min(_count(usage.cache_written), prompt - cached))
 
 
-def _tokens(counts: Any, name: str) -> int:
-    return _count(counts.get(name) if isinstance(counts, dict) else None)
+def tokens(counts: Any, *names: str) -> int:
+    """The first count there is under one of `names`; 0 where there is none that a reply can have."""
+    if not isinstance(counts, dict):
+        return 0
+    return next(filter(None, (_count(counts.get(name)) for name in names)), 0)
 
 
 def _count(value: Any) -> int:
@@ -117,7 +142,7 @@ def _count(value: Any) -> int:
     return int(value) if usable else 0
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """What a message's content says: a string, or parts, of which those of text count and thoughts don't."""
     if isinstance(content, str):
         return content

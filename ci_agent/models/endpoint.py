@@ -148,13 +148,22 @@ def _encode(body: dict[str, Any]) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
+# What a code means that the Responses API puts into an answer; any other that is no status: try again.
+_STATUSES = {
+    "rate_limit_exceeded": 429,
+    "invalid_prompt": 400,
+    "bio_policy": 400,
+    "misalignment_policy_violation": 400,
+}
+
+
 def _refusal(answer: Any) -> Refusal | None:
     """The refusal in an answer that claims success: OpenRouter writes the status it means into the body."""
     error = answer.get("error") if isinstance(answer, dict) and not answer.get("choices") else None
     if not error:
         return None
-    code = error.get("code") if isinstance(error, dict) else None
-    meant = int(code) if re.fullmatch("[45][0-9]{2}", str(code)) and code else 500
+    code = str(error.get("code") if isinstance(error, dict) else None)
+    meant = int(code) if re.fullmatch("[45][0-9]{2}", code) else _STATUSES.get(code, 500)
     return Refusal(meant, answer, {})
 
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation
 
 _NOTHING = Usage()
-CACHE_WRITE = (
-    1.25  # times the price of input: what Anthropic, who bills it, takes for five minutes in its cache
-)
+CACHE_WRITE = 1.25  # times the price of input: what Anthropic and OpenAI take where they bill it
 
 
 def cost(usage: Usage, model: str, base_url: str, prices: Prices | None) -> float | None:

@@ -41,12 +41,26 @@ class Asked:
     mask: Mask
 
 
+class ToolsRefused(ModelError):  # noqa: N818 - what was refused says more
+    """The endpoint would answer, but not with tools. `answer` is what it said, for people."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(
+            Ending.LLM_UNAVAILABLE,
+            f"{answer.rstrip('.')}. Set `model.tool_calls` to `text`, or use a model that can call tools",
+        )
+        self.answer = answer
+
+
 def meaning(refusal: Refusal, asked: Asked, now: datetime) -> Failed | ModelError:
     """The error to raise for `refusal`. `now` is in UTC."""
     message = _message(refusal.body)
-    ending = _ending(refusal.status, f"{_codes(refusal.body)} {message}"[:SEARCHED].lower())
+    searched = f"{_codes(refusal.body)} {message}"[:SEARCHED].lower()
     words = one_line(message, asked.mask)
     answer = f"{asked.host} answered {refusal.status}" + (f": {words}" if words else "")
+    if refusal.status in _OF_TOOLS and _TOOLS.search(searched):
+        return ToolsRefused(answer)
+    ending = _ending(refusal.status, searched)
     if ending is None:
         return Failed(answer, asked_wait(refusal.headers, now))
     return ModelError(ending, f"{answer.rstrip('.')}. {_next_step(ending, refusal, asked)}")
@@ -70,10 +84,13 @@ def _ending(status: int, text: str) -> Ending | None:
     return None if status in RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR else Ending.LLM_UNAVAILABLE
 
 
-_QUOTA = re.compile(r"insufficient[_ ](quota|balance|credits?|funds)|credit balance is too low")
+_QUOTA = re.compile(
+    r"insufficient[_ ](quota|balance|credits?|funds)"
+    "|credit balance is too low|reached your specified .{0,20}usage limits|spend_limit_reached"  # Anthropic
+)
 
 _POLICY = re.compile(
-    "content[_ ](filter|policy|management policy)|usage polic"  # OpenAI, Azure
+    "content[_ ](filter|policy|management policy)|usage polic|bio_policy|policy_violation"  # OpenAI, Azure
     "|data_inspection_failed|inappropriate content"  # DashScope
     "|input was flagged|requires moderation"  # OpenRouter
 )
@@ -98,10 +115,27 @@ _CONTEXT = re.compile(
     "|greater than the context length|exceeds (the )?(maximum )?context length"  # LM Studio, Ollama
     "|too many (input )?tokens|too many total text bytes"  # Cohere and others
 )
-# OpenAI's word for one request that is beyond the limit per minute: waiting won't help.
-_TOO_LARGE = re.compile("request too large")
+# OpenAI's word for one request that is beyond the limit per minute, and Anthropic's for one beyond what the account
+# may send at once: waiting won't help.
+_TOO_LARGE = re.compile("request too large|required for long context")
 
-_RULES: tuple[tuple[frozenset[int], re.Pattern[str] | None, Ending], ...] = (
+_TOOL = r"(?:(?:the )?['\"`]?(?:tools?|functions?)\b(?:[ _-]?(?:use|choice|call(?:s|ing)?)\b)?['\"`]?)"
+_TOOLS = re.compile(
+    rf"(?:not|n't) (?:currently |yet )?support(?:ing)? {_TOOL}"  # Ollama, DeepSeek, Fireworks
+    rf"|{_TOOL} (?:is|are) (?:not|n't|currently not) (?:fully |yet )?(?:supported|enabled|available|allowed)"  # Groq
+    rf"|found that support {_TOOL}"  # OpenRouter: "no endpoints …"
+    "|enable-auto-tool-choice"  # vLLM
+    "|tools param requires|requires --jinja"  # llama.cpp
+    rf"|(?:unsupported|unrecognized|unknown) (?:param|argument|request argument|field)[^.]{{0,20}} {_TOOL}"
+    r"|does not support parameters: \[[^\]]{0,200}'tools'"  # LiteLLM
+)
+_OF_TOOLS = frozenset({400, 404, 422, 500, 501})  # statuses they come with
+
+# Groq's word for a call that the model wrote badly: another try is another call.
+_BAD_CALL = re.compile("tool_use_failed")
+
+_RULES: tuple[tuple[frozenset[int], re.Pattern[str] | None, Ending | None], ...] = (
+    (frozenset({400}), _BAD_CALL, None),
     (frozenset({402}), None, Ending.LLM_QUOTA),
     (frozenset({400, 403, 429}), _QUOTA, Ending.LLM_QUOTA),
     (frozenset({400, 403, 422}), _POLICY, Ending.LLM_POLICY),
@@ -123,6 +157,8 @@ def _next_step(ending: Ending, refusal: Refusal, asked: Asked) -> str:
         return "The conversation is longer than the model takes: use one that takes more, or a smaller task"
     if refusal.status in range(300, 400):
         return "It sends us elsewhere, and a key does not follow: set LLM_BASE_URL to the final address"
+    if "v1/responses" in _message(refusal.body):
+        return f"{asked.model} speaks another API there: set `model.api` to `responses`"
     if refusal.status == HTTPStatus.NOT_FOUND:
         return (
             f"The endpoint does not know the model {asked.model}, or its address is incomplete: "
@@ -147,4 +183,8 @@ def _message(body: object) -> str:
 
 def _codes(body: object) -> str:
     error = _error(body)
-    return f"{error.get('code')} {error.get('type')}" if isinstance(error, dict) else ""
+    if not isinstance(error, dict):
+        return ""
+    details = error.get("details")  # Anthropic's place for it
+    inner = details.get("error_code") if isinstance(details, dict) else None
+    return f"{error.get('code')} {error.get('type')} {inner}"

@@ -126,6 +126,33 @@ def test_reasoning_stays_in_the_message() -> None:
     assert reply.text == "hm"
 
 
+def test_a_reply_that_a_filter_left_empty_ends_the_session() -> None:
+    error = failure(Say(None, finish_reason="content_filter"))
+    assert error.ending is Ending.LLM_POLICY
+    assert "content policy" in str(error)
+
+
+def test_a_reply_that_a_filter_cut_off_is_one() -> None:
+    with ModelServer([Say("half of", finish_reason="content_filter")]) as server:
+        reply = ask(server)
+    assert (reply.text, reply.finish_reason) == ("half of", "content_filter")
+
+
+def test_what_another_api_keeps_in_a_message_is_not_sent() -> None:
+    mixed = {
+        "role": "assistant",
+        "content": "hm",
+        "responses": [{}],
+        "anthropic": [{}],
+        "reasoning_content": "x",
+    }
+    with ModelServer([Say("ok")]) as server:
+        model = open_model("m", ModelSettings(base_url=server.base_url, api_key=server.key), lambda _: None)
+        model.reply([*MESSAGES, mixed], TOOLS, time.monotonic() + 9)
+    sent = server.requests[0].body["messages"]
+    assert sent == [*MESSAGES, {"role": "assistant", "content": "hm", "reasoning_content": "x"}]
+
+
 def test_an_answer_with_nothing_in_it_is_an_answer() -> None:
     with ModelServer([Say(None, usage=None)]) as server:
         reply = ask(server)

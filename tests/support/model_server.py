@@ -5,7 +5,8 @@
         server.requests[0].body["messages"]
 
 Each request gets the next step; the last one repeats. A callable instead of the list decides by the request.
-The server checks the bearer key and answers 401 as OpenAI does, quoting the key.
+At a path that ends in `/responses` the answer has the form of that API. The server checks the bearer key and
+answers 401 as OpenAI does, quoting the key.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Say:
     finish_reason: str | None = None  # None: `tool_calls` or `stop`, as fits
     usage: Mapping[str, Any] | None = field(default_factory=lambda: USAGE)
     message: Mapping[str, Any] = field(default_factory=dict)  # more fields of the message, or other values
+    items: Sequence[Mapping[str, Any]] = ()  # of the Responses API, before the text and the calls
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         number, step = self.server.model.answer(request)
         match step:
             case Say():
-                self._send(Fault(200, completion(step, number, str(request.body.get("model")))))
+                form = response if request.path.partition("?")[0].endswith("/responses") else completion
+                self._send(Fault(200, form(step, number, str(request.body.get("model")))))
             case Fault():
                 self._send(step)
             case Raw(data):
@@ -243,6 +246,51 @@ def completion(say: Say, number: int, model: str) -> dict[str, Any]:
     if say.usage is not None:
         answer["usage"] = dict(say.usage)
     return answer
+
+
+def response(say: Say, number: int, model: str) -> dict[str, Any]:
+    """The JSON of a response that says `say`, as OpenAI's API reference has it; call ids as in `completion`."""
+    output: list[dict[str, Any]] = [dict(item) for item in say.items]
+    if say.text is not None:
+        part = {"type": "output_text", "text": say.text, "annotations": []}
+        output.append(
+            {
+                "type": "message",
+                "id": f"msg_{number}",
+                "role": "assistant",
+                "status": "completed",
+                "content": [part],
+            }
+        )
+    for call in completion(say, number, model)["choices"][0]["message"].get("tool_calls", ()):
+        item = {
+            "type": "function_call",
+            "id": f"fc_{call['id']}",
+            "call_id": call["id"],
+            "status": "completed",
+        }
+        output.append(item | call["function"])
+    usage = say.usage and {
+        "input_tokens": say.usage["prompt_tokens"],
+        "input_tokens_details": {"cache_write_tokens": 0} | say.usage["prompt_tokens_details"],
+        "output_tokens": say.usage["completion_tokens"],
+        "output_tokens_details": say.usage["completion_tokens_details"],
+        "total_tokens": say.usage["total_tokens"],
+    }
+    return {
+        "id": f"resp_{number}",
+        "object": "response",
+        "created_at": 1_700_000_000 + number,
+        "status": "incomplete" if say.finish_reason else "completed",
+        "error": None,
+        "incomplete_details": {"reason": say.finish_reason} if say.finish_reason else None,
+        "model": model,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "output": output,
+        "usage": usage,
+    }
 
 
 def _unauthorized(request: Request) -> Fault:

@@ -1,0 +1,41 @@
+"""Requests of OpenAI's chat completions, the API that most endpoints speak. `completion` reads the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ci_agent.models import Message, ModelSettings, ToolSchema
+
+# Keys under which others of us keep in a message what they want back, and no endpoint understands.
+PRIVATE = frozenset({"anthropic", "responses", "written"})
+
+
+def request(
+    model: str,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSchema],
+    settings: ModelSettings,
+    *,
+    home: bool,
+) -> dict[str, Any]:
+    """The body that asks for the next reply. `home`: the API is OpenAI's own, and knows its newer fields."""
+    body: dict[str, Any] = {"model": model, "messages": [_public(one) for one in messages], "stream": False}
+    if tools:  # an empty list is refused
+        body["tools"] = tools
+    if settings.temperature is not None:
+        body["temperature"] = settings.temperature
+    if settings.max_output_tokens is not None:
+        # OpenAI's reasoning models refuse the old name, many others don't know the new one.
+        body["max_completion_tokens" if home else "max_tokens"] = settings.max_output_tokens
+    if settings.reasoning_effort is not None:
+        body["reasoning_effort"] = settings.reasoning_effort
+    if settings.cache_key and home:  # others refuse what they don't know
+        body["prompt_cache_key"] = settings.cache_key
+    return body
+
+
+def _public(message: Message) -> Message:
+    if PRIVATE.isdisjoint(message):
+        return message
+    return {key: value for key, value in message.items() if key not in PRIVATE}
