@@ -35,18 +35,25 @@ class Agent:
     last: Call  # how the model hands in
 
 
-def ci_agent(executable: Path) -> Agent:
-    """ci-agent as it is installed at `executable`."""
+def ci_agent(executable: Path, compact_at: int | None = None) -> Agent:
+    """ci-agent as it is installed at `executable`. `compact_at`: tokens from which on it shortens its context, where
+    that is not to be its default."""
 
     def words(folder: Path) -> Sequence[str]:
         places = ("--state-dir", str(folder / "state"), "--output-dir", str(folder / "report"))
-        limits = ("--max-iterations", "1000", "--test", "none")
+        limits = ("--max-iterations", "1000", "--max-cost", "1000", "--test", "none")
         return (str(executable), "run", "-d", _TASK, "--model", NAME, *limits, *places)
+
+    def environment(folder: Path, base_url: str) -> Mapping[str, str]:
+        settings = {"CI_AGENT_LIMITS_MAX_INPUT_TOKENS": "1000000000"}
+        if compact_at is not None:
+            settings["CI_AGENT_CONTEXT_COMPACT_AT"] = str(compact_at)
+        return _environment(folder, base_url) | settings
 
     return Agent(
         name="ci-agent",
         words=words,
-        environment=_environment,
+        environment=environment,
         shell=("bash", "-c"),
         last=("submit", {"title": "Leave a note", "summary": "A note on where the prefix is matched."}),
     )
@@ -66,6 +73,8 @@ def mini_swe_agent(venv: Path) -> Agent:
             _TASK,
             "-y",
             "--exit-immediately",
+            "--cost-limit",
+            "0",  # none
             "-o",
             output,
         )

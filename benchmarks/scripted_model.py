@@ -1,7 +1,8 @@
 """A model on loopback that plays a list of commands and notes when each request came and each reply left.
 
-An OpenAI-compatible server for measuring, so it does next to nothing: replies are made before it starts,
-requests are read and thrown away. It runs in a thread of the benchmark, which waits meanwhile.
+An OpenAI-compatible server for measuring, so it does next to nothing: replies are made before it starts, all but
+their usage, and requests are read and thrown away, unless they are wanted. It runs in a thread of the benchmark,
+which waits meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 NAME = "gpt-4.1-mini"  # both agents know its price, so that neither saves itself the sum
+_BYTES_PER_TOKEN = 4
 
 Call = tuple[str, Mapping[str, str]]  # a tool's name and its arguments
 
@@ -29,11 +31,14 @@ class Exchange:
 
 
 class ScriptedModel:
-    """Answers request n with `calls[n]` while the `with` lasts; after the last one with HTTP 400."""
+    """Answers request n with `calls[n]` while the `with` lasts; after the last one with HTTP 400. The bodies of the
+    requests are in `requests`, if they are to be kept."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], *, keep: bool = False) -> None:
         self.exchanges: list[Exchange] = []
-        self._replies = [_response("200 OK", _completion(n, call)) for n, call in enumerate(calls)]
+        self.requests: list[bytes] = []
+        self._keep = keep
+        self._replies = [_completion(n, call) for n, call in enumerate(calls)]
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.model = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -53,11 +58,15 @@ class ScriptedModel:
         self._server.server_close()
         self._thread.join()
 
-    def exchange(self) -> bytes:
+    def exchange(self, request: bytes) -> bytes:
         """Called when a request was read: the bytes to answer with."""
         received = time.monotonic()
         number = len(self.exchanges)
-        reply = self._replies[number] if number < len(self._replies) else _TOO_MANY
+        reply = _TOO_MANY
+        if number < len(self._replies):
+            reply = _response("200 OK", {**self._replies[number], "usage": _usage(request)})
+        if self._keep:
+            self.requests.append(request)
         self.exchanges.append(Exchange(received, sent=time.monotonic()))
         return reply
 
@@ -80,8 +89,8 @@ class _Handler(StreamRequestHandler):
                 name, _, value = header.partition(b":")
                 if name.lower() == b"content-length":
                     length = int(value)
-            self.rfile.read(length)
-            self.wfile.write(self.server.model.exchange() if is_chat else _NOT_FOUND)
+            request = self.rfile.read(length)
+            self.wfile.write(self.server.model.exchange(request) if is_chat else _NOT_FOUND)
 
 
 def _completion(number: int, call: Call) -> dict[str, Any]:
@@ -98,12 +107,17 @@ def _completion(number: int, call: Call) -> dict[str, Any]:
         "created": 1_700_000_000 + number,
         "model": NAME,
         "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
-        "usage": {
-            "prompt_tokens": 1000,
-            "completion_tokens": 50,
-            "total_tokens": 1050,
-            "prompt_tokens_details": {"cached_tokens": 900},
-        },
+    }
+
+
+def _usage(request: bytes) -> dict[str, Any]:
+    """What an endpoint would say, roughly: agents that watch over their context must see it grow."""
+    tokens = len(request) // _BYTES_PER_TOKEN
+    return {
+        "prompt_tokens": tokens,
+        "completion_tokens": 50,
+        "total_tokens": tokens + 50,
+        "prompt_tokens_details": {"cached_tokens": tokens * 9 // 10},
     }
 
 

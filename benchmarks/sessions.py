@@ -34,6 +34,7 @@ class Session:
     first_request: float  # from starting the process
     steps: Sequence[float]
     peak_memory: int
+    requests: Sequence[bytes]  # their bodies, if they were to be kept
 
 
 def listing(steps: int) -> list[str]:
@@ -54,14 +55,14 @@ def flood(size: int) -> list[str]:
 _CHANGE = "echo matched in _get_option_tuples > NOTE.txt"
 
 
-def run(agent: Agent, commands: Sequence[str]) -> Session:
-    """One session of `agent` whose model wants `commands`, one a step, and then hands in.
+def run(agent: Agent, commands: Sequence[str], *, keep: bool = False) -> Session:
+    """One session of `agent` whose model wants `commands`, one a step, and then hands in. `keep` its requests?
 
     Raises `RuntimeError` with the agent's output when it does not go through to a good end.
     """
     calls = [("bash", {"command": command}) for command in commands]
     with _folder() as folder, (folder / "output").open("w+b") as output:
-        with ScriptedModel([*calls, agent.last]) as model:
+        with ScriptedModel([*calls, agent.last], keep=keep) as model:
             started = time.monotonic()
             process = subprocess.Popen(
                 agent.words(folder),
@@ -83,7 +84,23 @@ def run(agent: Agent, commands: Sequence[str]) -> Session:
         first_request=exchanges[0].received - started,
         steps=[later.received - earlier.sent for earlier, later in pairwise(exchanges)],
         peak_memory=peak,
+        requests=model.requests,
     )
+
+
+def client_alone(python: Path) -> float:
+    """Seconds from the start of a process that does nothing else to the first request of the package `openai`."""
+    with _folder() as folder, ScriptedModel([("bash", {"command": "true"})]) as model:
+        started = time.monotonic()
+        environment = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "sk-benchmark"}
+        subprocess.run([python, "-c", _CLIENT], cwd=folder, env=environment, check=True)
+        return model.exchanges[0].received - started
+
+
+_CLIENT = """
+from openai import OpenAI
+OpenAI().post("/chat/completions", body={"model": "any", "messages": []}, cast_to=object)
+"""
 
 
 def controls(agent: Agent, commands: Sequence[str]) -> list[float]:

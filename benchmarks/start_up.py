@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +36,7 @@ def medians(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, float
 
 def imported(executable: Path, argument: str) -> list[str]:
     """The packages beyond the standard library and ci-agent's own that a Python entry point imports."""
-    words = [sys.executable, "-c", _IMPORTED, executable, argument]
+    words = [str(executable.parent / "python"), "-c", _IMPORTED, str(executable), argument]
     output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
     names: list[str] = json.loads(output.splitlines()[-1])
     return names

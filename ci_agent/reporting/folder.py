@@ -13,7 +13,6 @@ from typing import BinaryIO
 from ci_agent.errors import CiAgentError, JournalError, UsageError
 from ci_agent.journal import Event, read
 from ci_agent.journal.events import CheckRan, CoverageMeasured, SetupRan, TestsRan
-from ci_agent.reporting.junit import junit_report
 
 _JUNIT, _JOURNAL, _TEXT, _DIFF, _LOGS = "junit.xml", "session.jsonl", "merge-request.md", "diff.patch", "logs"
 _EVIDENCE = "evidence.md"
@@ -59,6 +58,8 @@ def write_folder(
     the earlier report are left alone. In a folder of its own the report is hidden from git by a `.gitignore`.
     Raises `CiAgentError` when the folder can't be written, or is none to be written to: see `check_folder`.
     """
+    from ci_agent.reporting.junit import junit_report
+
     check_folder(folder)
     try:
         own = not folder.exists() or not any(folder.iterdir())

@@ -4,6 +4,7 @@ evidence on what it hands in. What any of it means for the session is decided by
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from ci_agent import verification
@@ -69,7 +70,8 @@ class Proof:
         """Prepare the checkout that the agent works in. A stop: a person's set-up command failed."""
         parts, evidence = self._parts, self._evidence
         setup = evidence.choice.set_up(self._root, self.sandbox)
-        with parts.workspace.harness_running():
+        nothing = contextlib.nullcontext()
+        with parts.workspace.harness_running() if setup.command else nothing:
             ran, self.sandbox = prepare(
                 evidence.ground,
                 setup,

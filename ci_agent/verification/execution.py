@@ -19,7 +19,6 @@ from ci_agent.verification.ecosystems import named
 from ci_agent.verification.project import Project
 from ci_agent.verification.pytest_reports import SEED
 from ci_agent.verification.runner import Report
-from ci_agent.verification.unittest_junit import REPORTS
 
 NOTHING = Report(format="")
 # Bytes. The kernel takes 128 KiB in one argument, which the command is of its shell (execve(2), MAX_ARG_STRLEN).
@@ -101,6 +100,8 @@ _PYTEST_OPTIONS = (
 
 
 def _environment(folder: Path, runner: str, command: str) -> dict[str, str]:
+    from ci_agent.verification.unittest_junit import REPORTS  # which imports unittest
+
     # pytest fills in variables; tox (measured with 4.67) runs it once per environment, and lets our options
     # through only when told to. Whatever is no plain call of pytest may start tox.
     plain_call = runner == "pytest" and "tox" not in command.lower()

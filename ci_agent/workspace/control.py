@@ -18,7 +18,7 @@ from ci_agent.journal.events import FileChanged
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.landing import Author, commit_tree
-from ci_agent.workspace.source import Source
+from ci_agent.workspace.source import Source, object_format
 
 
 class Control:
@@ -33,8 +33,7 @@ class Control:
     def make(self) -> None:
         """Make it. Raises `GitError`."""
         source = self.source
-        kind = text(git("--git-dir", source.git_dir, "rev-parse", "--show-object-format"))
-        git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", self.git_dir)
+        git("init", "--quiet", "--bare", "--template=", object_format(source.base_sha), self.git_dir)
         files.borrow_objects(self.git_dir, source.git_dir)
         self.exclude(files.DROPPINGS)
         self._copy_refs()
@@ -61,7 +60,8 @@ class Control:
     def check_out(self, root: Path, sha: str) -> Path:
         """A new checkout of the commit `sha` in `root`, with nothing in it yet; its git directory."""
         root.parent.mkdir(parents=True, exist_ok=True)
-        self._git("worktree", "prune", "--expire=now")  # of an earlier checkout in the same place
+        if (self.git_dir / "worktrees").exists():  # perhaps one of an earlier checkout in the same place
+            self._git("worktree", "prune", "--expire=now")
         self._git("worktree", "add", "--quiet", "--detach", "--no-checkout", root, sha)
         return Path(text((root / ".git").read_bytes()).removeprefix("gitdir: "))
 
@@ -73,12 +73,11 @@ class Control:
         """
         made = self.git_dir.with_name("commands")
         files.discard(made)
-        kind = text(self._git("rev-parse", "--show-object-format"))
-        git("init", "--quiet", "--template=", f"--object-format={kind}", "--initial-branch=work", made)
+        git("init", "--quiet", "--template=", object_format(sha), "--initial-branch=work", made)
         own = made / ".git"
         files.borrow_objects(own, self.git_dir)
         (own / "packed-refs").write_bytes((self.git_dir / "packed-refs").read_bytes())
-        git("--git-dir", own, "update-ref", "refs/heads/work", sha)
+        files.write_lines(own / "refs" / "heads" / "work", [sha])
         shutil.copyfile(self.git_dir / "info" / "exclude", files.made(own / "info") / "exclude")
         shutil.copyfile(worktree / "index", own / "index")
         files.discard(root / ".git")
@@ -92,6 +91,8 @@ class Control:
 
     def titles(self, since: str, until: str) -> tuple[str, ...]:
         """The titles of the commits after `since` up to `until`, oldest first."""
+        if since == until:
+            return ()
         listing = self._git("log", "--reverse", "--format=%s", f"{since}..{until}")
         return tuple(listing.decode("utf-8", "replace").splitlines())
 

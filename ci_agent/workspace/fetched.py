@@ -17,11 +17,10 @@ from ci_agent.errors import GitError, UsageError
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.remote import Remote, listed, remote, remote_error, talk
-from ci_agent.workspace.source import Source, resolve
+from ci_agent.workspace.source import Source, object_format, resolve
 
 _HEADS = "refs/heads/"
 _HOST = re.compile(r"^[a-z0-9+.-]+://[^/]*|^[^/]+:", re.IGNORECASE)  # of a URL, or as SSH has it
-_SHA256 = 64  # digits of such an object's name
 _NAMED = 10  # branches in an error's text
 _DEPTH = 50  # commits of each branch, where the checkout has but few and a work branch is gone on with
 _DEEPER = 500  # commits more, before the whole history is fetched
@@ -63,7 +62,7 @@ def open_fetched(
     branches = [ref.removeprefix(_HEADS) for ref in refs if ref.startswith(_HEADS)]
     _check(there.url, branches, default, base, branch)
     wanted = [wish for wish in (base, branch) if wish in branches]
-    kind = "sha256" if len(refs[f"{_HEADS}{base}"]) == _SHA256 else "sha1"
+    kind = object_format(refs[f"{_HEADS}{base}"])
     folder = folder.resolve()
     _gather(folder, there, kind, wanted, _lender(checkout, login.url) if checkout else None)
     sha = resolve(folder, f"refs/remotes/origin/{base}")
@@ -135,7 +134,7 @@ def _gather(folder: Path, there: Remote, kind: str, branches: list[str], lender:
     the names of its objects."""
     files.discard(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", folder)
+    git("init", "--quiet", "--bare", "--template=", kind, folder)
     if lender:
         files.borrow_objects(folder, lender)
     shallow = (folder / "shallow").exists()

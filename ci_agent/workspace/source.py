@@ -8,13 +8,14 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_agent.errors import GitError, UsageError
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.remote import Remote, is_url, remote, remote_error
+
+_SHA256 = 64  # digits of such an object's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Source:
 
     def branch_sha(self, branch: str) -> str | None:
         """The commit of `branch`, here or at its origin, the newer one; None: there is no such branch."""
-        here = resolve(self.git_dir, f"refs/heads/{branch}")
-        there = resolve(self.git_dir, f"refs/remotes/origin/{branch}")
+        local, origins = f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"
+        found = refs(self.git_dir, local, origins)
+        here, there = found.get(local), found.get(origins)
         if here is None or there is None:
             return here or there
         return there if is_ancestor(self.git_dir, here, there) else here
@@ -155,15 +157,11 @@ class Source:
     def in_the_way(self, branch: str) -> str | None:
         """Another branch whose name leaves no room for `branch`: git keeps `a` and `a/b` never both."""
         parts = branch.split("/")
-        above = ["/".join(parts[:length]) for length in range(1, len(parts))]
-        for name in above:
-            if resolve(self.git_dir, f"refs/heads/{name}"):
-                return name
-        form = "--format=%(refname:short)"
-        below = text(
-            git("--git-dir", self.git_dir, "for-each-ref", form, "--count=1", f"refs/heads/{branch}/")
-        )
-        return below or None
+        above = ["refs/heads/" + "/".join(parts[:length]) for length in range(1, len(parts))]
+        below = f"refs/heads/{branch}/"
+        there = refs(self.git_dir, *above, below)
+        blocking = next((name for name in there if name in above or name.startswith(below)), None)
+        return blocking and blocking.removeprefix("refs/heads/")
 
     def has(self, sha: str) -> bool:
         """Whether the commit is in this repository."""
@@ -178,9 +176,8 @@ class Source:
 
     def ignored(self) -> list[str]:
         """The patterns of files that the person, not the repository, wants out of sight: they may be secrets."""
-        named = _setting([*_users_files(), self.git_dir / "config"], "core", "excludesFile")
-        usual = _users_files()[0].with_name("ignore")
-        files = [Path(named).expanduser() if named else usual, self.git_dir / "info" / "exclude"]
+        named = _persons(self.git_dir).get("core.excludesfile", "")
+        files = [Path(named).expanduser() if named else _usual_ignore(), self.git_dir / "info" / "exclude"]
         lines = [line for file in files if file.is_file() for line in file.read_bytes().splitlines()]
         return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
 
@@ -209,24 +206,32 @@ def open_source(repository: str, base: str | None, clones: Path) -> Source:
 
 def identity(source: Source) -> str:
     """Who works here, as `Name <mail>`, from git's configuration; the login name where that says nothing."""
-    files = [*_users_files(), source.git_dir / "config"]
-    name, mail = _setting(files, "user", "name"), _setting(files, "user", "email")
+    config = _persons(source.git_dir)
+    name, mail = config.get("user.name"), config.get("user.email")
     return f"{name} <{mail}>" if name and mail else _login()
 
 
-def _users_files() -> list[Path]:
-    """Git's configuration of this user, in rising weight."""
+def _persons(git_dir: Path) -> dict[str, str]:
+    """What git's configuration files say of the person, and which files they want out of sight; by the key in small
+    letters. Settings on our command line are none of theirs."""
+    keys = r"^(user\.(name|email)|core\.excludesfile)$"
+    words = ("config", "--show-scope", "-z", "--get-regexp", keys)
+    try:
+        parts = os.fsdecode(git("--git-dir", git_dir, *words, as_user=True)).split("\0")
+    except GitError:  # how git says that there is none
+        return {}
+    entries = (
+        entry.partition("\n")
+        for scope, entry in zip(parts[::2], parts[1::2], strict=False)
+        if scope != "command"
+    )
+    return {key: value.strip() for key, _, value in entries}
+
+
+def _usual_ignore() -> Path:
+    """Where git looks for `core.excludesFile` when it is not set."""
     home = Path(os.environ.get("HOME", os.devnull))
-    place = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return [place / "git" / "config", home / ".gitconfig"]
-
-
-def _setting(files: Sequence[Path], section: str, key: str) -> str:
-    """A value of git's configuration files, the last one that has it; read without starting git."""
-    from git import GitConfigParser
-
-    with GitConfigParser([str(file) for file in files if file.is_file()], read_only=True) as config:
-        return str(config.get_value(section, key, default="")).strip()
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "git" / "ignore"
 
 
 def _login() -> str:
@@ -242,6 +247,18 @@ def resolve(git_dir: Path, name: str) -> str | None:
         return text(git("--git-dir", git_dir, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"))
     except GitError:
         return None
+
+
+def object_format(sha: str) -> str:
+    """The option of `git init` for a repository whose objects have names like `sha`."""
+    return f"--object-format={'sha256' if len(sha) == _SHA256 else 'sha1'}"
+
+
+def refs(git_dir: Path, *patterns: str) -> dict[str, str]:
+    """The full names of the refs that are, or lie below, one of `patterns`, each with the object it stands for."""
+    listing = git("--git-dir", git_dir, "for-each-ref", "--format=%(refname) %(objectname)", *patterns)
+    pairs = (line.rpartition(" ") for line in text(listing).splitlines())
+    return {name: sha for name, _, sha in pairs}
 
 
 def is_ancestor(git_dir: Path, old: str, new: str) -> bool:
@@ -266,10 +283,7 @@ def _open_path(path: Path, base: str | None) -> Source:
         raise UsageError(f"{path} does not exist; give a repository with --repo PATH or --repo URL")
     if "\n" in str(path.resolve()):
         raise UsageError("the repository's path has a line break in it, which git can't work with here")
-    head_dir = _found(path, "--git-dir")
-    git_dir = _found(path, "--git-common-dir")
-    bare = text(git("-C", path, "rev-parse", "--is-inside-work-tree", as_user=True)) != "true"
-    top = None if bare else _found(path, "--show-toplevel")
+    head_dir, git_dir, top = _found(path)
     head = resolve(head_dir, "HEAD")
     if head is None and base is None:
         raise UsageError(
@@ -309,10 +323,12 @@ def _access(path: Path) -> list[tuple[str, str]]:
     return [(key, value) for key, _, value in entries]
 
 
-def _found(path: Path, what: str) -> Path:
-    """A folder of the repository around `path`, as git itself finds it, who owns it included."""
+def _found(path: Path) -> tuple[Path, Path, Path | None]:
+    """The repository around `path` as git itself finds it, who owns it included: the git directory of this checkout,
+    the common one, and the top of the checkout (None: `path` is in none)."""
+    words = ("--git-dir", "--git-common-dir", "--is-inside-work-tree", "--show-cdup")
     try:
-        return (path / text(git("-C", path, "rev-parse", what, as_user=True))).resolve()
+        found = os.fsdecode(git("-C", path, "rev-parse", *words, as_user=True)).split("\n")
     except GitError as error:
         if "not a git repository" in str(error):
             raise UsageError(
@@ -320,6 +336,9 @@ def _found(path: Path, what: str) -> Path:
                 "give one with --repo PATH or --repo URL, or make one with `git init` and a first commit"
             ) from error
         raise UsageError(f"{path.resolve()} is not a repository to work with: {error}") from error
+    head_dir, git_dir, inside, up = found[:4]
+    top = (path / up).resolve() if inside == "true" else None
+    return (path / head_dir).resolve(), (path / git_dir).resolve(), top
 
 
 def _current_branch(head_dir: Path) -> str | None:

@@ -10,43 +10,31 @@ can't tell apart from the runner's own words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
 
 from ci_agent.journal.events import Case
-from ci_agent.verification.reading import (
-    exunit,
-    go,
-    jest,
-    junit,
-    libtest,
-    minitest,
-    mocha,
-    nextest,
-    rspec,
-    tap,
-    trx,
-)
 from ci_agent.verification.reading.cases import Cases, ReportError, unique
 from ci_agent.verification.reading.files import MOST_BYTES, opened
 
 __all__ = ["FORMATS", "ReportError", "read"]
 
-_READERS: Mapping[str, Callable[[Path, BinaryIO, Cases], None]] = {
-    "exunit": exunit.read,
-    "go": go.read,
-    "jest": jest.read,
-    "junit": junit.read,
-    "libtest": libtest.read,
-    "minitest": minitest.read,
-    "mocha": mocha.read,
-    "nextest": nextest.read,
-    "rspec": rspec.read,
-    "tap": tap.read,
-    "trx": trx.read,
-}
-FORMATS: tuple[str, ...] = tuple(_READERS)
+# Each is a module of this folder, whose `read(path, file, cases)` adds to the cases. It is imported when the first
+# report of its kind is there: a session begins long before.
+FORMATS = (
+    "exunit",
+    "go",
+    "jest",
+    "junit",
+    "libtest",
+    "minitest",
+    "mocha",
+    "nextest",
+    "rspec",
+    "tap",
+    "trx",
+)
 
 
 # Each costs an open file and a parser. Maven and Gradle write one for each class; more than this is written only where
@@ -73,7 +61,7 @@ def read(
             f"there are {len(paths):,} test reports and at most {MOST_REPORTS:,} are read; "
             "name a command for a part of the tests in `verification.test`"
         )
-    add_cases = _READERS[format]
+    add_cases = import_module(f"{__name__}.{format}").read
     reports: list[list[Case]] = []
     room, before = MOST_BYTES, 0
     for path in paths:
