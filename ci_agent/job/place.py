@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 from ci_agent.ci import Happening, Job
 from ci_agent.ci.detect import here
 from ci_agent.config import Config
-from ci_agent.errors import GitError, UsageError
-from ci_agent.workspace.git import git, text
+from ci_agent.errors import UsageError
 
-_NO_REMOTE = "No such remote"  # as git says it
 _SCP = re.compile(r"^(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)$")
 
 
@@ -65,11 +63,20 @@ def top_of(folder: Path) -> Path:
 
 def _origin(folder: Path) -> tuple[str, str]:
     """Host and path of the remote `origin`."""
+    from git import Repo
+    from git.exc import GitError
+
     try:
-        url = text(git("-C", folder, "remote", "get-url", "origin", as_user=True))
-    except GitError as error:
-        why = f"{folder} has no remote called origin" if _NO_REMOTE in str(error) else str(error)
-        raise UsageError(f"{why}; say where it is with --platform and --repository") from error
+        with Repo(folder, search_parent_directories=True) as repository:
+            url = repository.remote("origin").url
+    except (
+        GitError,
+        ValueError,
+        AttributeError,
+    ) as error:  # no repository; no such remote; one without an address
+        raise UsageError(
+            f"{folder} has no remote called origin; say where it is with --platform and --repository"
+        ) from error
     scp = _SCP.match(url)
     host, path = (scp["host"], scp["path"]) if scp and "://" not in url else _host_and_path(url)
     path = path.strip("/").removesuffix(".git")

@@ -57,7 +57,9 @@ class AnthropicModel:
         self._most_tokens = settings.max_output_tokens or MOST_TOKENS
         self._temperature = None if settings.reasoning_effort else settings.temperature
         version = {} if self._temperature is None else WITH_TEMPERATURE
-        provider = Provider(HOME, "ANTHROPIC_API_KEY", partial(connect, headers=version))
+        provider = Provider(
+            HOME, "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", partial(connect, headers=version)
+        )
         self._endpoint = Endpoint(name, settings, provider, on_retry)
 
     @property

@@ -39,6 +39,7 @@ class Provider:
 
     home: str  # its own address, for settings without one
     keys: str  # where a key for it is looked for, in words: "LLM_API_KEY or OPENAI_API_KEY"
+    variable: str  # where another address is looked for: "LLM_BASE_URL"
     connect: Callable[[str, str], Connection]  # from key and address
 
 
@@ -63,7 +64,7 @@ class Endpoint:
         self._connection: Connection | None = None
         self._check()
         mask, self._mask_reply = masks(self._key, self.address)
-        self._asked = Asked(host(self.address), name, provider.keys, mask)
+        self._asked = Asked(host(self.address), name, provider.keys, provider.variable, mask)
 
     def ask(
         self, path: str, body: dict[str, Any], read: Callable[[Any], T], deadline: float
@@ -88,7 +89,7 @@ class Endpoint:
             raise ModelError(
                 Ending.LLM_AUTH,
                 f"There is no key for {self.name}: set {self._provider.keys} "
-                "(to any word, where the endpoint at LLM_BASE_URL needs none)",
+                f"(to any word, where the endpoint at {self._provider.variable} needs none)",
             )
         if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
             raise ModelError(
@@ -99,7 +100,7 @@ class Endpoint:
         if not _is_address(self.address):
             raise ModelError(
                 Ending.LLM_UNAVAILABLE,
-                "LLM_BASE_URL is no web address: it has to look like https://host/v1",
+                f"{self._provider.variable} is no web address: it has to look like https://host/v1",
             )
 
     def _connect(self) -> Connection:

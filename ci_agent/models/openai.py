@@ -15,7 +15,9 @@ from ci_agent.models.endpoint import Endpoint, Provider, host
 from ci_agent.models.prices import cost, window
 from ci_agent.models.tool_calls import ToolCalls
 
-OPENAI = Provider("https://api.openai.com/v1", "LLM_API_KEY or OPENAI_API_KEY", connect_openai)
+OPENAI = Provider(
+    "https://api.openai.com/v1", "LLM_API_KEY or OPENAI_API_KEY", "LLM_BASE_URL", connect_openai
+)
 # Hosts whose API is OpenAI's own: itself, and Azure under the names it has had.
 HOSTS = (".openai.com", ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 

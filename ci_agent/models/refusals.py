@@ -38,6 +38,7 @@ class Asked:
     host: str
     model: str
     keys: str  # where its key is set, in words
+    variable: str  # where its address is set
     mask: Mask
 
 
@@ -156,13 +157,13 @@ def _next_step(ending: Ending, refusal: Refusal, asked: Asked) -> str:
     if ending is Ending.CONTEXT:
         return "The conversation is longer than the model takes: use one that takes more, or a smaller task"
     if refusal.status in range(300, 400):
-        return "It sends us elsewhere, and a key does not follow: set LLM_BASE_URL to the final address"
+        return f"It sends us elsewhere, and a key does not follow: set {asked.variable} to the final address"
     if "v1/responses" in _message(refusal.body):
         return f"{asked.model} speaks another API there: set `model.api` to `responses`"
     if refusal.status == HTTPStatus.NOT_FOUND:
         return (
             f"The endpoint does not know the model {asked.model}, or its address is incomplete: "
-            "check --model and LLM_BASE_URL (most addresses end in /v1)"
+            f"check --model and {asked.variable} (most addresses end in /v1)"
         )
     return f"Check that {asked.model} can be used with tools there and that the settings suit it"
 

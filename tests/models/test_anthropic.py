@@ -412,7 +412,7 @@ SPENT = {"error_code": "enforced_spend_limit_reached"}
         ),
         (error(404, "not_found_error", "model: claude-9"), Ending.LLM_UNAVAILABLE, "does not know the model"),
         (error(400, "invalid_request_error", "tools.0: odd"), Ending.LLM_UNAVAILABLE, "tools.0: odd"),
-        (Fault(307, "", {"Location": "http://127.0.0.1:1/"}), Ending.LLM_UNAVAILABLE, "LLM_BASE_URL"),
+        (Fault(307, "", {"Location": "http://127.0.0.1:1/"}), Ending.LLM_UNAVAILABLE, "ANTHROPIC_BASE_URL"),
     ],
     ids=lambda value: repr(value)[:70],
 )

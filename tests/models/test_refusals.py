@@ -22,7 +22,7 @@ def mask(text: str) -> str:
     return text.replace(KEY, "***")
 
 
-ASKED = Asked("llm.example", "gpt-5-mini", "LLM_API_KEY", mask)
+ASKED = Asked("llm.example", "gpt-5-mini", "LLM_API_KEY", "LLM_BASE_URL", mask)
 
 
 def judged(status: int, body: object = "", **headers: str) -> Failed | ModelError:
