@@ -54,28 +54,38 @@ def _share(path: str) -> float:
 
 
 def _by_path(of_title: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> list[str]:
-    """The files whose path, or its end, is mentioned, with its suffix or without: `shop/cart`, `Shop/Cart.php`."""
-    ends = tuple(f"/{mention}" for mention in mentions if "/" in mention)
-    last = {end.rpartition("/")[2] for end in ends}
-    return [
-        path
-        for title, paths in of_title.items()
-        if title in last or title.rpartition(".")[0] in last
-        for path in paths
-        if f"/{path}".endswith(ends) or f"/{path}".rpartition(".")[0].endswith(ends)
-    ]
+    """The files whose path, or its end, is mentioned, with its suffix or without: `shop/cart`, `shop/cart.php`."""
+    ends = _by_last(mentions)
+    found = []
+    for title, paths in of_title.items():
+        stem = title.rpartition(".")[0]
+        found += [path for path in paths if title in ends and f"/{path}".endswith(ends[title])]
+        found += [
+            path for path in paths if stem in ends and f"/{path}".rpartition(".")[0].endswith(ends[stem])
+        ]
+    return found
 
 
 def _by_folder(folders: Iterable[str], mentions: Iterable[str]) -> list[str]:
     """The folders that are mentioned by path, or by a name of several words, each with a `/` at its end."""
-    ends = tuple(f"/{mention}" for mention in mentions if "/" in mention)
+    ends = _by_last(mentions)
     names = {_folded(mention) for mention in mentions if _SEVERAL_WORDS.search(mention)} - GENERIC
     found = defaultdict(list)
     for folder in folders:
-        name = _folded(folder.rpartition("/")[2])
-        if name in names or (ends and f"/{folder}".endswith(ends)):
-            found[name].append(f"{folder}/")
+        last = folder.rpartition("/")[2]
+        if _folded(last) in names or f"/{folder}".endswith(ends.get(last, ())):
+            found[_folded(last)].append(f"{folder}/")
     return [folder for alike in found.values() if len(alike) <= _COMMON for folder in alike]
+
+
+def _by_last(mentions: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The mentions that are paths, by the last name in them: looking one up is cheaper than trying all."""
+    ends: dict[str, tuple[str, ...]] = {}
+    for mention in mentions:
+        if "/" in mention:
+            last = mention.rpartition("/")[2]
+            ends[last] = (*ends.get(last, ()), f"/{mention}")
+    return ends
 
 
 def _by_stem(titles: Iterable[str], mentions: Iterable[str]) -> dict[str, float]:
