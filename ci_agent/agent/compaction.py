@@ -76,7 +76,7 @@ def needed(known: int, new: Iterable[Message], most: int) -> bool:
 def next_limit(left: int, most: int) -> int:
     """The limit that holds after a compaction that left `left` tokens: with enough room for the next one to be worth
     it, since each costs the cache."""
-    return max(most, left + _WORTHWHILE)
+    return max(most, left + int(most * _WORTHWHILE_SHARE))
 
 
 def compact(messages: Sequence[Message], plan: Plan = PLANS[0]) -> Compacted:

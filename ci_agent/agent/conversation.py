@@ -17,6 +17,8 @@ from ci_agent.journal.events import Compacted, Warned
 from ci_agent.models import Message, Model, ModelError, Reply, ToolSchema
 from ci_agent.task import Ending, Usage
 
+_NO_LIMIT = 1_000_000_000  # tokens
+
 
 class Conversation:
     """One conversation with `model`, from `opening` on. It is shortened when it is longer than `compact_at` tokens
@@ -46,6 +48,7 @@ class Conversation:
         self._shortened = shortened
         self._known = 0  # tokens up to and with the last reply, as the endpoint counts them
         self._counted = 0  # messages that are in `_known`
+        self._limit: int | None = None  # tokens; looked up when there is something to compare
         for message in opening:
             self.append(message)
 
@@ -81,17 +84,20 @@ class Conversation:
     def _is_long(self) -> bool:
         if not self._counted:  # no reply yet: the opening is as short as it can be
             return False
-        most = compaction.limit(self._model.window, self._compact_at)
-        return most is not None and compaction.needed(self._known, self._messages[self._counted :], most)
+        if self._limit is None:
+            self._limit = compaction.limit(self._model.window, self._compact_at) or _NO_LIMIT
+        return compaction.needed(self._known, self._messages[self._counted :], self._limit)
 
     def _shorten(self, plan: Plan) -> None:
         before = compaction.estimated(self._messages)
         short = compaction.compact(self._messages, plan)
         messages, said = short.messages, None
         if not short.is_enough:
+            refused = plan is not compaction.PLANS[0]
             # Of a conversation that was refused as too long, only what is left of it can be summed up.
-            said = self._summary(self._messages if plan is compaction.PLANS[0] else messages)
-            messages = compaction.restarted(self._messages, said.text if said else "", self._diff(), plan)
+            said = self._summary(messages if refused else self._messages)
+            if refused or (said and said.text.strip()):  # without a word of it, what was found would be lost
+                messages = compaction.restarted(self._messages, said.text if said else "", self._diff(), plan)
         after = compaction.estimated(messages)
         self._journal.append(
             Compacted(
@@ -105,6 +111,8 @@ class Conversation:
             )
         )
         self._messages, self._known, self._counted = messages, after, len(messages)
+        if self._limit is not None:
+            self._limit = compaction.next_limit(after, self._limit)
         self._shortened()
 
     def _summary(self, messages: Sequence[Message]) -> Reply | None:

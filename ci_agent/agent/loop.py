@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ci_agent.agent.allowance import Allowance
 from ci_agent.agent.circling import Circling
 from ci_agent.agent.conversation import Conversation
+from ci_agent.agent.rules import Reminder
 from ci_agent.agent.turns import path_of
 from ci_agent.journal import Journal
 from ci_agent.journal.events import (
@@ -54,9 +55,7 @@ class Sight:
 
     changed: Callable[[], bool]  # whether any differs from what the work began with
     diff: Callable[[], str]  # the change so far
-    rules: Callable[
-        [str], str
-    ]  # what the project's own rules say of a file, when it is first met; else empty
+    rules: Reminder  # tells what the project's own rules say of a file, when it is first met
 
 
 class Agent:
@@ -91,7 +90,7 @@ class Agent:
             journal,
             compact_at=compact_at,
             diff=sight.diff,
-            shortened=world.memory.forget,
+            shortened=self._forget,
         )
         self._circling = Circling(
             steps=allowance.limits.iterations,
@@ -196,11 +195,16 @@ class Agent:
             failed = failed or not answer.ok
             remarks = [self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text)]
             if answer.ok and (path := path_of(wanted.arguments)):
-                remarks.append(self._sight.rules(path))
+                remarks.append(self._sight.rules.for_path(path.removeprefix(f"{self._world.root}/")))
             if last:
                 remarks += [*self._circling.end_step(self._allowance.steps), self._allowance.notice()]
             self._tell(wanted, answer, seconds, remarks)
         return _stop_for(ends) if ends is not None else None
+
+    def _forget(self) -> None:
+        """Results that the model had seen are gone: what they told may be told again."""
+        self._world.memory.forget()
+        self._sight.rules.forget()
 
     def _tell(self, wanted: ToolCall, answer: Answer, seconds: float, remarks: Sequence[str] = ()) -> None:
         added = "".join(f"\n\n{remark}" for remark in remarks if remark)

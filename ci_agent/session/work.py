@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ci_agent import agent, verification
 from ci_agent.agent import Agent, Allowance, Models, Role, Sight, Stop
@@ -115,12 +115,9 @@ class _Work:
     def _diff(self) -> str:
         return self._control.diff(self._parts.workspace.tree()).decode("utf-8", "replace")
 
-    def _reminder(self) -> Callable[[str], str]:
-        """Tells one conversation the rules of a part of the repository, when it comes there."""
-        root = str(self._parts.workspace.root)
+    def _reminder(self) -> Reminder:
         paths = self._control.files(self._parts.task.base_sha)
-        reminder = Reminder(self._rules.later, paths, self._parts.workspace.source.file)
-        return lambda path: reminder.for_path(path.removeprefix(f"{root}/"))
+        return Reminder(self._rules.later, paths, self._parts.workspace.source.file)
 
     def _world(self) -> World:
         return World(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ci_agent.agent import Agent, Allowance, Sight, Stop
+from ci_agent.agent.rules import Reminder, Scoped
 from ci_agent.journal import Journal
 from ci_agent.journal.events import Compacted, ModelReplied, PlanItem, PlanUpdated, ToolAnswered, ToolCalled
 from ci_agent.models import ModelSettings, open_model
@@ -18,6 +19,11 @@ from ci_agent.tools import World, all_tools
 from tests.support.model_server import Fault, ModelServer, Request, Say, Step
 
 _SUBMIT = ("submit", {"title": "Do it", "summary": "Done."})
+
+
+def _reminder(text: str) -> Reminder:
+    """Tells `text` with the first file that is met."""
+    return Reminder([Scoped("r.md", globs=("*",))], ["r.md"], lambda _: text.encode())
 
 
 @contextmanager
@@ -46,7 +52,7 @@ def _agent(
     with ModelServer(steps) as server, Journal(folder / "session.jsonl") as journal:
         model = open_model("m", ModelSettings(base_url=server.base_url, api_key=server.key), lambda _: None)
         opening = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
-        sight = Sight(changed=lambda: True, diff=lambda: "+the change", rules=lambda _: rules)
+        sight = Sight(changed=lambda: True, diff=lambda: "+the change", rules=_reminder(rules))
         agent = Agent(model, all_tools(), world, allowance, journal, opening, sight, compact_at=compact_at)
         yield agent, server, journal
 
@@ -156,12 +162,12 @@ def test_a_call_that_was_cut_off_is_not_run(tmp_path: Path) -> None:
 
 def test_rules_of_a_file_are_told_with_the_result_that_first_meets_it(tmp_path: Path) -> None:
     steps = [Say(calls=[("read_file", {"path": "a.txt"})]), Say(calls=[_SUBMIT])]
-    with _agent(tmp_path, steps, rules="[rules: write in verse]") as (agent, server, journal):
+    with _agent(tmp_path, steps, rules="Write in verse.") as (agent, server, journal):
         agent.work()
         [answered] = [event.fact for event in journal.events if isinstance(event.fact, ToolAnswered)]
         assert server.requests[1].body["messages"][-1]["content"] == answered.text
-    assert answered.text.endswith("\n\n[rules: write in verse]")
-    assert answered.added == "\n\n[rules: write in verse]"
+    assert answered.added == "\n\n[rules of r.md, which count here:\nWrite in verse.]"
+    assert answered.text.endswith(answered.added)
 
 
 # --- a conversation that becomes too long -----------------------------------------------------------------
