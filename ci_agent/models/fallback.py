@@ -56,7 +56,7 @@ class Fallback:
     def _hand_over(self, error: ModelError) -> None:
         self._loss = error
         self.name = self._second.name
-        self._on_retry(ModelRetried(TRIES, f"{self.name} takes over from {self._first.name}: {error}", 0.0))
+        self._on_retry(ModelRetried(1, f"{self.name} takes over from {self._first.name}: {error}", 0.0))
 
     def _from_second(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float
