@@ -1,7 +1,8 @@
 """Something that answers a list of messages and tools with text and tool calls.
 
 Messages are plain dictionaries in the shape of OpenAI's chat completions, because the list of them *is* the
-context and goes out as it is. Models are files of this folder; `open_model` knows them by name.
+context and most endpoints take it as it is. What a model of another API wants back it keeps in the message under a
+key of its own. Models are files of this folder; `open_model` knows them by name.
 """
 
 from __future__ import annotations

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ci_agent.models import Message, ModelSettings, ToolSchema
+from ci_agent.models.completion import text_of
 
+MAKER = "maker"  # in a message of the context: the model in reserve that it came from, see `fallback`
 # Keys under which others of us keep in a message what they want back, and no endpoint understands.
-PRIVATE = frozenset({"anthropic", "responses", "written"})
+PRIVATE = frozenset({"anthropic", "responses", "written", MAKER})
+# What every API can say of a message. The rest is its maker's: thoughts, signatures, ids.
+_COMMON = ("role", "content", "tool_call_id")
 
 
 def request(
@@ -33,6 +37,21 @@ def request(
     if settings.cache_key and home:  # others refuse what they don't know
         body["prompt_cache_key"] = settings.cache_key
     return body
+
+
+def portable(message: Message) -> Message:
+    """`message` as any model takes it, whichever one it came from."""
+    plain = {key: message[key] for key in _COMMON if key in message}
+    if not isinstance(plain.get("content"), str):
+        plain["content"] = text_of(message.get("content"))
+    if calls := message.get("tool_calls"):
+        plain["tool_calls"] = [_portable_call(call) for call in calls]
+    return plain
+
+
+def _portable_call(call: dict[str, Any]) -> dict[str, Any]:
+    function = {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
+    return {"id": call["id"], "type": "function", "function": function}
 
 
 def _public(message: Message) -> Message:

@@ -153,6 +153,26 @@ def test_what_another_api_keeps_in_a_message_is_not_sent() -> None:
     assert sent == [*MESSAGES, {"role": "assistant", "content": "hm", "reasoning_content": "x"}]
 
 
+def test_what_a_provider_keeps_in_a_reply_goes_back_unchanged() -> None:
+    function = {"name": "bash", "arguments": "{}"}
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": function,
+        "extra_content": {"google": {"thought": "EoQB"}},
+    }
+    kept = {
+        "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}],
+        "reasoning_details": [{"type": "reasoning.encrypted", "data": "gAAA"}],
+        "tool_calls": [call],
+    }
+    with ModelServer([Say(message=kept), Say("ok")]) as server:
+        model = open_model("m", ModelSettings(base_url=server.base_url, api_key=server.key), lambda _: None)
+        reply = model.reply(MESSAGES, TOOLS, time.monotonic() + 9)
+        model.reply([*MESSAGES, reply.message], TOOLS, time.monotonic() + 9)
+    assert server.requests[1].body["messages"][2] == {"role": "assistant", **kept}
+
+
 def test_an_answer_with_nothing_in_it_is_an_answer() -> None:
     with ModelServer([Say(None, usage=None)]) as server:
         reply = ask(server)
