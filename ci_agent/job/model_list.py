@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from ci_agent.config import Config
-from ci_agent.job.models import ANTHROPIC, RESPONSES, model_settings
+from ci_agent.job.models import reached
 from ci_agent.models import Prices, split_name
 from ci_agent.models.openai import OPENAI
 from ci_agent.models.prices import listed, window
@@ -61,11 +61,10 @@ def _named(settings: Config) -> Iterator[tuple[str, str]]:
 
 
 def _row(role: str, name: str, settings: Config) -> Row:
-    parts = model_settings(name, settings)
+    bare, parts = reached(name, settings)
     recording = split_name(name)[0] == "replay"
     configured = parts.prices is not None
-    bare = name.removeprefix(RESPONSES)
-    home = _ANTHROPIC_HOME if name.startswith(ANTHROPIC) else OPENAI.home
+    home = _ANTHROPIC_HOME if split_name(bare)[0] == "anthropic" else OPENAI.home
     address = parts.base_url or home
     free = Prices(0.0, 0.0, 0.0, 0.0) if recording else None
     return Row(

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
-from dataclasses import replace
 
 from ci_agent.agent import Models, Role
 from ci_agent.config import Config
 from ci_agent.errors import AuthenticationError, UsageError
 from ci_agent.journal.events import ModelRetried
-from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model
+from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model, warm_up
+from ci_agent.models.fallback import open_models as open_with_fallback
 from ci_agent.task import Ending
 
-ANTHROPIC, RESPONSES = "anthropic:", "responses:"  # prefixes of names
+_ANTHROPIC, _RESPONSES = "anthropic:", "responses:"  # prefixes of names
 
 
-def open_models(settings: Config, on_retry: Callable[[ModelRetried], None], cache_key: str = "") -> Models:
-    """The models of the configuration. `cache_key` is the same for all requests of one session.
+def open_models(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Models:
+    """The models of the configuration. What the one that begins needs is loaded meanwhile, on a thread of its own.
 
     Raises `AuthenticationError` where a key is missing, `UsageError` for a model that can't be.
     """
     names = settings.models
     if names.use in ("strong", "cheap") and not getattr(names, names.use):
         raise UsageError(f"`models.{names.use}` is not set, so there is no {names.use} model to begin with")
+    warm_up(settings.model.name)
+    cache_key = f"ci-agent-{secrets.token_hex(8)}"  # the same for all requests of one session
 
     def opened(name: str | None) -> Model | None:
         return _opened(name, settings, on_retry, cache_key) if name else None
@@ -39,12 +42,14 @@ def open_models(settings: Config, on_retry: Callable[[ModelRetried], None], cach
         raise kind(str(error)) from error
 
 
-def model_settings(name: str, settings: Config, cache_key: str = "") -> ModelSettings:
-    """How the model `name` is reached. What is set for the default model alone holds for no other."""
+def reached(name: str, settings: Config, cache_key: str = "") -> tuple[str, ModelSettings]:
+    """The model `name` of the configuration as `open_model` takes it, and how it is reached. What is set for the
+    default model alone holds for no other."""
     model = settings.model
     default = name == model.name
-    at_anthropic = name.startswith(ANTHROPIC)
-    return ModelSettings(
+    at_anthropic = name.startswith(_ANTHROPIC)
+    api = "responses" if name.startswith(_RESPONSES) else model.api if default else "chat"
+    return name.removeprefix(_RESPONSES), ModelSettings(
         base_url=settings.anthropic.base_url if at_anthropic else model.base_url,
         api_key=settings.anthropic.api_key if at_anthropic else model.api_key,
         timeout=model.timeout,
@@ -53,7 +58,7 @@ def model_settings(name: str, settings: Config, cache_key: str = "") -> ModelSet
         max_output_tokens=model.max_output_tokens,
         temperature=model.temperature,
         prices=_prices(name, settings),
-        api=model.api if default else "chat",
+        api=api,
         tool_calls=model.tool_calls if default else "auto",
         cache_key=cache_key,
         reasoning_effort=model.reasoning_effort if default else None,
@@ -62,10 +67,12 @@ def model_settings(name: str, settings: Config, cache_key: str = "") -> ModelSet
 
 
 def _opened(name: str, settings: Config, on_retry: Callable[[ModelRetried], None], cache_key: str) -> Model:
-    parts = model_settings(name, settings, cache_key)
-    if name.startswith(RESPONSES):
-        return open_model(name.removeprefix(RESPONSES), replace(parts, api="responses"), on_retry)
-    return open_model(name, parts, on_retry)
+    """The model, with the fallback in reserve where there is one."""
+    first = reached(name, settings, cache_key)
+    fallback = settings.models.fallback
+    if fallback and fallback != name:
+        return open_with_fallback(*first, *reached(fallback, settings, cache_key), on_retry)
+    return open_model(*first, on_retry)
 
 
 def _prices(name: str, settings: Config) -> Prices | None:

@@ -42,6 +42,11 @@ class Fallback:
         self._on_retry = on_retry
         self._loss: ModelError | None = None  # why the second is in charge
 
+    @property
+    def window(self) -> int | None:
+        """See `Model.window`."""
+        return (self._first if self._loss is None else self._second).window
+
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float) -> Reply:
         """See `Model.reply`."""
         if self._loss is None:

@@ -179,7 +179,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             found = count(len(fact.defects), "defect") if fact.defects else "no defect"
             return "; ".join([f"read again by {fact.model}: {found}", *fact.defects])
         case ModelRetried():
-            return f"model, attempt {fact.attempt}: {fact.reason}; next in {duration(fact.wait_seconds)}"
+            again = f"; next in {duration(fact.wait_seconds)}" if fact.wait_seconds else ""
+            return f"model, attempt {fact.attempt}: {fact.reason}{again}"
         case ToolCalled(name="update_plan" | "submit" | "ask_user"):
             return ""  # what came of them has a line of its own
         case ToolCalled():
