@@ -16,6 +16,7 @@ from ci_agent.reporting.text import clean, cut, one_line
 
 HEAD, TAIL = 20, 8  # lines of a long text that are shown
 WIDTH = 500  # characters of a line
+_MATCHED = 1_000  # lines of an edit; in longer ones matching them could take for ever
 MARGIN = "  │ "  # before what is quoted
 _SHORT = 60  # characters of an argument that stands beside the tool's name
 _NAMELESS = {"path", "command", "pattern", "selector"}  # arguments that speak for themselves
@@ -81,7 +82,10 @@ def _narrowed(line: Line) -> Line:
 def _difference(old: str, new: str, *, full: bool) -> Iterator[Line]:
     before, after = _lines(old), _lines(new)
     found: list[Line] = []
-    for tag, first, last, other_first, other_last in SequenceMatcher(None, before, after).get_opcodes():
+    matched = (
+        SequenceMatcher(None, before, after).get_opcodes() if len(before) + len(after) <= _MATCHED else ()
+    )
+    for tag, first, last, other_first, other_last in matched or [("replace", 0, len(before), 0, len(after))]:
         if tag == "equal":
             found += [Line(f"  {line}", "", MARGIN) for line in before[first:last]]
         else:

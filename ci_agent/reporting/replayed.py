@@ -17,7 +17,7 @@ from ci_agent.reporting.wording import commit, count
 
 _AROUND = 3  # lines that are the same, around those that differ
 _SHOWN = 60  # lines of a difference
-_LOOKED_AT = 1_000  # lines of each answer, from the first that differs
+_LOOKED_AT = 300  # lines of each answer, from the first that differs: matching more could take for ever
 _WIDTH = 200  # characters of a line
 _NAMED = 20  # calls or files
 

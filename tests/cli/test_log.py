@@ -125,6 +125,19 @@ def test_long_texts_are_cut_in_the_middle_unless_all_is_wanted(
     assert "x" * 1000 in said
 
 
+def test_an_edit_of_very_many_lines_is_shown_without_matching_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = ("\n".join(f"{word} {number % 100}" for number in range(20_000)) for word in ("a", "b"))
+    edit = ToolCalled(
+        1, "c", "edit_file", json.dumps({"path": "x", "old": f"{old}\nlast", "new": f"{new}\nlast"})
+    )
+    said = _printed(written(tmp_path / "j.jsonl", [_reply(1), edit]), capsys)
+    assert "\n  │ - a 0\n" in said
+    assert "\n  │ … 39,974 lines left out, --full shows them\n" in said
+    assert said.endswith("  │ + b 99\n  │ + last\n")
+
+
 def test_what_the_harness_adds_stands_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = ToolAnswered(
         1, "c", "bash", ok=True, text="ok\n\n[5 steps left]", seconds=0.0, added="\n\n[5 steps left]"

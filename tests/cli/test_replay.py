@@ -22,6 +22,8 @@ from ci_agent.journal.events import (
     ToolCalled,
     WorkspaceReady,
 )
+from tests.support.jobs import BREAK, FIX, MEND, SUBMIT
+from tests.support.model_server import Say
 from tests.support.recorded import ci_agent, record, rewritten, written
 from tests.support.repositories import Repository, make_repository
 
@@ -69,6 +71,22 @@ def test_a_recorded_session_replays_without_a_difference(recorded: Recorded, tmp
     assert "6 calls of 4 steps gave the same answers as then. Not run: 1 submit." in done.stdout
     assert (recorded.repository.fingerprint(), recorded.repository.git("for-each-ref")) == before
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_session_whose_hand_in_was_given_back_and_whose_output_was_long_replays(tmp_path: Path) -> None:
+    long = ("bash", {"command": "mkdir -p notes && seq 20000 | tee notes/numbers.txt; ls notes"})
+    steps = [
+        Say(calls=[FIX, BREAK, long]),
+        Say(calls=[SUBMIT]),
+        Say(calls=[("run_tests", {}), MEND]),
+        Say(calls=[SUBMIT]),
+    ]
+    _, report = record(tmp_path, steps)
+    done = ci_agent("replay", report, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 calls of 4 steps gave the same answers as then. Not run: 2 submit." in done.stdout
+    assert "The files are those that were committed" in done.stdout
 
 
 def test_only_the_steps_up_to_the_one_that_is_wanted_are_run(recorded: Recorded, tmp_path: Path) -> None:
@@ -254,6 +272,7 @@ def test_a_hostile_start_gets_nowhere(bad: dict[str, str], recorded: Recorded, t
         replay(Request(journal))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd",
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +28,10 @@ STEPS = (
 )
 
 
-def record(folder: Path) -> tuple[Repository, Path]:
+def record(folder: Path, steps: Sequence[Say] = STEPS) -> tuple[Repository, Path]:
     """A repository, and the report of a session that worked on it."""
     repository = calculator(folder)
-    with ModelServer(STEPS) as server:
+    with ModelServer(steps) as server:
         job = Runner(folder).run(repository.path, server=server)
     assert job.exit_code == 0, job.stderr
     return repository, job.report
