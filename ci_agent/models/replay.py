@@ -20,10 +20,18 @@ from typing import NoReturn
 from ci_agent.errors import JournalError
 from ci_agent.journal import read
 from ci_agent.journal.comparable import difference
-from ci_agent.journal.events import HarnessSaid, ModelReplied, ModelRetried, ToolAnswered
+from ci_agent.journal.events import (
+    Compacted,
+    HarnessSaid,
+    ModelChosen,
+    ModelReplied,
+    ModelRetried,
+    Reviewed,
+    ToolAnswered,
+)
 from ci_agent.models import Message, ModelError, ModelSettings, Reply, ToolSchema
 from ci_agent.models.completion import plausible, read_message
-from ci_agent.task import Ending
+from ci_agent.task import Ending, Usage
 
 LINE = 200  # characters of a line that an error shows
 
@@ -45,10 +53,10 @@ def warm_up() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One recorded reply, and what the model had been told since the one before."""
+    """One recorded reply, and what the model had been told since the one before; None: nothing to compare, since the
+    reply begins a conversation or is to something that is asked beside it."""
 
-    tools: tuple[str, ...]
-    harness: tuple[str, ...]
+    told: tuple[tuple[str, ...], tuple[str, ...]] | None  # answers of tools, messages of the harness
     reply: ModelReplied
 
 
@@ -67,9 +75,9 @@ class Replay:
         if self._done == len(self._steps):
             self._stop(f"the recording ends after step {self._done}, and this run goes on")
         step = self._steps[self._done]
-        if self._done:
-            self._compare("tool", step.tools, _since_last_reply(messages, "tool"))
-            self._compare("user", step.harness, _since_last_reply(messages, "user"))
+        if step.told is not None:
+            self._compare("tool", step.told[0], _since_last_reply(messages, "tool"))
+            self._compare("user", step.told[1], _since_last_reply(messages, "user"))
         self._done += 1
         message, text, calls = read_message(step.reply.message, messages)
         return Reply(
@@ -116,15 +124,28 @@ def _steps(path: Path) -> tuple[Step, ...]:
 def _read_steps(path: Path) -> Iterator[Step]:
     tools: list[str] = []
     harness: list[str] = []
+    begins = True  # the next reply is the first of a conversation, or of one that was shortened to a summary
     for event in read(path):
         match event.fact:
             case ToolAnswered(text=text):
                 tools.append(text)
             case HarnessSaid(text=text):
                 harness.append(text)
+            case ModelChosen():
+                begins = True
+            case Compacted(summary=text) if text:
+                yield Step(None, _said(text))
+                begins = True
+            case Reviewed(defects=defects):
+                yield Step(None, _said("\n".join(f"DEFECT: {defect}" for defect in defects) or "OK"))
             case ModelReplied() as reply:
-                yield Step(tuple(tools), tuple(harness), reply)
-                tools, harness = [], []
+                yield Step(None if begins else (tuple(tools), tuple(harness)), reply)
+                tools, harness, begins = [], [], False
+
+
+def _said(text: str) -> ModelReplied:
+    """A recorded answer that is no step of the agent's own."""
+    return ModelReplied(0, "", {"role": "assistant", "content": text}, "stop", Usage(), 0.0, 0.0)
 
 
 def _since_last_reply(messages: Sequence[Message], role: str) -> list[str]:

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ci_agent.journal.events import Judged, ModelChosen, ModelReplied, Reviewed, ToolAnswered, Warned
+from ci_agent.journal.events import (
+    Judged,
+    ModelChosen,
+    ModelReplied,
+    ModelRetried,
+    Reviewed,
+    ToolAnswered,
+    Warned,
+)
 from ci_agent.task import Ending
 from tests.support.jobs import BRANCH, BREAK, FIX, MEND, SUBMIT, Runner, calculator
-from tests.support.model_server import ModelServer, Request, Say, Step
+from tests.support.model_server import Fault, ModelServer, Request, Say, Step
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +142,20 @@ def test_labels_of_the_issue_choose_the_model(runner: Runner, tmp_path: Path) ->
     assert job.exit_code == 0, job.stderr
     [chosen] = job.facts(ModelChosen)
     assert (chosen.role, chosen.reason) == ("strong", "the label ai-strong asks for it")
+
+
+def test_a_fallback_answers_where_the_first_one_does_not(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(
+        tmp_path, {".ci-agent.yml": "models:\n  fallback: other\nmodel:\n  retry_wait: 0.01\n"}
+    )
+    steps = _by_model(scripted=[Say(calls=[FIX]), Fault(503)], other=[Say(calls=[SUBMIT])])
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert _models(server) == ["scripted"] * 4 + ["other"]
+    assert job.facts(ModelReplied)[1].model == "other"
+    assert job.facts(ModelRetried)[-1].reason.startswith("other takes over from scripted: ")
+    assert "`scripted`, `other`" in job.merge_requests()[0]
 
 
 # --- fresh eyes -------------------------------------------------------------------------------------------

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from ci_agent.journal import Journal
-from ci_agent.journal.events import HarnessSaid, ModelReplied, ModelRetried, ToolAnswered, ToolCalled, Warned
+from ci_agent.journal.events import (
+    Compacted,
+    HarnessSaid,
+    ModelChosen,
+    ModelReplied,
+    ModelRetried,
+    Reviewed,
+    ToolAnswered,
+    ToolCalled,
+    Warned,
+)
 from ci_agent.models import Message, Model, ModelError, ModelSettings, open_model
 from ci_agent.task import Ending, Usage
 
@@ -193,6 +203,36 @@ def test_messages_of_the_harness_are_compared_too(tmp_path: Path) -> None:
 def test_what_the_model_was_told_first_is_not_compared(tmp_path: Path) -> None:
     model = recording(tmp_path, HarnessSaid("old prompt"), said(1))
     assert model.reply(PROMPT, [], time.monotonic()).text == "step 1"
+
+
+def test_a_summary_and_a_review_are_answered_as_they_were(tmp_path: Path) -> None:
+    model = recording(
+        tmp_path,
+        said(1, "bash"),
+        answered("a"),
+        Compacted(step=1, before=9, after=5, left_out=1, summary="## Goal"),
+        said(2, "submit"),
+        Reviewed("m", ("a.py:1: wrong",), Usage(), 0.0, 1.0),
+        answered("given back", "submit"),
+        said(3),
+    )
+    first = model.reply(PROMPT, [], time.monotonic())
+    asked = {"role": "user", "content": "sum it up"}
+    summary = model.reply([*PROMPT, first.message, asked], [], time.monotonic())
+    assert summary.text == "## Goal"
+    second = model.reply([*PROMPT, {"role": "user", "content": "it goes on here"}], [], time.monotonic())
+    assert second.text == "step 2"
+    assert model.reply(PROMPT, [], time.monotonic()).text == "DEFECT: a.py:1: wrong"
+    told = {"role": "tool", "tool_call_id": "c", "content": "given back"}
+    assert model.reply([*PROMPT, second.message, told], [], time.monotonic()).text == "step 3"
+
+
+def test_another_model_begins_anew(tmp_path: Path) -> None:
+    model = recording(
+        tmp_path, said(1), HarnessSaid("go on"), ModelChosen("strong", "s", "why", "m"), said(2)
+    )
+    model.reply(PROMPT, [], time.monotonic())
+    assert model.reply(PROMPT, [], time.monotonic()).text == "step 2"
 
 
 def test_a_run_that_goes_on_after_the_recording_is_told_so(tmp_path: Path) -> None:

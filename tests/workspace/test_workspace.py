@@ -279,7 +279,9 @@ def test_read_only_folders_of_tests_can_be_removed(tmp_path: Path) -> None:
     assert not workspace.root.exists()
 
 
-@pytest.mark.parametrize("name", ["-x", "a b", "a..b", "a~1", "", "refs/heads/../x", "a.lock", "@{-1}", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["-x", "a b", "a..b", "a~1", "", "refs/heads/../x", "a.lock", "@{-1}", "a\0b"]
+)
 def test_a_name_git_would_not_take_for_a_branch_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="branch name"):
         check_branch_name(name)
