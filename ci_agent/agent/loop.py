@@ -177,8 +177,9 @@ class Agent:
             last = number == len(reply.calls)
             self._journal.append(ToolCalled(self._allowance.steps, wanted.id, wanted.name, wanted.arguments))
             began = time.monotonic()
-            if last and reply.finish_reason == "length":
-                answer = Answer(_CUT_OFF, ok=False)
+            cut_off = last and reply.finish_reason == "length"
+            if cut_off:
+                answer = Answer("", ok=False)  # no tool's: it is in the remarks
             else:
                 answer = call(wanted.name, wanted.arguments, self._tools, self._world)
             seconds = time.monotonic() - began
@@ -193,7 +194,8 @@ class Agent:
             if answer.ends is not None:
                 answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
             failed = failed or not answer.ok
-            remarks = [self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text)]
+            remarks = [_CUT_OFF] if cut_off else []
+            remarks.append(self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text))
             if answer.ok and (path := path_of(wanted.arguments)):
                 remarks.append(self._sight.rules.for_path(path.removeprefix(f"{self._world.root}/")))
             if last:
@@ -207,7 +209,9 @@ class Agent:
         self._sight.rules.forget()
 
     def _tell(self, wanted: ToolCall, answer: Answer, seconds: float, remarks: Sequence[str] = ()) -> None:
-        added = "".join(f"\n\n{remark}" for remark in remarks if remark)
+        added = "\n\n".join(remark for remark in remarks if remark)
+        if added and answer.text:
+            added = f"\n\n{added}"
         self._journal.append(
             ToolAnswered(
                 step=self._allowance.steps,

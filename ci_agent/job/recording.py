@@ -10,9 +10,13 @@ from ci_agent.errors import UsageError
 from ci_agent.journal import Event
 from ci_agent.journal.events import (
     Committed,
+    Compacted,
+    ModelChosen,
     ModelReplied,
+    QuestionAsked,
     SessionStarted,
     SetupChosen,
+    Submitted,
     TestsChosen,
     ToolAnswered,
     ToolCalled,
@@ -75,16 +79,16 @@ def _take(found: Recording, event: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One recorded call: the how-manieth of its step, from 1, and its answer. None: there was none before the next
-    call, because it was interrupted or ended the turn."""
+    """One recorded call: the how-manieth of its step, from 1, and what came of it: an answer, the end of the turn, or
+    nothing, because it was interrupted."""
 
     number: int
     called: ToolCalled
-    answered: ToolAnswered | None
+    then: ToolAnswered | Submitted | QuestionAsked | None
 
 
-def calls(events: Iterable[Event]) -> Iterator[Call]:
-    """The calls in order."""
+def played(events: Iterable[Event]) -> Iterator[Call | ModelChosen | Compacted]:
+    """The calls in order, and between them what changes what the tools need not say again."""
     number = 0
     open_call: ToolCalled | None = None
     for event in events:
@@ -93,10 +97,15 @@ def calls(events: Iterable[Event]) -> Iterator[Call]:
             yield Call(number, open_call, None)
             open_call = None
         match fact:
+            case ModelChosen() | Compacted():
+                yield fact
             case ModelReplied():
                 number = 0
             case ToolCalled():
                 number, open_call = number + 1, fact
+            case Submitted() | QuestionAsked() if open_call:
+                yield Call(number, open_call, fact)
+                open_call = None
             case ToolAnswered() if open_call and fact.call == open_call.call:
                 yield Call(number, open_call, fact)
                 open_call = None

@@ -7,9 +7,8 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from pathlib import Path
 
 from ci_agent import session
@@ -18,12 +17,30 @@ from ci_agent.errors import GitError, UsageError
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.assembly import baselines, say, shown
 from ci_agent.job.recorded import find_journal, recorded
-from ci_agent.job.recording import Call, Recording, calls, frame
+from ci_agent.job.recording import Call, Recording, frame, played
 from ci_agent.job.settings import load_settings
 from ci_agent.journal import Journal, hidden
 from ci_agent.journal.comparable import difference
-from ci_agent.journal.events import SetupChosen, TestsChosen, ToolAnswered, WorkspaceReady
-from ci_agent.reporting.replayed import Departure, Replayed, beginning, concluding
+from ci_agent.journal.events import (
+    Compacted,
+    ModelChosen,
+    QuestionAsked,
+    SetupChosen,
+    Submitted,
+    TestsChosen,
+    ToolAnswered,
+    WorkspaceReady,
+)
+from ci_agent.reporting.replayed import (
+    CUT_OFF,
+    HAND_IN,
+    INTERRUPTED,
+    QUESTION,
+    Departure,
+    Replayed,
+    beginning,
+    concluding,
+)
 from ci_agent.sandbox import Sandbox, open_sandbox
 from ci_agent.session.proof import Proof
 from ci_agent.tools import World, all_tools, call
@@ -32,7 +49,6 @@ from ci_agent.workspace import Source, Workspace, check_branch_name, discard, is
 SAME, DIFFERENT = 0, 1  # exit codes
 
 _LONGEST_NAME = 100  # characters of a folder's
-_HANDS_OVER = {"submit", "ask_user"}  # what comes of these is not for a tool to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +167,6 @@ def _base(ready: WorkspaceReady) -> str:
 
 def _replayed(checkout: _Checkout, recording: Recording, path: Path, request: Request) -> Replayed:
     """Prepare the checkout as the session did and run the calls, up to the first difference unless all are wanted."""
-    found = Replayed()
     workspace = checkout.workspace
     workspace.lay_out()
     proof = Proof(checkout)
@@ -160,72 +175,94 @@ def _replayed(checkout: _Checkout, recording: Recording, path: Path, request: Re
         if stop is not None:
             raise UsageError(f"the checkout can't be prepared as the session's was: {stop.detail}")
         workspace.open_for_agent(recording.ready.head_sha)
-        world = _world(checkout, proof)
-        trees = []
-        wanted = takewhile(
-            lambda each: request.last is None or each.called.step <= request.last, calls(recorded(path))
-        )
-        for each in wanted:
-            checkout.journal.append(each.called)
-            found.steps.add(each.called.step)
-            if each.called.name in _HANDS_OVER:
-                found.left_out[each.called.name] += 1
-                trees.append(workspace.tree())
-                continue
-            if each.answered is None:  # it was interrupted, so nobody knows how far it came
-                found.left_out["interrupted"] += 1
-                continue
-            _run(each, each.answered, world, checkout, found)
+        player = _Player(checkout, proof)
+        found = player.found
+        for each in played(recorded(path)):
+            if isinstance(each, Call) and request.last is not None and each.called.step > request.last:
+                return found
+            player.play(each)
             if found.departures and not request.everything:
                 found.stopped = True
                 return found
-        if recording.committed and request.last is None and not found.left_out["interrupted"]:
-            _compare_trees(workspace, recording.committed.tree, [*trees, workspace.tree()], found)
+        if recording.committed and request.last is None and not found.left_out[INTERRUPTED]:
+            player.compare_trees(recording.committed.tree)
         return found
     finally:
         proof.close()
 
 
-def _world(checkout: _Checkout, proof: Proof) -> World:
-    outputs = checkout.folder / "outputs"
-    outputs.mkdir()
-    return World(
-        root=checkout.workspace.root,
-        outputs=outputs,
-        sandbox=proof.sandbox,
-        remaining=checkout.seconds_left,
-        run_tests=proof.for_agent,
-        command_timeout=checkout.config.sandbox.command_timeout,
-    )
+class _Player:
+    """Runs recorded calls in one checkout, and compares."""
 
+    def __init__(self, checkout: _Checkout, proof: Proof) -> None:
+        self.found = Replayed()
+        self._checkout = checkout
+        self._proof = proof
+        self._world = self._new_world()
+        self._trees: list[str] = []  # that were handed in
 
-def _run(each: Call, then: ToolAnswered, world: World, checkout: _Checkout, found: Replayed) -> None:
-    """Run the call, and compare what the tool says with what it said then. What the harness added is left out; an
-    answer that was the harness's alone is not compared."""
-    called = each.called
-    began = time.monotonic()
-    answer = call(called.name, called.arguments, all_tools(), world)
-    seconds = time.monotonic() - began
-    checkout.journal.append(
-        ToolAnswered(called.step, called.call, called.name, answer.ok, answer.text, seconds, answer.output)
-    )
-    said = then.text.removesuffix(then.added)
-    if then.added and not said.strip():
-        return
-    found.compared += 1
-    now = hidden(answer.text, secrets(checkout.config))
-    if difference(said, now):
-        found.departures.append(Departure(called, each.number, said, now))
+    def _new_world(self) -> World:
+        outputs = self._checkout.folder / "outputs"
+        outputs.mkdir(exist_ok=True)
+        return World(
+            root=self._checkout.workspace.root,
+            outputs=outputs,
+            sandbox=self._proof.sandbox,
+            remaining=self._checkout.seconds_left,
+            run_tests=self._proof.for_agent,
+            command_timeout=self._checkout.config.sandbox.command_timeout,
+        )
 
+    def play(self, each: Call | ModelChosen | Compacted) -> None:
+        match each:
+            case ModelChosen():
+                self._world = self._new_world()  # another conversation, which was shown nothing yet
+            case Compacted():
+                self._world.memory.forget()
+            case Call():
+                self._play_call(each)
 
-def _compare_trees(workspace: Workspace, committed: str, trees: Sequence[str], found: Replayed) -> None:
-    """What was committed is what a hand-in left, or the end."""
-    found.tree = trees[-1]
-    if committed in trees:
-        found.tree = committed
-        return
-    found.other_tree = committed
-    try:
-        found.files = workspace.control.differing(committed, trees[-1])
-    except GitError:  # the branch is in another clone, so the ids are all there is to say
-        found.files = []
+    def _play_call(self, each: Call) -> None:
+        then, left_out = each.then, self.found.left_out
+        self._checkout.journal.append(each.called)
+        self.found.steps.add(each.called.step)
+        if then is None:  # nobody knows how far it came
+            left_out[INTERRUPTED] += 1
+        elif isinstance(then, ToolAnswered) and then.added and then.added == then.text:
+            left_out[CUT_OFF] += 1
+        else:
+            self._run(each, then)
+
+    def _run(self, each: Call, then: ToolAnswered | Submitted | QuestionAsked) -> None:
+        called, journal = each.called, self._checkout.journal
+        began = time.monotonic()
+        answer = call(called.name, called.arguments, all_tools(), self._world)
+        seconds = time.monotonic() - began
+        if answer.ends is not None:  # what came of that was not for a tool to say
+            journal.append(answer.ends)
+            self._trees.append(self._checkout.workspace.tree())
+            self.found.left_out[HAND_IN if isinstance(answer.ends, Submitted) else QUESTION] += 1
+            return
+        journal.append(
+            ToolAnswered(
+                called.step, called.call, called.name, answer.ok, answer.text, seconds, answer.output
+            )
+        )
+        self.found.compared += 1
+        said = then.text.removesuffix(then.added) if isinstance(then, ToolAnswered) else "(it ended the turn)"
+        now = hidden(answer.text, secrets(self._checkout.config))
+        if difference(said, now):
+            self.found.departures.append(Departure(called, each.number, said, now))
+
+    def compare_trees(self, committed: str) -> None:
+        """What was committed is what was handed in at some time, or the end."""
+        found, workspace = self.found, self._checkout.workspace
+        end = workspace.tree()
+        if committed in (*self._trees, end):
+            found.tree = committed
+            return
+        found.tree, found.other_tree = end, committed
+        with suppress(
+            GitError
+        ):  # the branch may be in another clone, and then the ids are all there is to say
+            found.files = workspace.control.differing(committed, end)

@@ -458,7 +458,9 @@ class ToolAnswered:
     text: str  # exactly what the model reads
     seconds: float
     output: str = ""  # the file with the full output, where the text was cut
-    added: str = ""  # the end of `text` that the harness put behind what the tool said; empty: nothing
+    added: str = (
+        ""  # the end of `text` that the harness put behind what the tool said; all of it: nothing was run
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from ci_agent.reporting.calls import call
 from ci_agent.reporting.text import clean, cut, one_line
 from ci_agent.reporting.wording import commit, count
 
+# Calls of which nothing can be compared. The last two are not run either.
+HAND_IN, QUESTION, INTERRUPTED, CUT_OFF = "hand-in", "question", "interrupted call", "cut-off call"
+
 _AROUND = 3  # lines that are the same, around those that differ
 _SHOWN = 60  # lines of a difference
 _LOOKED_AT = 300  # lines of each answer, from the first that differs: matching more could take for ever
@@ -79,8 +82,8 @@ def _figures(found: Replayed) -> str:
         if different
         else f"{of} gave the same answers as then."
     )
-    named = ", ".join(f"{number:,} {name}" for name, number in found.left_out.items())
-    return f"{said} Not run: {named}." if named else said
+    named = ", ".join(count(number, noun) for noun, number in found.left_out.items())
+    return f"{said} Not compared: {named}." if named else said
 
 
 def _first(found: Replayed) -> Iterator[str]:

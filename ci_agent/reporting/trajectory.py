@@ -13,6 +13,7 @@ from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     AgentStopped,
     CommandStarted,
+    Compacted,
     HarnessSaid,
     Judged,
     ModelReplied,
@@ -110,6 +111,9 @@ def _event(event: Event, model: str, *, full: bool) -> Iterator[Line]:
             yield from (
                 Line(one_line(f"{'✓' if item.done else '·'} {item.text}"), "", "    ") for item in items
             )
+        case Compacted(summary=summary) as fact:
+            yield from _harness(fact, event.at)
+            yield from block(summary, full=full)
         case SessionStarted() | CommandStarted():
             return  # the header has the one, the other's result has a line
         case fact:

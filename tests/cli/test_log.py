@@ -22,7 +22,15 @@ from hypothesis import strategies as st
 from ci_agent.errors import UsageError
 from ci_agent.job.log import Request, show
 from ci_agent.journal import read
-from ci_agent.journal.events import Fact, HarnessSaid, ModelReplied, SessionEnded, ToolAnswered, ToolCalled
+from ci_agent.journal.events import (
+    Compacted,
+    Fact,
+    HarnessSaid,
+    ModelReplied,
+    SessionEnded,
+    ToolAnswered,
+    ToolCalled,
+)
 from ci_agent.task import Usage
 from tests.support.recorded import ci_agent, environment, record, rewritten, written
 
@@ -162,6 +170,17 @@ def test_recorded_reasoning_is_shown(
     said = {"role": "assistant", "content": "Said."} | message
     journal = written(tmp_path / "j.jsonl", [replace(_reply(1), message=said)])
     assert "\nreasoning:\n  │ Hm, tabs.\nSaid.\n" in _printed(journal, capsys)
+
+
+def test_the_summary_of_a_shortened_conversation_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shortened = Compacted(2, 90_000, 8_000, 12, summary="Goal: add() adds.\nNext: submit.")
+    said = _printed(written(tmp_path / "j.jsonl", [_reply(1), shortened]), capsys)
+    assert (
+        "the conversation had 90,000 tokens, now 8,000: summed up\n  │ Goal: add() adds.\n  │ Next: submit.\n"
+        in said
+    )
 
 
 def test_another_model_and_an_odd_end_of_a_reply_are_named(

@@ -15,9 +15,12 @@ from ci_agent.job.replay import Request, replay
 from ci_agent.journal import read
 from ci_agent.journal.events import (
     Committed,
+    Compacted,
     Fact,
+    ModelChosen,
     SessionStarted,
     SetupChosen,
+    Submitted,
     ToolAnswered,
     ToolCalled,
     WorkspaceReady,
@@ -68,24 +71,32 @@ def test_a_recorded_session_replays_without_a_difference(recorded: Recorded, tmp
     assert "sandbox     none" in done.stdout
     assert "tests run for the model: 2 passed" in done.stdout
     assert "The files are those that were committed (tree " in done.stdout
-    assert "6 calls of 4 steps gave the same answers as then. Not run: 1 submit." in done.stdout
+    assert "6 calls of 4 steps gave the same answers as then. Not compared: 1 hand-in." in done.stdout
     assert (recorded.repository.fingerprint(), recorded.repository.git("for-each-ref")) == before
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_session_whose_hand_in_was_given_back_and_whose_output_was_long_replays(tmp_path: Path) -> None:
+def test_a_session_that_was_shown_things_twice_and_handed_in_twice_replays(tmp_path: Path) -> None:
     long = ("bash", {"command": "mkdir -p notes && seq 20000 | tee notes/numbers.txt; ls notes"})
+    again = ("read_file", {"path": "notes/numbers.txt", "end": 200})
     steps = [
-        Say(calls=[FIX, BREAK, long]),
+        Say(calls=[FIX, BREAK, long, again]),
         Say(calls=[SUBMIT]),
-        Say(calls=[("run_tests", {}), MEND]),
-        Say(calls=[SUBMIT]),
+        Say(calls=[again, ("run_tests", {}), ("run_tests", {}), MEND]),
+        Say(calls=[("bash", {"command": "touch cut-off"})], finish_reason="length"),
+        Say(calls=[("finish", {})]),
     ]
     _, report = record(tmp_path, steps)
+    answers = [
+        event.fact.text for event in read(report / "session.jsonl") if isinstance(event.fact, ToolAnswered)
+    ]
+    assert sum("unchanged since you were shown it 2 calls ago" in text for text in answers) == 1
+    assert sum("Not run again" in text for text in answers) == 1
     done = ci_agent("replay", report, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 calls of 4 steps gave the same answers as then. Not run: 2 submit." in done.stdout
+    assert "8 calls of 5 steps gave the same answers as then. " in done.stdout
+    assert "Not compared: 2 hand-ins, 1 cut-off call." in done.stdout
     assert "The files are those that were committed" in done.stdout
 
 
@@ -132,7 +143,9 @@ def test_an_interrupted_call_is_not_run(recorded: Recorded, tmp_path: Path) -> N
 
     done = ci_agent("replay", rewritten(recorded.journal, tmp_path / "j.jsonl", interrupted), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 calls of 3 steps gave the same answers as then. Not run: 1 interrupted." in done.stdout
+    assert (
+        "4 calls of 3 steps gave the same answers as then. Not compared: 1 interrupted call." in done.stdout
+    )
 
 
 # --- what differs -----------------------------------------------------------------------------------------
@@ -220,15 +233,37 @@ def test_the_set_up_is_that_of_the_session(recorded: Recorded, tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_an_answer_of_the_harness_alone_is_not_compared(recorded: Recorded, tmp_path: Path) -> None:
+def test_another_model_and_a_shortened_conversation_are_shown_things_anew(tmp_path: Path) -> None:
+    repository = make_repository(
+        tmp_path / "r", {"long.txt": "".join(f"line {number}\n" for number in range(100))}
+    )
+    sha = repository.git("rev-parse", "HEAD")
+    ready = WorkspaceReady("main", sha, "b", sha, (), continued=False, path="/x/r")
+    read_it = ToolCalled(1, "c", "read_file", '{"path": "long.txt"}')
+    text = "".join(f"{number + 1}\tline {number}\n" for number in range(100))
+    whole = ToolAnswered(1, "c", "read_file", ok=True, text=text, seconds=0.0)
+    again = replace(
+        whole,
+        text="[long.txt, lines 1 to 100: unchanged since you were shown it in the call before this one. "
+        "Ask once more to see it again.]",
+    )
+    other, shorter = ModelChosen("strong", "s", "stuck", "m"), Compacted(1, 9, 5, 1)
+    facts: list[Fact] = [ready]
+    facts += [read_it, whole, other, read_it, whole, shorter, read_it, whole, read_it, again]
+    done = ci_agent("replay", written(tmp_path / "j.jsonl", facts), "--repo", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 calls of 1 step gave the same answers" in done.stdout
+
+
+def test_a_hand_in_that_is_none_any_more_is_a_difference(recorded: Recorded, tmp_path: Path) -> None:
     journal = rewritten(
         recorded.journal,
         tmp_path / "j.jsonl",
-        _each(ToolAnswered, lambda fact: replace(fact, text="[seen]", added="[seen]"), when="read_file"),
+        _each(ToolCalled, lambda fact: replace(fact, arguments="{}"), when="submit"),
     )
-    done = ci_agent("replay", journal, "--step", "1", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 call of 1 step gave the same answers" in done.stdout
+    done = ci_agent("replay", journal, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "- (it ended the turn)\n+ `title` is empty." in done.stdout
 
 
 @pytest.mark.parametrize("words", [["nowhere.jsonl"], ["."], ["a" * 5000], ["x.jsonl", "--step", "0"]])
@@ -323,9 +358,9 @@ def test_a_checkout_that_a_command_deletes_ends_it(recorded: Recorded, tmp_path:
         for event in read(recorded.journal)
         if isinstance(event.fact, SessionStarted | WorkspaceReady)
     ]
-    submit = ToolCalled(1, "d", "submit", "{}")
+    submit = ToolCalled(1, "d", "submit", '{"title": "t", "summary": "s"}')
     answer = ToolAnswered(1, "c", "bash", ok=True, text="[exit 0, 0.0s]", seconds=0.0)
-    journal = written(tmp_path / "j.jsonl", [*start, deletes, answer, submit])
+    journal = written(tmp_path / "j.jsonl", [*start, deletes, answer, submit, Submitted("t", "s")])
     done = ci_agent("replay", journal, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "the checkout is gone" in done.stderr
