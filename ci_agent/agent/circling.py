@@ -9,6 +9,8 @@ from ci_agent.agent.repetition import Repetition
 
 _UNCHANGED_SHARE = 0.6  # of the steps, after which something should have changed
 
+_TOLD_AGAIN = "\n\n[Not run again:"  # by the tests of an unchanged tree, every second time
+
 _REPEATED = "[The same call gave the same result three times. Try something else.]"
 _NOTHING_NEW = (
     "[Your last {} steps brought nothing that you had not seen before. Say to yourself what you know and what you "
@@ -35,6 +37,7 @@ class Circling:
 
     def add(self, name: str, arguments: str, result: str) -> str:
         """Take in one call; what to add to its result, or nothing."""
+        result = result.partition(_TOLD_AGAIN)[0]
         self._repetition.add(name, arguments, result)
         self._novelty.add(name, result)
         return _REPEATED if self._repetition.warn else ""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ci_agent.agent.kinds import DULL, GENERIC, SHARES, SOURCE
 
 _MOST_TEXT = 40_000  # characters of an issue that are looked at
+_FEW = 2  # more files of one plain word than that tell none of them
 _COMMON = 5  # more files of one name than that: naming it tells none of them
 _PATH, _TITLE, _STEM = 100.0, 60.0, 30.0  # how sure a hit is
 _ENOUGH = 9.0  # as sure as two rare words that a file's name shares with the issue
@@ -88,13 +89,22 @@ def _by_last(mentions: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return ends
 
 
-def _by_stem(titles: Iterable[str], mentions: Iterable[str]) -> dict[str, float]:
-    """The titles whose name without suffix is mentioned, or is a part of it: `shop.cart` means `cart.py`."""
-    parts = {_folded(part) for mention in mentions for part in mention.rpartition("/")[2].split(".")}
-    parts = {part for part in parts if len(part) >= _SHORTEST} - GENERIC
-    found = {title: stem for title in titles if (stem := _folded(title.partition(".")[0])) in parts}
-    counts = Counter(found.values())
-    return {title: _STEM for title, stem in found.items() if counts[stem] <= _COMMON}
+def _by_stem(titles: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> dict[str, float]:
+    """The titles whose name without suffix is mentioned, or is a part of it: `shop.cart` means `cart.py`. One word in
+    small letters, as functions have it, means less: several files may be called so by chance."""
+    parts = {part for mention in mentions for part in mention.rpartition("/")[2].split(".")}
+    folded = {_folded(part) for part in parts if len(part) >= _SHORTEST} - GENERIC
+    classes = {part for part in parts if part[:1].isupper()}
+    found = {}
+    for title in titles:
+        stem = title.partition(".")[0]
+        if _folded(stem) in folded or (len(stem) > 1 and stem in classes):
+            found[title] = _folded(stem)
+    counts = Counter(stem for title, stem in found.items() for _ in titles[title])
+    plain = {stem for title, stem in found.items() if title.partition(".")[0] == stem}
+    return {
+        title: _STEM for title, stem in found.items() if counts[stem] <= (_FEW if stem in plain else _COMMON)
+    }
 
 
 def _folded(name: str) -> str:

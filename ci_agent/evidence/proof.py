@@ -111,8 +111,10 @@ class _Touched:
 _CALLED_TEST = re.compile(
     r"(.*/)?(test_[^/]*|[^/]*[._-](test|spec|tests)|[^/]*(Test|Tests|Spec|IT|TestCase))\.\w+|(.*/)?tests/[^/]*\.rs"
 )
-# And not of an example in a docstring.
-_OF_A_TEST = re.compile(r"(.+)::(?:[^:]*::)*(?:test|Test|it |should )[^:]*")
+# By the ids of its cases a file is one of tests, but for examples in docstrings, which JavaScript does not have.
+_OF_A_TEST = re.compile(
+    r"(.+)::(?:[^:]*::)*(?:test|Test|it |should )[^:]*|([^:]+\.[cm]?[jt]sx?)::.+", re.DOTALL
+)
 
 
 def _touched(suites: Sequence[TestsChosen], change: Change) -> _Touched:
@@ -122,7 +124,7 @@ def _touched(suites: Sequence[TestsChosen], change: Change) -> _Touched:
     for run in filter(None, (change.before, change.after)):
         for case in run.cases:
             groups.setdefault(case.id.rpartition("::")[0] or case.id, case.id)
-    known = {match[1].partition("::")[0] for name in groups.values() if (match := _OF_A_TEST.fullmatch(name))}
+    known = {name.partition("::")[0] for name in groups.values() if _OF_A_TEST.fullmatch(name)}
     mine = [
         path
         for path in paths

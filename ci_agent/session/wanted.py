@@ -28,8 +28,8 @@ def missing_test(task: Task, examined: Round) -> str:
     submitted, proof = examined.measured.submitted, examined.measured.proof
     if (submitted and submitted.no_test) or examined.compared.fixed or proof is None or proof.problem:
         return ""
-    if examined.measured.apart:
-        return ""
+    if examined.measured.apart or (examined.compared.added and not proof.files):
+        return ""  # where new tests ran that can't be told from the source, nothing false is said of them
     if any(case.without is not Without.PASSES for case in proof.cases):
         return ""
     if not _DEFECT.search(f"{task.title}\n{task.text}\n{task.hint}"):

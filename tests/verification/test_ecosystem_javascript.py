@@ -154,7 +154,7 @@ def test_packages_are_installed_where_there_are_some_and_node_modules_is_missing
 
 @pytest.mark.parametrize(
     ("path", "it_is"),
-    [("src/a.test.tsx", True), ("__tests__/x.js", True), ("a/__snapshots__/x.snap", True), ("test.js", True),
+    [("src/a.test.tsx", True), ("__tests__/x.js", True), ("lib/__tests/x.js", True), ("_test_/x.js", True), ("contests/x.js", False), ("a/__snapshots__/x.snap", True), ("test.js", True),
      ("lib/b.spec.mjs", True), ("lib/b-test.js", True), ("src/latest.js", False), ("src/test-utils.ts", False), ("src/contest.js", False)],
 )  # fmt: skip
 def test_it_is_known_where_tests_live(path: str, it_is: bool) -> None:

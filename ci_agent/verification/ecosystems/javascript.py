@@ -24,7 +24,7 @@ from ci_agent.verification.runner import Narrow, Report, Runner
 _MANAGERS = {"pnpm": "pnpm-lock.yaml", "yarn": "yarn.lock", "npm": "package-lock.json"}
 _SCRIPT = r"(?:npm|pnpm|yarn) (?:run )?test"
 _TESTS = (
-    r"(.*/)?((__tests__|__snapshots__|__mocks__|__fixtures__|tests?|spec)/.*"
+    r"(.*/)?((__snapshots__|__mocks__|__fixtures__|_{0,2}(tests?|specs?)_{0,2})/.*"
     r"|([^/]+[._-])?(test|spec)\.[cm]?[jt]sx?|test-[^/]+\.[cm]?js)"
 )
 
