@@ -44,8 +44,14 @@ def _plain(name: str) -> str:
 # --- names -------------------------------------------------------------------------------------------------
 
 
-def _to(name: str, **defaults: Any) -> Translation:
-    return lambda given: (name, {**defaults, **given})
+def _to(name: str) -> Translation:
+    return lambda given: (name, given)
+
+
+def _replacing(given: Arguments) -> tuple[str, Arguments]:
+    """Without a new text the old one is taken out."""
+    named = any(name in given for name in ("new", *SYNONYMS["new"]))
+    return "edit_file", given if named else {**given, "new": ""}
 
 
 def _editor(given: Arguments) -> tuple[str, Arguments]:
@@ -141,7 +147,7 @@ _TOOLS: Mapping[str, Translation] = {
     **dict.fromkeys(
         map(_plain, ("str_replace_editor", "str_replace_based_edit_tool", "text_editor")), _editor
     ),
-    _plain("str_replace"): _to("edit_file", new=""),
+    _plain("str_replace"): _replacing,
     **dict.fromkeys(map(_plain, ("glob", "find_files", "file_search")), _find_files),
     **dict.fromkeys(map(_plain, ("patch", "apply_diff")), _to("apply_patch")),
 }
