@@ -8,7 +8,7 @@ from ci_agent.journal.events import Moment, TestsRan
 from tests.support.jobs import FIX, SUBMIT, Runner, calculator, last_results
 from tests.support.model_server import ModelServer, Say
 
-_ALL = ("run_tests", {})
+_ALL: tuple[str, dict[str, str]] = ("run_tests", {})
 _SOME = ("run_tests", {"selector": "test_calculator"})
 _NOTE = "[Not run again: nothing that git would commit has changed since this result."
 

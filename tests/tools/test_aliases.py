@@ -235,6 +235,7 @@ _FIELDS = st.sampled_from(
 )
 _VALUES = st.recursive(
     st.none()
+    | st.just([[], ["apply_patch"]])
     | st.booleans()
     | st.integers()
     | st.floats()

@@ -135,10 +135,20 @@ def test_a_loose_match_in_two_places_is_no_match(do: Do, world: World) -> None:
 @pytest.mark.parametrize(
     ("text", "old", "new", "after"),
     [
-        ("say \u201cit\u2019s\u201d\n", 'say "it\'s"\n', 'say "it\'s so"\n', "say \u201cit\u2019s so\u201d\n"),
+        (
+            "say \u201cit\u2019s\u201d\n",
+            'say "it\'s"\n',
+            'say "it\'s so"\n',
+            "say \u201cit\u2019s so\u201d\n",
+        ),
         ('say "it\'s"\n', "\u201cit\u2019s\u201d", '"no"', 'say "no"\n'),
         ("a\u00a0\u2013\u00a0b # x\n", "a - b", "a - c", "a\u00a0\u2013\u00a0c # x\n"),
-        ("a \u2013 b\nc \u2013 d\n", "a - b\nc - d\n", "a - b\nnew\nc - d\n", "a \u2013 b\nnew\nc \u2013 d\n"),
+        (
+            "a \u2013 b\nc \u2013 d\n",
+            "a - b\nc - d\n",
+            "a - b\nnew\nc - d\n",
+            "a \u2013 b\nnew\nc \u2013 d\n",
+        ),
     ],
 )
 def test_typographic_characters_are_taken_for_plain_ones_and_kept(

@@ -198,7 +198,7 @@ def test_the_answer_names_each_file_and_shows_what_changed(do: Do, world: World)
         ),
     )
     assert answer.text.startswith(
-        "edited a.py at line 1\n1\tx = (\ncreated b/new.txt, 1 lines\ndeleted old.py\n[a.py: it no longer parses (Python"
+        "edited a.py at line 1\n1\tx = (\ncreated b/new.txt, 1 line\ndeleted old.py\n[a.py: it no longer parses (Python"
     )
     assert (world.root / "b" / "new.txt").read_text() == "one\n"
     assert not (world.root / "old.py").exists()
