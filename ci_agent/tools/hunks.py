@@ -35,7 +35,8 @@ def _found(text: str, hunk: Hunk, cursor: int, place: str) -> Found:
     if anchored is not None and (found := next(_places(text, hunk, anchored), None)):
         return found
     for start in (cursor, 0):
-        found_here = list(islice(_places(text, hunk, start), None if hunk.line else _NAMED + 1))
+        every = hunk.line or hunk.at_end
+        found_here = list(islice(_places(text, hunk, start), None if every else _NAMED + 1))
         if hunk.at_end:
             found_here = found_here[-1:]
         if len(found_here) == 1:

@@ -123,9 +123,11 @@ def test_what_was_bent_is_said(world: World) -> None:
     assert answer.text.split("\n") == [
         "done",
         "[`file_path` was taken as `path`]",
-        "[`count` was set to 10, the nearest it can be]",
         "[`colour` is not an argument of probe and was left out]",
+        "[`count` was set to 10, the nearest it can be]",
     ]
+    _, again = probe('{"file_path": "a", "count": 99, "colour": "red"}', world)
+    assert again.text == "done\n[`count` was set to 10, the nearest it can be]"
 
 
 def test_several_arguments_that_are_not_known_are_told_together(world: World) -> None:

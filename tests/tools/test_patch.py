@@ -183,6 +183,12 @@ def test_hunks_are_put_where_they_are_meant(patch: str, after: str, do: Do, worl
     assert (world.root / "a.py").read_text() == after
 
 
+def test_the_end_of_the_file_is_the_last_of_all_places(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("x\n" * 50)
+    assert do("apply_patch", patch=_enveloped("*** Update File: a.txt", "-x", "+y", "*** End of File")).ok
+    assert (world.root / "a.txt").read_text() == "x\n" * 49 + "y\n"
+
+
 def test_the_answer_names_each_file_and_shows_what_changed(do: Do, world: World) -> None:
     (world.root / "a.py").write_text("x = 1\n")
     (world.root / "old.py").write_text("")
