@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ci_agent.tools.scripts import patch_in, script
@@ -44,8 +44,14 @@ def _plain(name: str) -> str:
 # --- names -------------------------------------------------------------------------------------------------
 
 
-def _to(name: str, **defaults: Any) -> Translation:
-    return lambda given: (name, {**defaults, **given})
+def _to(name: str) -> Translation:
+    return lambda given: (name, given)
+
+
+def _replacing(given: Arguments) -> tuple[str, Arguments]:
+    """Without a new text the old one is taken out."""
+    named = any(name in given for name in ("new", *SYNONYMS["new"]))
+    return "edit_file", given if named else {**given, "new": ""}
 
 
 def _editor(given: Arguments) -> tuple[str, Arguments]:
@@ -53,7 +59,7 @@ def _editor(given: Arguments) -> tuple[str, Arguments]:
     command = given.get("command")
     if command is None:
         command = next((one for name, one in _TELLING.items() if name in given), "view")
-    if command not in _EDITOR:
+    if not isinstance(command, str) or command not in _EDITOR:
         commands = ", ".join(_EDITOR)
         raise ToolError(
             f"`command` is {str(command)[:50]!r}, wanted: one of {commands}. To take an edit back, call edit_file with "
@@ -85,65 +91,29 @@ def _find_files(given: Arguments) -> tuple[str, Arguments]:
     return "bash", {"command": f"{listing} {shlex.quote(f':(glob){wanted}')} | head -n 200"}
 
 
-_NAMES: Mapping[str, tuple[str, ...]] = {
+_NAMES: Mapping[str, str] = {  # those that need no more than another name, by ours
     "bash": (
-        *(
-            "shell",
-            "sh",
-            "exec",
-            "execute_bash",
-            "execute_command",
-            "exec_command",
-            "shell_command",
-            "terminal",
-        ),
-        *(
-            "run_command",
-            "run_shell_command",
-            "run_terminal_cmd",
-            "run_in_terminal",
-            "local_shell",
-            "container.exec",
-        ),
+        "shell sh exec execute_bash execute_command exec_command shell_command terminal run_command run_shell_command "
+        "run_terminal_cmd run_in_terminal local_shell container.exec"
     ),
-    "read_file": (
-        "view",
-        "open",
-        "cat",
-        "read",
-        "view_file",
-        "open_file",
-        "ls",
-        "list_dir",
-        "list_directory",
-        "list_files",
-    ),
-    "write_file": ("create_file", "create", "write", "write_to_file", "save_file", "new_file"),
-    "edit_file": ("edit", "replace", "replace_in_file", "search_replace", "search_and_replace"),
-    "insert_lines": ("insert", "insert_line"),
-    "search": (
-        "grep",
-        "rg",
-        "ripgrep",
-        "grep_search",
-        "search_files",
-        "search_code",
-        "code_search",
-        "search_file_content",
-    ),
-    "update_plan": ("todo_write", "todo", "write_todos", "update_todos", "plan"),
-    "run_tests": ("test", "tests", "run_test", "pytest"),
-    "ask_user": ("ask", "ask_question", "ask_user_question", "ask_followup_question", "ask_human"),
-    "submit": ("finish", "done", "complete", "task_complete", "complete_task", "attempt_completion"),
+    "read_file": "view open cat read view_file open_file ls list_dir list_directory list_files",
+    "write_file": "create_file create write write_to_file save_file new_file",
+    "edit_file": "edit replace replace_in_file search_replace search_and_replace",
+    "insert_lines": "insert insert_line",
+    "search": "grep rg ripgrep grep_search search_files search_code code_search search_file_content",
+    "apply_patch": "patch apply_diff",
+    "update_plan": "todo_write todo write_todos update_todos plan",
+    "run_tests": "test tests run_test pytest",
+    "ask_user": "ask ask_question ask_user_question ask_followup_question ask_human",
+    "submit": "finish done complete task_complete complete_task attempt_completion",
 }
 _TOOLS: Mapping[str, Translation] = {
-    **{_plain(alias): _to(name) for name, aliases in _NAMES.items() for alias in aliases},
+    **{_plain(alias): _to(name) for name, aliases in _NAMES.items() for alias in aliases.split()},
     **dict.fromkeys(
         map(_plain, ("str_replace_editor", "str_replace_based_edit_tool", "text_editor")), _editor
     ),
-    _plain("str_replace"): _to("edit_file", new=""),
     **dict.fromkeys(map(_plain, ("glob", "find_files", "file_search")), _find_files),
-    **dict.fromkeys(map(_plain, ("patch", "apply_diff")), _to("apply_patch")),
+    _plain("str_replace"): _replacing,
 }
 
 
@@ -155,11 +125,11 @@ def _command(given: Arguments) -> tuple[str, Arguments]:
     given = dict(given)
     name = next((name for name in ("command", "cmd", "script", "commands") if name in given), "command")
     words = given.get(name)
-    if isinstance(words, list) and len(words) == 2 and words[0] in {"apply_patch", "applypatch"}:  # noqa: PLR2004
+    if isinstance(words, list) and len(words) == 2 and words[0] in ("apply_patch", "applypatch"):  # noqa: PLR2004
         return "apply_patch", {"patch": words[1]}
     given[name] = text = script(words)
     folder = next((given.pop(name) for name in ("workdir", "cwd") if isinstance(given.get(name), str)), "")
-    if "timeout_ms" in given and isinstance(given["timeout_ms"], (int, float)):
+    if isinstance(given.get("timeout_ms"), int):
         given.setdefault("timeout", max(1, round(given.pop("timeout_ms") / 1000)))
     if not isinstance(text, str):
         return "bash", {name: value for name, value in given.items() if value is not None}
@@ -200,38 +170,32 @@ _SHAPES: Mapping[str, Translation] = {"bash": _command, "read_file": _window, "s
 # --- arguments ---------------------------------------------------------------------------------------------
 
 # By the name here; the first that is given and is no argument of the tool itself is taken.
-SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "path": (
-        *(
-            "file_path",
-            "filepath",
-            "filename",
-            "file_name",
-            "file",
-            "target_file",
-            "absolute_path",
-            "relative_path",
+SYNONYMS: Mapping[str, Sequence[str]] = {
+    ours: names.split()
+    for ours, names in {
+        "path": (
+            "file_path filepath filename file_name file target_file absolute_path relative_path "
+            "directory dir folder dir_path directory_path target_directory"
         ),
-        *("directory", "dir", "folder", "dir_path", "directory_path", "target_directory"),
-    ),
-    "old": ("old_str", "old_string", "old_text", "search", "find", "before", "original"),
-    "new": ("new_str", "new_string", "new_text", "replace", "replacement", "after", "updated"),
-    "all": ("replace_all", "all_occurrences", "allow_multiple"),
-    "content": ("file_text", "contents", "text", "body", "code"),
-    "start": ("start_line", "line_start", "offset", "first", "from_line"),
-    "end": ("end_line", "line_end", "last", "to_line"),
-    "command": ("cmd", "script", "commands", "input"),
-    "timeout": ("timeout_seconds", "timeout_secs"),
-    "pattern": ("query", "regex", "regexp", "search", "search_term", "keyword"),
-    "glob": ("include", "include_pattern", "file_pattern", "glob_pattern", "files"),
-    "max_results": ("limit", "head_limit", "max_count"),
-    "line": ("insert_line", "line_number", "after_line", "insert"),
-    "text": ("insert_text", "new_str", "new", "new_text", "content"),
-    "patch": ("input", "diff", "patch_text", "text", "content", "command"),
-    "selector": ("tests", "test", "path", "paths", "target", "filter", "pattern", "name", "args", "command"),
-    "steps": ("todos", "plan", "items", "tasks"),
-    "question": ("text", "message", "prompt"),
-    "choices": ("options",),
-    "title": ("subject", "name"),
-    "summary": ("message", "description", "body", "result", "text", "content"),
+        "old": "old_str old_string old_text search find before original",
+        "new": "new_str new_string new_text replace replacement after updated",
+        "all": "replace_all all_occurrences allow_multiple",
+        "content": "file_text contents text body code",
+        "start": "start_line line_start offset first from_line",
+        "end": "end_line line_end last to_line",
+        "command": "cmd script commands input",
+        "timeout": "timeout_seconds timeout_secs",
+        "pattern": "query regex regexp search search_term keyword",
+        "glob": "include include_pattern file_pattern glob_pattern files",
+        "max_results": "limit head_limit max_count",
+        "line": "insert_line line_number after_line insert",
+        "text": "insert_text new_str new new_text content",
+        "patch": "input diff patch_text text content command",
+        "selector": "tests test path paths target filter pattern name args command",
+        "steps": "todos plan items tasks",
+        "question": "text message prompt",
+        "choices": "options",
+        "title": "subject name",
+        "summary": "message description body result text content",
+    }.items()
 }

@@ -15,9 +15,11 @@ from ci_agent.tools.passages import line_of
 from ci_agent.tools.patch import EXAMPLE, Action, FileChange, parse
 from ci_agent.tools.places import Place
 from ci_agent.tools.syntax import new_error
+from ci_agent.tools.text import count_lines, cut, head
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _LARGEST = 20_000_000  # bytes of a file that is changed
+_HEADLINE = 400  # characters of the lines that are named
 _SHOWN = 8_000  # characters of changed passages in an answer
 
 
@@ -70,8 +72,8 @@ class _Work:
         now = self._now(place)
         if change.action is Action.ADD:
             self._plan(_State(place, change.content.encode()))
-            count = change.content.count("\n")
-            self._say(f"{'created' if now.data is None else 'replaced'} {place.shown}, {count:,} lines")
+            verb = "created" if now.data is None else "replaced"
+            self._say(f"{verb} {place.shown}, {count_lines(change.content)}")
             self._look(place.shown, now.data, change.content)
         elif now.data is None:
             raise ToolError(f"{places.missing(place)} Nothing was changed.")
@@ -96,7 +98,7 @@ class _Work:
             first = line_of(result, min(one.at, len(result)))
             lines.append(f"{first}{f' ({one.how})' if one.how else ''}")
             passages.append(textfile.around(result, first, first + one.new.removesuffix("\n").count("\n")))
-        at = f" at line{'s' if len(lines) > 1 else ''} {', '.join(lines)}" if lines else ""
+        at = f" at line{'s' if len(lines) > 1 else ''} {cut(', '.join(lines), _HEADLINE)}" if lines else ""
         self._say(
             f"{'moved' if to and not found else 'edited'} {place.shown}{to}{at}", "\n…\n".join(passages)
         )
@@ -118,8 +120,13 @@ class _Work:
         """What was done. Passages are shown as far as an answer goes."""
         said, room = [], _SHOWN
         for headline, passage in zip(self._headlines, self._passages, strict=True):
-            room -= len(passage)
-            said += [headline, *([passage] if passage and room >= 0 else [])]
+            seen = head(passage, room)
+            room -= len(seen)
+            said += [
+                headline,
+                *([seen.removesuffix("\n")] if seen else []),
+                *(["…"] if seen != passage else []),
+            ]
         return [*said, *self._errors]
 
     def _locate(self, path: str) -> Place:

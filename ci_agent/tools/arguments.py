@@ -88,7 +88,8 @@ def clean_text(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The arguments as the tool wants them, notes on what was bent, and on what names were taken for others."""
+    """The arguments as the tool wants them, and notes: on values that were bent, and on names that were taken for
+    others or are none, which need no saying twice."""
 
     arguments: dict[str, Any]
     notes: list[str]
@@ -117,7 +118,7 @@ def checked(given: Mapping[str, Any], tool: Tool) -> Checked:
         if arguments[parameter.name] != value:
             notes.append(f"`{parameter.name}` was set to {arguments[parameter.name]}, the nearest it can be")
     known = {parameter.name for parameter in tool.parameters}
-    notes += _left_out([name for name in given if name not in known], tool)
+    names += _left_out([name for name in given if name not in known], tool)
     if faults:
         raise ToolError(" ".join([*faults, *(f"[{note}]" for note in [*names, *notes])]))
     return Checked(arguments, notes, names)

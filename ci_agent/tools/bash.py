@@ -8,6 +8,7 @@ from typing import Any
 
 from ci_agent.sandbox import Command, Completed
 from ci_agent.tools.outputs import VARIABLE, excerpt, fresh
+from ci_agent.tools.scripts import patches
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _SHOWN = 16_000  # characters of output in an answer
@@ -35,6 +36,11 @@ class Bash:
             raise ToolError(
                 "Each command starts in the repository's root, so this alone changes nothing. Put it before what is to "
                 f"be done there: cd {folder[1] or '.'} && ls"
+            )
+        if patches(script):
+            raise ToolError(
+                "apply_patch is no program here, so nothing was run. Give the patch alone, as `patch` of the tool "
+                "apply_patch or in a command that does nothing else, and the other commands in a call of their own."
             )
         remaining = world.remaining()
         if remaining <= 0:

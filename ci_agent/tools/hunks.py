@@ -27,13 +27,16 @@ def applied(text: str, hunks: Sequence[Hunk], shown: str) -> tuple[str, list[Fou
 
 
 def _found(text: str, hunk: Hunk, cursor: int, place: str) -> Found:
-    """Behind the anchors the first place is the one; without them there must be only one, behind the hunk before
-    or anywhere, or one that is nearest to the line that is said."""
+    """At the line that is said, if it stands there. Behind the anchors the first place is the one; without them there
+    must be only one, behind the hunk before or anywhere, or one that is nearest to the line that is said."""
+    if hunk.line and (exact := _at_line(text, hunk)):
+        return exact
     anchored = _behind(text, hunk.anchors, cursor)
     if anchored is not None and (found := next(_places(text, hunk, anchored), None)):
         return found
     for start in (cursor, 0):
-        found_here = list(islice(_places(text, hunk, start), None if hunk.line else _NAMED + 1))
+        every = hunk.line or hunk.at_end
+        found_here = list(islice(_places(text, hunk, start), None if every else _NAMED + 1))
         if hunk.at_end:
             found_here = found_here[-1:]
         if len(found_here) == 1:
@@ -49,6 +52,14 @@ def _found(text: str, hunk: Hunk, cursor: int, place: str) -> Found:
     near = closest(text, "\n".join(hunk.old))
     hint = f" The nearest lines are:\n{near}" if near else ""
     raise ToolError(f"{place}: its lines are not in the file. Nothing was changed.{hint}")
+
+
+def _at_line(text: str, hunk: Hunk) -> Found | None:
+    at = _offset(text, hunk.line)
+    old, new = ("".join(f"{line}\n" for line in lines) for lines in (hunk.old, hunk.new))
+    if text.startswith(old, at):
+        return Found(old, new, at)
+    return Found(text[at:], new.removesuffix("\n"), at) if f"{text[at:]}\n" == old else None
 
 
 def _places(text: str, hunk: Hunk, start: int) -> Iterator[Found]:

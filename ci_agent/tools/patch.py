@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 
 from ci_agent.tools.text import cut
 from ci_agent.tools.tool import ToolError
@@ -78,8 +79,8 @@ _END_OF_FILE = "*** End of File"
 def _enveloped(lines: Sequence[str]) -> Iterator[FileChange]:
     """What stands before the first header is no part of the patch: its beginning, a line of a shell, a fence."""
     headers = [(number, header) for number, line in enumerate(lines) if (header := _HEADER.fullmatch(line))]
-    ends = [number for number, _ in headers[1:]] + [len(lines)]
-    for (start, header), following in zip(headers, ends, strict=True):
+    starts = [number for number, _ in headers]
+    for (_, header), (start, following) in zip(headers, pairwise([*starts, len(lines)]), strict=True):
         body = lines[start + 1 : following]
         end = next((number for number, line in enumerate(body) if _END.fullmatch(line)), len(body))
         yield _section(header[1], header[2], _without_blank_end(list(body[:end])))
@@ -170,7 +171,7 @@ _NOTHING = "/dev/null"
 
 def _unified(lines: Sequence[str]) -> Iterator[FileChange]:
     starts = [number for number in range(len(lines)) if _begins_file(lines, number)]
-    for start, following in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, following in pairwise([*starts, len(lines)]):
         body = lines[start:following]
         end = next((number for number, line in enumerate(body) if line.startswith("diff --git ")), len(body))
         if body[0].startswith("--- "):

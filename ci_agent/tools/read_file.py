@@ -102,7 +102,7 @@ def _window(
     """From `start` to `end`, as far as there are so many and an answer goes. Behind the end of the file: its last."""
     past = f"[there is no line {start:,}]" if start > total else ""
     start = max(1, total - _LAST + 1) if past else start
-    wanted = min(max(end, start), total)
+    wanted = total if past else min(max(end, start), total)
     last = min(wanted, start + _LINES - 1)
     file.seek(0)
     _skip_lines(file, start - 1)

@@ -43,8 +43,8 @@ def patch_in(text: str) -> tuple[str, str] | None:
     """The patch that a script does nothing but apply, by the name models know for that, and the folder it changes
     to before."""
     here = _HERE.fullmatch(text)
-    if here:
-        return here["patch"] + "\n", (here["folder"] or "").strip("'\"")
+    if here and here["mark"] not in map(str.strip, here["patch"].split("\n")):
+        return here["patch"].rstrip("\n") + "\n", (here["folder"] or "").strip("'\"")
     argument = _ARGUMENT.match(text)
     if argument:
         try:
@@ -54,3 +54,8 @@ def patch_in(text: str) -> tuple[str, str] | None:
         if len(words) == 2:  # noqa: PLR2004 - the program and its argument
             return words[1], ""
     return None
+
+
+def patches(text: str) -> bool:
+    """Whether a script applies a patch by that name among other things."""
+    return re.search(r"(?:^|[;&|({]\s*)apply_?patch\s*(?:<<|['\"])", text, re.MULTILINE) is not None

@@ -60,6 +60,12 @@ def cut(line: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[:limit]}… [{len(line) - limit:,} characters more]"
 
 
+def count_lines(text: str) -> str:
+    """How many lines a text has, in words."""
+    lines = text.count("\n") + (not text.endswith("\n") and bool(text))
+    return f"{lines:,} line" if lines == 1 else f"{lines:,} lines"
+
+
 def numbered(lines: Iterable[str], first: int) -> str:
     """The lines of a passage, each with its number and a tab before it; `first` is the first one's number."""
     return "\n".join(f"{number}\t{cut(line, _PASSAGE_LINE)}" for number, line in enumerate(lines, first))

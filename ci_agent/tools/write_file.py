@@ -7,6 +7,7 @@ from typing import Any
 
 from ci_agent.tools import places
 from ci_agent.tools.syntax import new_error
+from ci_agent.tools.text import count_lines
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _COMPARED = 1_000_000  # bytes of what was there; of more, the syntax is not looked at
@@ -29,9 +30,7 @@ class WriteFile:
             replaced = places.write(place, content.encode())
         except NotADirectoryError:
             raise ToolError(f"A part of {place.shown} is a file, not a folder.") from None
-        lines = content.count("\n") + (not content.endswith("\n") and bool(content))
-        count = f"{lines:,} line" if lines == 1 else f"{lines:,} lines"
-        said = f"{'replaced' if replaced else 'created'} {place.shown}, {count}"
+        said = f"{'replaced' if replaced else 'created'} {place.shown}, {count_lines(content)}"
         return Answer("\n".join([said, *new_error(place.shown, before, content, world)]))
 
 

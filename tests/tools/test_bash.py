@@ -25,7 +25,6 @@ def without_seconds(text: str) -> str:
         ("echo out; echo err >&2; exit 3", "out\nerr\n[exit 3]"),
         ("printf 'no line end'", "no line end\n[exit 0]"),
         ("true", "[exit 0]"),
-        ("no-such-program 2>/dev/null", "[exit 127]"),
         ("printf '\\033[31mred\\033[0m\\n1%%\\r2%%\\n\\377\\n'", "red\n2%\n\ufffd\n[exit 0]"),
         ("cd / && true", "[exit 0]"),
         ("pwd | xargs basename", "workspace\n[exit 0]"),
@@ -42,7 +41,41 @@ def test_the_answer_is_the_output_and_the_exit_code(command: str, text: str, do:
 def test_a_command_that_takes_too_long_is_ended_and_its_output_shown(do: Do) -> None:
     answer = do("bash", command="echo started; sleep 60", timeout=1)
     assert not answer.ok
-    assert answer.text == "started\n[ended after 1 s: time-out]"
+    assert answer.text == (
+        "started\n[ended after 1 s: time-out; give a longer `timeout` (up to 600), or run less at once]"
+    )
+
+
+def test_a_command_that_does_not_listen_is_ended_too(do: Do, world: World) -> None:
+    world.sandbox.grace = 0.1  # type: ignore[attr-defined]
+    answer = do("bash", command="trap '' TERM; echo started; while :; do sleep 0.05; done", timeout=1)
+    assert answer.text.startswith("started\n[ended after 1 s: time-out; ")
+
+
+@pytest.mark.parametrize("command", ["python3", "cat", 'read name; echo "[$name]"', "python3 -c 'input()'"])
+def test_a_program_that_waits_for_input_ends_at_once(command: str, do: Do) -> None:
+    assert "[exit " in do("bash", command=command, timeout=10).text
+
+
+@pytest.mark.parametrize("command", ["cd src", " cd src; ", "cd"])
+def test_a_change_of_folder_alone_is_told_to_be_none(command: str, do: Do) -> None:
+    answer = do("bash", command=command)
+    assert not answer.ok
+    assert "so this alone changes nothing" in answer.text
+    assert f"cd {'src' if 'src' in command else '.'} && ls" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("no-such-program", "[127: a command was not found]"),
+        ("touch x; ./x", "[126: it is there, but can't be executed]"),
+        ("kill -KILL $$", "[137: killed, SIGKILL; often memory ran out]"),
+        ("kill -SEGV $$", "[139: segmentation fault, SIGSEGV]"),
+    ],
+)
+def test_an_exit_code_with_a_meaning_is_explained(command: str, said: str, do: Do) -> None:
+    assert do("bash", command=command).text.endswith(said)
 
 
 def test_no_command_outlives_the_session(tmp_path: Path) -> None:
@@ -57,7 +90,9 @@ def test_nothing_is_started_when_the_time_is_used_up(tmp_path: Path) -> None:
 
 
 def test_what_is_left_running_is_ended_and_said(do: Do) -> None:
-    assert do("bash", command="sleep 60 &").text.endswith("\n[processes it left running were ended]")
+    assert do("bash", command="sleep 60 &").text.endswith(
+        "\n[processes it left running were ended; use them within the command that starts them]"
+    )
 
 
 def test_long_output_shows_both_ends_and_can_be_paged_where_the_answer_says(do: Do, world: World) -> None:
@@ -83,7 +118,7 @@ def test_nothing_to_run_is_said(command: str, do: Do) -> None:
 def test_a_command_no_shell_can_take_is_an_answer(command: str, do: Do) -> None:
     answer = do("bash", command=command)
     assert "can't be run: " in answer.text
-    assert without_seconds(answer.text).endswith("[exit 126]")
+    assert "\n[exit 126, " in answer.text
 
 
 def test_a_workspace_that_was_removed_is_an_answer(do: Do, world: World) -> None:

@@ -127,7 +127,66 @@ def test_an_edit_that_can_not_be_made_says_what_is_there(
 
 def test_a_loose_match_in_two_places_is_no_match(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("if a:\n    x \nif b:\n    x \n")
-    assert "is not in a.txt" in do("edit_file", path="a.txt", old="    x\t\n", new="    y\n").text
+    text = do("edit_file", path="a.txt", old="    x\t\n", new="    y\n").text
+    assert "`old` is not in a.txt as it was given; what comes near" in text
+    assert "(white space at line ends was overlooked) is at lines 2, 4. Nothing was changed." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "after"),
+    [
+        (
+            "say \u201cit\u2019s\u201d\n",
+            'say "it\'s"\n',
+            'say "it\'s so"\n',
+            "say \u201cit\u2019s so\u201d\n",
+        ),
+        ('say "it\'s"\n', "\u201cit\u2019s\u201d", '"no"', 'say "no"\n'),
+        ("a\u00a0\u2013\u00a0b # x\n", "a - b", "a - c", "a\u00a0\u2013\u00a0c # x\n"),
+        (
+            "a \u2013 b\nc \u2013 d\n",
+            "a - b\nc - d\n",
+            "a - b\nnew\nc - d\n",
+            "a \u2013 b\nnew\nc \u2013 d\n",
+        ),
+    ],
+)
+def test_typographic_characters_are_taken_for_plain_ones_and_kept(
+    text: str, old: str, new: str, after: str, do: Do, world: World
+) -> None:
+    (world.root / "a.txt").write_text(text)
+    answer = do("edit_file", path="a.txt", old=old, new=new)
+    assert "(typographic characters were taken for plain ones)" in answer.text
+    assert (world.root / "a.txt").read_text() == after
+
+
+def test_of_several_places_for_plain_characters_none_is_taken(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("\u201ca\u201d\n\u201ea\u201c\n")
+    assert "is at lines 1, 2. Nothing was changed." in do("edit_file", path="a.txt", old='"a"', new="b").text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "after"),
+    [
+        (
+            "2\t    if a:\n3\t        return 1\n",
+            "2\t    if b:\n3\t        return 1\n",
+            _CODE.replace("if a", "if b"),
+        ),
+        ("     2\t    if a:", "    if b:", _CODE.replace("if a", "if b")),
+        ("2\tif a:\n3\t    return 1", "if b:\n    return 1", _CODE.replace("if a", "if b")),
+        ("9\treturn", "return", None),  # it is there twice
+        ("2\t    if a:\n        return 1", "x", None),  # not every line has a number
+    ],
+)
+def test_line_numbers_are_taken_off_where_every_line_has_one(
+    old: str, new: str, after: str | None, do: Do, world: World
+) -> None:
+    (world.root / "a.txt").write_text(_CODE)
+    answer = do("edit_file", path="a.txt", old=old, new=new)
+    assert answer.ok == (after is not None)
+    assert ("line numbers were taken off" in answer.text) == answer.ok
+    assert (world.root / "a.txt").read_text() == (after or _CODE)
 
 
 def test_an_indentation_that_does_not_shift_as_one_is_no_match(do: Do, world: World) -> None:

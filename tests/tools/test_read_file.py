@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_agent.tools import World
+from ci_agent.tools.outline import outline
 from ci_agent.tools.read_file import ReadFile, _skip_lines
 from tests.tools.conftest import Do, world_in
 
@@ -22,7 +23,11 @@ from tests.tools.conftest import Do, world_in
         ({"start": 2}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
         ({"start": 1, "end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3]"),
         ({"start": 0, "end": 99}, "1\tone\n2\ttwo\n3\tthree\n[`start` was set to 1, the nearest it can be]"),
-        ({"start": 9}, "3\tthree\n[lines 3 to 3 of 3]"),
+        ({"start": 9}, "1\tone\n2\ttwo\n3\tthree\n[there is no line 9]"),
+        ({"start": 9, "end": 20}, "1\tone\n2\ttwo\n3\tthree\n[there is no line 9]"),
+        ({"view_range": [2, 3]}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
+        ({"view_range": [2, -1]}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
+        ({"end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3]"),
         ({"start": 2, "end": 1}, "2\ttwo\n[lines 2 to 2 of 3]"),
         ({"start": 2, "end": -1}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
     ],
@@ -51,7 +56,73 @@ def test_at_most_sixteen_thousand_characters_are_shown(do: Do, world: World) -> 
     assert text.endswith("\n[cut at 16,000 characters: lines 1 to 15 of 100; go on with start=16]")
     asked = do("read_file", path="a.txt", start=50, end=99).text
     assert asked.endswith("\n[cut at 16,000 characters: lines 50 to 64 of 100; go on with start=65]")
-    assert do("read_file", path="a.txt", start=50, end=60).text.endswith("\n[lines 50 to 60 of 100]")
+    assert do("read_file", path="a.txt", start=60, end=70).text.endswith("\n[lines 60 to 70 of 100]")
+
+
+def test_behind_the_end_the_last_lines_are_shown(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("".join(f"{number}\n" for number in range(1, 101)))
+    lines = do("read_file", path="a.txt", start=200, end=260).text.split("\n")
+    assert lines[0] == "81\t81"
+    assert lines[-2:] == ["[there is no line 200]", "[lines 81 to 100 of 100]"]
+
+
+_LONG = "".join(f"class C{n}:\n    def f(self):\n        return {n}\n\n\n" for n in range(100))
+
+
+def test_of_a_long_file_without_a_range_the_head_and_its_definitions_are_shown(do: Do, world: World) -> None:
+    (world.root / "a.py").write_text(_LONG + "text = '''\ndef no():\n'''\n")
+    text = do("read_file", path="a.py").text
+    head, _, contents = text.partition("\n[lines 1 to 200 of 503]\n")
+    assert head.split("\n")[-1] == "200\t"
+    lines = contents.split("\n")
+    assert lines[0] == "[its definitions (100 more are left out); see them with start and end:]"
+    assert lines[1:3] == ["1\tclass C0:", "6\tclass C1:"]
+    assert lines[-1] == "496\tclass C99:"
+    assert "definitions" not in do("read_file", path="a.py", start=1).text
+    assert len(text) < 16_000
+
+
+def test_definitions_of_a_file_with_long_lines_fit_too(do: Do, world: World) -> None:
+    (world.root / "a.js").write_text(("// " + "x" * 300 + "\n") * 300 + "export function f() {}\n")
+    text = do("read_file", path="a.js").text
+    assert text.endswith("[its definitions; see them with start and end:]\n301\texport function f() {}")
+    assert len(text) < 16_500
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("a.py", "    async def f(self):"),
+        ("a.js", "export default class A {"),
+        ("a.js", "const f = async (a, b) => {"),
+        ("a.ts", "export interface A<T> {"),
+        ("a.ts", "export const a = 1;"),
+        ("a.go", "func (s *Server) Run() error {"),
+        ("a.go", "type Server struct {"),
+        ("a.rs", "    pub(crate) async fn run(&self) {"),
+        ("a.rs", "impl<T> A for B<T> {"),
+        ("a.java", "    public static void main(String[] args) {"),
+        ("a.c", "static int main(int argc, char **argv)"),
+        ("a.rb", "  def self.run"),
+        ("a.md", "## Heading"),
+    ],
+)
+def test_a_definition_is_known_by_how_it_begins(name: str, line: str) -> None:
+    others = "x = 1\n\n    return f(x);\n    // class of its own\n"  # which Python's parser does not take
+    assert outline(name, f"{others}{line}\n{others}") == (
+        f"[its definitions; see them with start and end:]\n5\t{line}"
+    )
+
+
+def test_of_text_no_definitions_are_told() -> None:
+    assert not outline("a.txt", "class A:\n")
+    assert not outline("a.py", "x = 1\n")
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(["a.py", "a.js", "a.md", "a.c"]), st.text(max_size=300))
+def test_an_outline_of_anything_is_bounded(name: str, text: str) -> None:
+    assert len(outline(name, text * 50)) < 7_000
 
 
 def test_both_limits_are_in_the_description() -> None:
@@ -121,7 +192,8 @@ def test_every_window_shows_exactly_its_lines(lines: list[str], start: int, end:
         world = world_in(Path(folder))
         (world.root / "a.txt").write_text("".join(f"{line}\n" for line in lines))
         text = ReadFile().run({"path": "a.txt", "start": start, "end": end}, world).text
-    first = min(start, len(lines))
-    last = min(max(end, first), len(lines))
+    behind = start > len(lines)
+    first = max(1, len(lines) - 19) if behind else start
+    last = len(lines) if behind else min(max(end, first), len(lines))
     shown = [f"{number}\t{lines[number - 1]}" for number in range(first, last + 1)]
     assert text.split("\n")[: len(shown)] == shown

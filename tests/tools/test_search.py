@@ -81,10 +81,36 @@ _SEARCHES = [
         [
             "src/app.py:4:def slug(text):",
             "[1 matches left out; narrow pattern, path or glob, or raise max_results]",
+            "+ 1 more in src/web/app.ts",
         ],
     ),
     ({"pattern": "nowhere"}, ["[no matches]"]),
     ({"pattern": "-slug"}, ["[no matches]"]),
+    ({"pattern": "slug", "path": "src/**/*.ts"}, ["src/web/app.ts:1:const slug = 1;"]),
+    (
+        {"pattern": "= slug|slug =", "path": "*.py", "max_results": 2},
+        [
+            ".hidden/h.py:1:slug = 'h'",
+            "a.py:1:slug = 'a'",
+            "[2 matches left out; narrow pattern, path or glob, or raise max_results]",
+            "+ 1 more in b.py",
+            "+ 1 more in naïve name.py",
+        ],
+    ),
+    ({"pattern": "slug", "glob": "src/web"}, ["src/web/app.ts:1:const slug = 1;"]),
+    (
+        {"pattern": "slug", "glob": "*.ts,app.*"},
+        ["src/app.py:4:def slug(text):", "src/web/app.ts:1:const slug = 1;"],
+    ),
+    ({"pattern": "slug", "path": "src", "glob": "!*.py"}, ["src/web/app.ts:1:const slug = 1;"]),
+    (
+        {"pattern": r"const\|import os"},
+        [
+            "src/app.py:1:import os",
+            "src/web/app.ts:1:const slug = 1;",
+            r"[`\|` finds nothing, so it was taken as `|`]",
+        ],
+    ),
 ]
 
 
@@ -169,24 +195,62 @@ def _search(world: World, **arguments: object) -> Answer:
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("slug(", "no regular expression:\n"),
         ("", "must be one line"),
         ("a\nb", "must be one line"),
         ("\0", "must be"),
     ],
 )
-def test_a_bad_pattern_is_answered_in_the_programs_words(
-    pattern: str, said: str, do: Do, world: World
-) -> None:
+def test_a_pattern_that_is_no_line_of_text_is_refused(pattern: str, said: str, do: Do, world: World) -> None:
     fill(world.root)
     answer = do("search", pattern=pattern)
     assert not answer.ok
     assert said in answer.text
 
 
-def test_a_long_line_is_cut_and_its_place_kept(do: Do, world: World) -> None:
-    (world.root / "a.js").write_text("x" * 5_000 + "needle\n")
-    assert do("search", pattern="needle").text == "a.js:1:" + "x" * 200 + "…"
+def test_what_is_no_expression_is_searched_as_it_stands(do: Do, world: World) -> None:
+    fill(world.root)
+    lines = do("search", pattern="slug(").text.split("\n")
+    assert lines[0] == "src/app.py:4:def slug(text):"
+    assert lines[1].startswith("[`pattern` is no regular expression (")
+    assert lines[1].endswith("): taken as plain text]")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 5_000 + "needle", "…" + "x" * 60 + "needle"),
+        ("é" * 300 + "needle" + "x" * 300, "…" + "é" * 60 + "needle" + "x" * 134 + "…"),
+        ("needle" + "x" * 300, "needle" + "x" * 194 + "…"),
+        ("x" * 194 + "needle", "x" * 194 + "needle"),
+    ],
+)
+def test_a_long_line_is_cut_around_the_match(text: str, shown: str, do: Do, world: World) -> None:
+    (world.root / "a.js").write_text(f"{text}\n")
+    assert do("search", pattern="needle").text == f"a.js:1:{shown}"
+
+
+def test_of_too_many_matches_some_of_each_file_are_shown_and_where_the_others_are(
+    do: Do, world: World
+) -> None:
+    for number, count in enumerate((47, 3, 30), start=1):
+        (world.root / f"{number}.txt").write_text("needle\n" * count)
+    lines = do("search", pattern="needle").text.split("\n")
+    assert [line.partition(":")[0] for line in lines[:23]] == ["1.txt"] * 10 + ["2.txt"] * 3 + ["3.txt"] * 10
+    assert lines[23:] == [
+        "[57 matches left out; narrow pattern, path or glob, or raise max_results]",
+        "+ 37 more in 1.txt",
+        "+ 20 more in 3.txt",
+    ]
+    assert do("search", pattern="needle", path="1.txt").text.count("1.txt:") == 47
+    assert do("search", pattern="needle", max_results=100).text.count(":needle") == 80
+
+
+def test_of_very_many_files_most_are_only_counted(do: Do, world: World) -> None:
+    for number in range(300):
+        (world.root / f"{number:03}.txt").write_text("needle\n")
+    lines = do("search", pattern="needle").text.split("\n")
+    assert len(lines) == 50 + 1 + 20 + 1
+    assert lines[-1] == "+ 230 more files"
 
 
 def test_many_long_lines_are_shown_as_far_as_an_answer_goes(do: Do, world: World) -> None:

@@ -30,6 +30,7 @@ def test_an_empty_question_is_not_asked(do: Do) -> None:
         (["Read", "Fix"], [("Read", False), ("Fix", False)]),
         ([{"step": "Read"}, {"step": "Fix", "status": "completed"}], [("Read", False), ("Fix", True)]),
         ([{"step": "Read\n  it", "done": "true"}], [("Read it", True)]),
+        ([{"content": "Read", "status": "completed", "id": "1"}], [("Read", True)]),
         ('[{"step": "Read", "done": true}]', [("Read", True)]),
     ],
 )
@@ -59,6 +60,14 @@ def test_tests_are_run_by_the_harness(do: Do) -> None:
 def test_a_hand_in_ends_the_turn(do: Do) -> None:
     answer = do("submit", title=" Fix\nslug ", summary=" It was wrong. ")
     assert answer.ends == Submitted("Fix slug", "It was wrong.")
+
+
+def test_handing_in_again_needs_no_title_and_no_summary(do: Do) -> None:
+    do("submit", title="Fix slug", summary="It was wrong.", no_test="Only words.")
+    assert do("submit").ends == Submitted("Fix slug", "It was wrong.")
+    assert do("submit", summary="It was very wrong.").ends == Submitted("Fix slug", "It was very wrong.")
+    assert do("submit", title="x" * 73).ends is None
+    assert do("submit").ends == Submitted("Fix slug", "It was very wrong.")
 
 
 @pytest.mark.parametrize(
