@@ -135,7 +135,7 @@ class Agent:
         if reply.cost is None and self._allowance.steps == 0:
             self._journal.append(
                 Warned(
-                    f"The limit of money does not hold: no price is known for {self._model.name} (set `model.prices`)."
+                    f"The limit of money does not hold: no price is known for {self._model.name} (set `models.prices`)."
                 )
             )
         self._allowance.spend(reply.usage, reply.cost)

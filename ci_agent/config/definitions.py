@@ -228,7 +228,7 @@ class LimitSettings:
     max_cost: float = setting(
         3.0,
         "Money spent on the model. A usual task costs from a few cents to a dollar, so 3 stops only what has "
-        "gone astray. It counts where the price of the model is known; see `model.prices`.",
+        "gone astray. It counts where the price of the model is known; see `models.prices`.",
         unit="US$",
         flag="--max-cost",
         above=0,
