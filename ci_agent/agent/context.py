@@ -43,6 +43,7 @@ class Brief:
     comments: Sequence[Quote] = ()  # by people who may write
     others: Sequence[Quote] = ()  # by others: data, nothing to follow
     earlier: Earlier | None = None
+    definitions: str = ""  # of what the issue names, one on each line
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _sections(brief: Brief) -> list[str]:
         _earlier(brief.earlier, task),
         _set_up(brief.set_up),
         f"# Tests on the base ({task.base_sha[:12]}), run by the harness\n\n{brief.tests}",
-        _repository(brief.files, said),
+        _repository(brief.files, said, brief.definitions),
         _rules(brief.rules),
     ]
 
@@ -136,9 +137,10 @@ def _earlier(earlier: Earlier | None, task: Task) -> str:
     )
 
 
-def _repository(files: Sequence[str], said: str) -> str:
+def _repository(files: Sequence[str], said: str, definitions: str) -> str:
     count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
-    return f"# The repository ({count})\n\n{outline(files, said)}"
+    defined = f"\n\nDefinitions of what the issue names:\n{definitions}" if definitions else ""
+    return f"# The repository ({count})\n\n{outline(files, said)}{defined}"
 
 
 def _rules(rules: Rules) -> str:

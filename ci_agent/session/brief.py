@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ci_agent import verification
-from ci_agent.agent import Brief, Earlier, Quote
+from ci_agent.agent import Brief, Earlier, Quote, definitions
 from ci_agent.agent.rules import find_rules
 from ci_agent.platforms import Comment, Permission
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof
+
+_MOST_SEARCHED = 20_000  # files that are looked through for definitions; that many take about a second
 
 
 def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
@@ -28,16 +30,27 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Bri
         request = parts.platform.find_merge_request(task.branch)
         said = [*said, *(parts.platform.discussion(request.number) if request else ())]
     writers, others = _quotes(parts, said)
+    files_now = workspace.control.files(head)
+    of_base = files_now if head == task.base_sha else workspace.control.files(task.base_sha)
     return Brief(
         task=task,
-        files=workspace.control.files(head),
+        files=files_now,
+        definitions=_definitions(parts, head) if len(files_now) <= _MOST_SEARCHED else "",
         set_up=proof.set_up_with,
-        rules=find_rules(workspace.control.files(task.base_sha), workspace.source.file),
+        rules=find_rules(of_base, workspace.source.file),
         tests=tests,
         comments=writers,
         others=others,
         earlier=earlier,
     )
+
+
+def _definitions(parts: Parts, head: str) -> str:
+    """Where what the issue names is defined."""
+    task = parts.task
+    names = definitions.mentioned(f"{task.title}\n{task.text}\n{task.hint}")
+    lines = parts.workspace.control.lines_like(head, definitions.pattern(names)) if names else []
+    return definitions.told(lines, names)
 
 
 def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:

@@ -11,6 +11,8 @@ from ci_agent.tools.outputs import VARIABLE, excerpt, fresh
 from ci_agent.tools.scripts import patches
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
+# `npx` of something that is not installed would fetch and run it from the registry, without a word.
+_QUIET = {"npm_config_yes": "false"}
 _SHOWN = 16_000  # characters of output in an answer
 _LONGEST = 600  # seconds a command may be given
 _ONLY_CD = re.compile(r"\s*cd(?:\s+([^\s;&|]{1,200}))?\s*;?\s*")
@@ -53,7 +55,7 @@ class Bash:
                     cwd=world.root,
                     timeout=min(wanted, remaining),
                     output=output.path,
-                    environment={VARIABLE: str(world.outputs)},
+                    environment={VARIABLE: str(world.outputs), **_QUIET},
                 )
             )
             text, shortened = excerpt(output, _SHOWN)

@@ -36,7 +36,7 @@ class Memory:
     handed_in: Submitted | None = None
     _calls: int = 0
     _shown: dict[str, list[tuple[int, Shown]]] = field(default_factory=dict)  # with the number of the call
-    _pointed: set[str] = field(default_factory=set)  # what the model was told to have seen
+    _pointed: set[Shown] = field(default_factory=set)  # what the model was told to have seen
     _explained: set[str] = field(default_factory=set)
 
     def begin_call(self) -> None:
@@ -50,10 +50,10 @@ class Memory:
         """
         earlier = self._shown.setdefault(shown.of, [])
         call = next((call for call, window in reversed(earlier) if window.holds(shown)), None)
-        if call is not None and shown.of not in self._pointed:
-            self._pointed.add(shown.of)
+        if call is not None and shown not in self._pointed:
+            self._pointed.add(shown)
             return self._calls - call
-        self._pointed.discard(shown.of)
+        self._pointed.discard(shown)
         earlier.append((self._calls, shown))
         return 0
 

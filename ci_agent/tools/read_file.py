@@ -1,4 +1,8 @@
-"""`read_file`: a window of a text file with line numbers, or what is in a folder."""
+"""`read_file`: a window of a text file as it stands, or what is in a folder.
+
+Lines have no numbers in front of them: what is copied into an edit is then exact, and numbers would be a tenth of all
+that is read. Where the window lies is told behind it.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,8 @@ _LOOKED_AT = 8_192  # bytes, to tell text from binary as git does
 class ReadFile:
     name = "read_file"
     description = (
-        "Show lines of a text file with their numbers, at most 400 lines or 16,000 characters at once; of a longer "
-        "one without a range its head and what it defines where. Or list a folder."
+        "Show lines of a text file, at most 400 or 16,000 characters at once; of a longer one without a range its "
+        "head and what it defines where. Or list a folder."
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("path", "string", "relative to the root, or $AGENT_OUTPUTS/N.txt", example="src/app.py"),
@@ -70,7 +74,7 @@ def _shown(file: BinaryIO, place: places.Place, start: int | None, end: int | No
         contents = outline(place.shown, file.read().decode(errors="replace"))
         if contents:
             window = _window(file, place, total, 1, _HEAD_LINES, _CHARACTERS - len(contents))
-    lines = [f"{number}\t{cut(line, _LINE)}" for number, line in enumerate(window.lines, window.first)]
+    lines = [cut(line, _LINE) for line in window.lines]
     partial = [window.place(total)] if window.first > 1 or window.reached < total else []
     text = "\n".join([*lines, *window.notes, *partial, *([contents] if contents else [])])
     return Answer(text, shown=Shown(place.shown, window.first, tuple(window.lines), contents))
@@ -112,7 +116,7 @@ def _window(
         lines = [clean(line) for line in lines]
     room = characters
     for count, line in enumerate(lines):
-        room -= len(str(start + count)) + len(cut(line, _LINE)) + 2
+        room -= len(cut(line, _LINE)) + 1
         if room < 0 and count:
             return _Window(start, lines[:count], wanted, True, notes)
     return _Window(start, lines, wanted, False, [*notes, *([past] if past else [])])

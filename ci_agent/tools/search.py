@@ -18,7 +18,6 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 _LINE = 200  # characters of a line that are shown
 _BEFORE = 60  # of them before the match
 _CHARACTERS = 15_000  # of an answer
-_PER_FILE = 10  # lines of one file, where not all can be shown
 _FILES = 20  # files that are named with the number of their matches
 
 
@@ -90,19 +89,29 @@ def _said(found: Found, prefix: str, limit: int) -> list[str]:
     files: dict[str, list[Match]] = {}
     for match in found.matches:
         files.setdefault(prefix + clean(match.path), []).append(match)
-    few = len(found.matches) <= limit or len(files) == 1
+    shares = _shares({path: len(matches) for path, matches in files.items()}, limit)
     shown: list[str] = []
     left: Counter[str] = Counter()
-    room, count = _CHARACTERS, 0
+    room = _CHARACTERS
     for path, matches in files.items():
-        lines = [f"{path}:{match.number}:{_short(match)}" for match in matches]
-        fitting = _fitting(lines, room, min(limit - count, len(lines) if few else _PER_FILE))
-        shown += fitting
-        room -= sum(len(line) + 1 for line in fitting)
-        count += len(fitting)
+        lines = [f"{match.number}:{_short(match)}" for match in matches]
+        fitting = _fitting(lines, room - len(path) - 1, shares[path])
+        if fitting:
+            shown += [f"{path}:{fitting[0]}"] if len(fitting) == 1 else [f"{path}:", *fitting]
+            room -= sum(len(line) + 1 for line in (path, *fitting))
         if len(fitting) < len(lines):
             left[path] = len(lines) - len(fitting)
-    return [*shown, *_left(left, complete=found.all)]
+    return [*shown, *_left(left, complete=found.all, alone=len(files) == 1)]
+
+
+def _shares(counts: Mapping[str, int], limit: int) -> dict[str, int]:
+    """How many matches of each file are shown, `limit` in all: a few of each rather than all of the first."""
+    shares = {}
+    for done, path in enumerate(sorted(counts, key=counts.__getitem__)):
+        # Where there are more files than matches to show, the last ones, which have most, get what is left.
+        shares[path] = min(counts[path], max(1, limit // (len(counts) - done)), limit)
+        limit -= shares[path]
+    return shares
 
 
 def _fitting(lines: Sequence[str], room: int, most: int) -> list[str]:
@@ -115,13 +124,13 @@ def _fitting(lines: Sequence[str], room: int, most: int) -> list[str]:
     return fitting
 
 
-def _left(left: Counter[str], *, complete: bool) -> list[str]:
-    """How many matches are not shown, by file; "" where all are."""
+def _left(left: Counter[str], *, complete: bool, alone: bool) -> list[str]:
+    """How many matches are not shown, by file where it is not `alone`; "" where all are."""
     if not left and complete:
         return []
     more = "" if complete else "more than "
     most = left.most_common(_FILES)
-    named = "".join(f"\n+ {count:,} more in {path[:_LINE]}" for path, count in most)
+    named = "" if alone else "".join(f"\n+ {count:,} more in {path[:_LINE]}" for path, count in most)
     others = f"\n+ {len(left) - len(most):,} more files" if len(left) > len(most) else ""
     head = f"[{more}{left.total():,} matches left out; narrow pattern, path or glob, or raise max_results]"
     return [head + named + others]

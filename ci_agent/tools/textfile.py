@@ -9,7 +9,7 @@ from ci_agent.tools.text import numbered
 from ci_agent.tools.tool import ToolError
 
 _LARGEST = 20_000_000  # bytes of a file that is changed
-_AROUND = 4  # lines shown before and after a change
+_AROUND = 2  # lines shown before and after a change
 _CHANGED = 12  # lines of the change itself that are all shown
 _ENDS = 3  # of a longer one, lines shown of its beginning and of its end
 

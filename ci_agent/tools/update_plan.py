@@ -19,9 +19,7 @@ _OTHERWISE = ("content", "title", "text", "task", "description")  # what others 
 
 class UpdatePlan:
     name = "update_plan"
-    description = (
-        "Show people your plan, all of its steps: before the first change, and each time one is done."
-    )
+    description = "Show people your plan, all of its steps: before the first change, and when it changes."
     parameters: tuple[Parameter, ...] = (
         Parameter(
             "steps", "array", "3 to 7 short steps", items=_STEP, example=[{"step": "Reproduce", "done": True}]

@@ -95,7 +95,9 @@ def ran_facts(ran: TestsRan, before: TestsRan | None, unused_selector: str = "")
     def others(cases: Sequence[Labelled]) -> list[str]:
         return [case.id for case, _ in cases if case.id not in shown and ran.by_case]
 
-    unused = f"The selector {short(plain(unused_selector), LONGEST_NAME)!r} had no effect: this command takes none."
+    unused = (
+        f"The selector {short(plain(unused_selector), LONGEST_NAME)!r} had no effect: all tests were run."
+    )
     return _joined(
         [_verdict(ran, before, failing), run, unused if unused_selector.strip() else ""],
         told,

@@ -110,6 +110,16 @@ class Control:
         listing = self._git("ls-tree", "-r", "-z", "--name-only", sha)
         return [os.fsdecode(name) for name in listing.split(b"\0") if name]
 
+    def lines_like(self, sha: str, pattern: str) -> list[str]:
+        """The lines of a commit's text files that match an extended regular expression, each `path:number:text`."""
+        words = ("grep", "-nIE", "--no-color", "--full-name", "-e", pattern, sha, "--")
+        try:
+            found = self._git(*words)
+        except GitError:  # git says by its exit code that there is none
+            return []
+        lines = found.decode("utf-8", "replace").splitlines()
+        return [line.removeprefix(f"{sha}:") for line in lines]
+
     def content(self, sha: str, path: str) -> bytes | None:
         """What is in the file at `path` of a commit or tree; None: there is no such file."""
         listing = self._git("ls-tree", "-z", sha, "--", path)

@@ -73,13 +73,13 @@ def test_a_file_is_changed_as_it_was_meant(
         (
             "str_replace_editor",
             {"command": "view", "path": "a.txt", "view_range": [2, -1]},
-            "2\ttwo\n3\tthree",
+            "two\nthree",
         ),
-        ("view", {"path": "a.txt", "view_range": "[1, 2]"}, "1\tone\n2\ttwo"),
-        ("view", {"path": "a.txt", "view_range": [2]}, "2\ttwo\n3\tthree"),
-        ("Read", {"file_path": "a.txt", "offset": 2, "limit": 1}, "2\ttwo\n[lines 2 to 2 of 3"),
-        ("cat", {"filename": "a.txt"}, "1\tone\n2\ttwo\n3\tthree"),
-        ("open", {"file": "a.txt", "line_start": 3}, "3\tthree"),
+        ("view", {"path": "a.txt", "view_range": "[1, 2]"}, "one\ntwo"),
+        ("view", {"path": "a.txt", "view_range": [2]}, "two\nthree"),
+        ("Read", {"file_path": "a.txt", "offset": 2, "limit": 1}, "two\n[lines 2 to 2 of 3"),
+        ("cat", {"filename": "a.txt"}, "one\ntwo\nthree"),
+        ("open", {"file": "a.txt", "line_start": 3}, "three"),
         ("LS", {"path": "."}, ". is a folder:\na.txt"),
         ("grep", {"regex": "t.o"}, "a.txt:2:two"),
         ("Grep", {"pattern": "T.O", "-i": True}, "a.txt:2:two"),
@@ -114,11 +114,11 @@ def test_a_plan_and_a_hand_in_by_other_names(do: Do) -> None:
 def test_the_name_here_is_told_once(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("one\n")
     assert do("view", file_path="a.txt").text.split("\n") == [
-        "1\tone",
+        "one",
         "[view is called read_file here]",
         "[`file_path` was taken as `path`]",
     ]
-    assert do("view", file_path="a.txt").text == "1\tone"
+    assert do("view", file_path="a.txt").text == "one"
     world.memory.forget()
     assert "read_file here" in do("view", file_path="a.txt").text
 

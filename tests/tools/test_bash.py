@@ -104,7 +104,7 @@ def test_long_output_shows_both_ends_and_can_be_paged_where_the_answer_says(do: 
     assert (world.outputs / answer.output).read_text().count("\n") == 100_000
     path = answer.text.partition("whole output: ")[2].partition(" (look at parts with read_file)")[0]
     page = do("read_file", path=path, start=50_000, end=50_001)
-    assert page.text.startswith("50000\t50000\n50001\t50001\n")
+    assert page.text.startswith("50000\n50001\n")
     assert without_seconds(do("bash", command=f'wc -l < "{path}"').text) == "100000\n[exit 0]"
     assert do("bash", command="seq 1 100000").output == "2.txt"
 
@@ -143,12 +143,12 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 answer = do("bash", command="yes 0123456 | head -c 100000000")
 page = do("read_file", path="$AGENT_OUTPUTS/2.txt", start=10_000_000)
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(json.dumps([len(answer.text), page.text[:17], grown]))
+print(json.dumps([len(answer.text), page.text[:8], grown]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     length, page, grown = json.loads(done.stdout)
     assert length < 16_200
-    assert page == "10000000\t0123456\n"
+    assert page == "0123456\n"
     assert grown < 20_000  # kilobytes
 
 

@@ -101,7 +101,7 @@ def test_an_absolute_path_of_outside_is_refused_and_one_of_inside_is_fine(do: Do
 
 def test_a_link_that_stays_inside_is_followed_and_kept(do: Do, world: World) -> None:
     _lay_traps(world)
-    assert "1\tours" in do("read_file", path="inside").text
+    assert "ours" in do("read_file", path="inside").text
     assert do("write_file", path="inside", content="new").ok
     assert (world.root / "inside").is_symlink()
     assert (world.root / "folder" / "file.txt").read_text() == "new"
@@ -119,7 +119,7 @@ def test_a_workspace_behind_a_link_works(tmp_path: Path) -> None:
     behind = World(tmp_path / "link", world.outputs, world.sandbox, world.remaining, world.run_tests, 5)
     assert call("write_file", '{"path": "a.txt", "content": "x"}', all_tools(), behind).ok
     path = json.dumps({"path": str(tmp_path / "link" / "a.txt")})
-    assert call("read_file", path, all_tools(), behind).text == "1\tx"
+    assert call("read_file", path, all_tools(), behind).text == "x"
 
 
 @pytest.mark.parametrize("tool", ["read_file", "write_file", "edit_file"])
@@ -142,7 +142,7 @@ def test_outputs_can_be_read_and_nothing_else(do: Do, world: World) -> None:
     (world.outputs / "1.txt").write_text("output")
     (world.outputs / "2.txt").symlink_to(_lay_traps(world)[0])
     for path in ("$AGENT_OUTPUTS/1.txt", "${AGENT_OUTPUTS}/1.txt", str(world.outputs / "1.txt")):
-        assert do("read_file", path=path).text == "1\toutput"
+        assert do("read_file", path=path).text == "output"
     for path in ("$AGENT_OUTPUTS/2.txt", "$AGENT_OUTPUTS/../outside/secret.txt"):
         assert "outside the workspace" in do("read_file", path=path).text
     assert (

@@ -19,17 +19,17 @@ from tests.tools.conftest import Do, world_in
 @pytest.mark.parametrize(
     ("window", "text"),
     [
-        ({}, "1\tone\n2\ttwo\n3\tthree"),
-        ({"start": 2}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
-        ({"start": 1, "end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3]"),
-        ({"start": 0, "end": 99}, "1\tone\n2\ttwo\n3\tthree\n[`start` was set to 1, the nearest it can be]"),
-        ({"start": 9}, "1\tone\n2\ttwo\n3\tthree\n[there is no line 9]"),
-        ({"start": 9, "end": 20}, "1\tone\n2\ttwo\n3\tthree\n[there is no line 9]"),
-        ({"view_range": [2, 3]}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
-        ({"view_range": [2, -1]}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
-        ({"end": 2}, "1\tone\n2\ttwo\n[lines 1 to 2 of 3]"),
-        ({"start": 2, "end": 1}, "2\ttwo\n[lines 2 to 2 of 3]"),
-        ({"start": 2, "end": -1}, "2\ttwo\n3\tthree\n[lines 2 to 3 of 3]"),
+        ({}, "one\ntwo\nthree"),
+        ({"start": 2}, "two\nthree\n[lines 2 to 3 of 3]"),
+        ({"start": 1, "end": 2}, "one\ntwo\n[lines 1 to 2 of 3]"),
+        ({"start": 0, "end": 99}, "one\ntwo\nthree\n[`start` was set to 1, the nearest it can be]"),
+        ({"start": 9}, "one\ntwo\nthree\n[there is no line 9]"),
+        ({"start": 9, "end": 20}, "one\ntwo\nthree\n[there is no line 9]"),
+        ({"view_range": [2, 3]}, "two\nthree\n[lines 2 to 3 of 3]"),
+        ({"view_range": [2, -1]}, "two\nthree\n[lines 2 to 3 of 3]"),
+        ({"end": 2}, "one\ntwo\n[lines 1 to 2 of 3]"),
+        ({"start": 2, "end": 1}, "two\n[lines 2 to 2 of 3]"),
+        ({"start": 2, "end": -1}, "two\nthree\n[lines 2 to 3 of 3]"),
     ],
 )
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -53,16 +53,16 @@ def test_at_most_sixteen_thousand_characters_are_shown(do: Do, world: World) -> 
     (world.root / "a.txt").write_text(("x" * 999 + "\n") * 100)
     text = do("read_file", path="a.txt").text
     assert len(text) < 16_100
-    assert text.endswith("\n[cut at 16,000 characters: lines 1 to 15 of 100; go on with start=16]")
+    assert text.endswith("\n[cut at 16,000 characters: lines 1 to 16 of 100; go on with start=17]")
     asked = do("read_file", path="a.txt", start=50, end=99).text
-    assert asked.endswith("\n[cut at 16,000 characters: lines 50 to 64 of 100; go on with start=65]")
+    assert asked.endswith("\n[cut at 16,000 characters: lines 50 to 65 of 100; go on with start=66]")
     assert do("read_file", path="a.txt", start=60, end=70).text.endswith("\n[lines 60 to 70 of 100]")
 
 
 def test_behind_the_end_the_last_lines_are_shown(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("".join(f"{number}\n" for number in range(1, 101)))
     lines = do("read_file", path="a.txt", start=200, end=260).text.split("\n")
-    assert lines[0] == "81\t81"
+    assert lines[0] == "81"
     assert lines[-2:] == ["[there is no line 200]", "[lines 81 to 100 of 100]"]
 
 
@@ -73,7 +73,7 @@ def test_of_a_long_file_without_a_range_the_head_and_its_definitions_are_shown(d
     (world.root / "a.py").write_text(_LONG + "text = '''\ndef no():\n'''\n")
     text = do("read_file", path="a.py").text
     head, _, contents = text.partition("\n[lines 1 to 200 of 503]\n")
-    assert head.split("\n")[-1] == "200\t"
+    assert head.split("\n")[-2:] == ["", ""]
     lines = contents.split("\n")
     assert lines[0] == "[its definitions (100 more are left out); see them with start and end:]"
     assert lines[1:3] == ["1\tclass C0:", "6\tclass C1:"]
@@ -126,15 +126,15 @@ def test_an_outline_of_anything_is_bounded(name: str, text: str) -> None:
 
 
 def test_both_limits_are_in_the_description() -> None:
-    assert "at most 400 lines or 16,000 characters" in ReadFile.description
+    assert "at most 400 or 16,000 characters" in ReadFile.description
 
 
 def test_a_very_long_line_is_cut(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("é" * 3_000 + "\n" + "y" * 1_000_000 + "\nend\n")
     lines = do("read_file", path="a.txt").text.split("\n")
-    assert lines[0] == "1\t" + "é" * 2_000 + "… [1,000 characters more]"
-    assert lines[1].startswith("2\t" + "y" * 2_000 + "… [")
-    assert lines[2] == "3\tend"
+    assert lines[0] == "" + "é" * 2_000 + "… [1,000 characters more]"
+    assert lines[1].startswith("" + "y" * 2_000 + "… [")
+    assert lines[2] == "end"
 
 
 @pytest.mark.parametrize(
@@ -142,11 +142,11 @@ def test_a_very_long_line_is_cut(do: Do, world: World) -> None:
     [
         (b"", "[a is empty]"),
         (b"\x7fELF\0\0", "[a is a binary file of 6 bytes]"),
-        (b"caf\xe9\n", "1\tcafé\n[not UTF-8; shown as Latin-1]"),
-        ("café\n".encode(), "1\tcafé"),
-        (b"one\r\ntwo\r\n", "1\tone\n2\ttwo\n[lines end with CR LF]"),
-        (b"one\r\ntwo\n", "1\tone\r\n2\ttwo"),
-        (b"\n", "1\t"),
+        (b"caf\xe9\n", "café\n[not UTF-8; shown as Latin-1]"),
+        ("café\n".encode(), "café"),
+        (b"one\r\ntwo\r\n", "one\ntwo\n[lines end with CR LF]"),
+        (b"one\r\ntwo\n", "one\r\ntwo"),
+        (b"\n", ""),
     ],
 )
 def test_what_kind_of_file_it_is_is_said(data: bytes, text: str, do: Do, world: World) -> None:
@@ -157,7 +157,7 @@ def test_what_kind_of_file_it_is_is_said(data: bytes, text: str, do: Do, world: 
 def test_an_output_with_control_characters_is_shown_as_text(do: Do, world: World) -> None:
     world.outputs.mkdir()
     (world.outputs / "1.txt").write_bytes(b"\x1b[31mred\x1b[0m\0\n1%\r2%\n")
-    assert do("read_file", path="$AGENT_OUTPUTS/1.txt").text == "1\tred␀\n2\t2%"
+    assert do("read_file", path="$AGENT_OUTPUTS/1.txt").text == "red␀\n2%"
 
 
 def test_a_folder_is_listed(do: Do, world: World) -> None:
@@ -195,5 +195,5 @@ def test_every_window_shows_exactly_its_lines(lines: list[str], start: int, end:
     behind = start > len(lines)
     first = max(1, len(lines) - 19) if behind else start
     last = len(lines) if behind else min(max(end, first), len(lines))
-    shown = [f"{number}\t{lines[number - 1]}" for number in range(first, last + 1)]
+    shown = lines[first - 1 : last]
     assert text.split("\n")[: len(shown)] == shown

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ci_agent.journal.events import TestsChosen
 from ci_agent.verification import Lines, choose, choose_setup, is_test_file, run_coverage
-from ci_agent.verification.ecosystems.python import reached
+from ci_agent.verification.ecosystems.python import RUNNERS, reached
 from ci_agent.verification.project import Project
 from tests.verification.projects import project, results, run, sandbox
 
@@ -311,3 +312,31 @@ def test_keys_in_a_problem_are_hidden_before_it_is_cut(tmp_path: Path) -> None:
 
 
 KEY = "q7Zk-93jd-PPq1-0qmX-77aa"
+
+
+@pytest.mark.parametrize(
+    ("command", "to", "words", "narrowed"),
+    [
+        ("pytest -q tests", "select", ["tests/a.py", "-k", "b"], "pytest -q tests/a.py -k b"),
+        ("pytest tests", "select", ["-k", "b"], "pytest tests -k b"),
+        (
+            "cd x && pytest -p no:cacheprovider . -x",
+            "cases",
+            ["a.py::t[b c]"],
+            "cd x && pytest -p no:cacheprovider -x 'a.py::t[b c]'",
+        ),
+        ("pytest 'my tests' b.py", "files", ["my tests/a.py"], "pytest 'my tests/a.py'"),
+        (
+            "pytest --cov src --ignore tests/x tests",
+            "files",
+            ["tests/a.py"],
+            "pytest --cov src --ignore tests/x tests/a.py",
+        ),
+        ("pytest docs", "files", ["tests/a.py"], "pytest docs tests/a.py"),
+    ],
+)
+def test_words_of_pytest_take_the_place_of_the_paths_they_lie_in(
+    command: str, to: str, words: Sequence[str], narrowed: str
+) -> None:
+    [runner] = [runner for runner in RUNNERS if runner.name == "pytest"]
+    assert getattr(runner, to)(command, words) == narrowed

@@ -12,6 +12,13 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ci_agent.verification.ecosystems.javascript import script
+from ci_agent.verification.ecosystems.python_narrowing import (
+    by_paths,
+    by_pattern,
+    selected,
+    unittest_cases,
+    unittest_files,
+)
 from ci_agent.verification.ecosystems.python_setup import interpreter, prepares
 from ci_agent.verification.ecosystems.words import appended, call, fixed
 from ci_agent.verification.project import Project
@@ -138,38 +145,6 @@ def _unittest_command(project: Project) -> str:
     return command if str(start) == "." else appended(command, ["-s", str(start)])
 
 
-# --- narrowing --------------------------------------------------------------------------------------------
-
-
-def _paths(command: str, words: Sequence[str]) -> str:
-    """Files and test cases are the same to pytest: `file::Class::name`. Of cases `#2` of a name, all are run."""
-    names = [re.sub(r"#\d+'*$", "", f"./{word}" if word.startswith("-") else word) for word in words]
-    return appended(command, list(dict.fromkeys(names)))
-
-
-def _by_pattern(command: str, words: Sequence[str]) -> str:
-    """`python -m unittest discover -k`, which compares with `module.Class.test`, part of it is enough."""
-    if words[0].startswith("-"):
-        return appended(command, words)
-    names = [re.sub(r"^.*/|\.py(?=::|$)", "", word).replace("::", ".") for word in words]
-    return _patterns(command, names)
-
-
-def _patterns(command: str, patterns: Sequence[str]) -> str:
-    return appended(command, [part for pattern in patterns for part in ("-k", pattern)])
-
-
-def _unittest_cases(command: str, ids: Sequence[str]) -> str:
-    """With a star in it, `-k` takes a pattern for the whole name."""
-    names = [re.sub(r"#\d+'*$", "", name).replace("::", ".") for name in ids]
-    return _patterns(command, [f"*{name}" for name in names])
-
-
-def _unittest_files(command: str, paths: Sequence[str]) -> str:
-    modules = [PurePosixPath(path).stem for path in paths]
-    return _patterns(command, [pattern for name in modules for pattern in (f"{name}.*", f"*.{name}.*")])
-
-
 def reached(project: Project, changed: Sequence[str]) -> Sequence[str]:
     """The test files to run for changed files: those that changed, those named like a changed module
     (`test_core.py` for `core.py`), and those that import one by its name. What they reach through other
@@ -229,9 +204,9 @@ RUNNERS = (
         setup=prepares("pytest", _QUESTION, (_FOUND, _NOT_FOUND)),
         tests=_TESTS,
         coverage=_LINES,
-        select=appended,
-        files=_paths,
-        cases=_paths,
+        select=selected,
+        files=by_paths,
+        cases=by_paths,
         related_files=reached,
         seeds=("PYTHONHASHSEED", "CI_AGENT_SEED"),  # the latter goes to pytest-randomly by our plugin
         manifest=_MANIFEST,
@@ -247,9 +222,9 @@ RUNNERS = (
         setup=prepares("", _QUESTION, (_FOUND, _NOT_FOUND)),
         tests=_TESTS,
         coverage=_LINES,
-        select=_by_pattern,
-        files=_unittest_files,
-        cases=_unittest_cases,
+        select=by_pattern,
+        files=unittest_files,
+        cases=unittest_cases,
         related_files=reached,
         seeds=("PYTHONHASHSEED",),
         manifest=_MANIFEST,
