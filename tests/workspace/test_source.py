@@ -309,3 +309,40 @@ def test_the_person_is_known_from_gits_configuration(tmp_path: Path, monkeypatch
     repository.git("config", "user.email", "dana@example.org")
     assert identity(source) == "Dana <dana@example.org>"
     assert os.environ["HOME"] == str(tmp_path)
+
+
+def test_the_person_is_known_from_a_file_that_gits_configuration_includes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    (tmp_path / ".gitconfig").write_text("[include]\n\tpath = work.inc\n[user]\n\tname = Nobody\n")
+    (tmp_path / "work.inc").write_text("[user]\n\temail = dana@example.org\n")
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("config", "user.name", "Dana")
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert identity(source) == "Dana <dana@example.org>"
+
+
+def test_a_link_into_a_repository_stands_for_the_whole_of_it(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"src/deep/a.py": "x = 1\n"})
+    (tmp_path / "link").symlink_to(repository.path / "src" / "deep")
+    source = open_source(str(tmp_path / "link"), None, tmp_path / "clones")
+    assert (source.address, source.git_dir) == (str(repository.path), repository.path / ".git")
+
+
+def test_a_bare_repository_has_no_checkout(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("clone", "--quiet", "--bare", ".", str(tmp_path / "shop.git"))
+    source = open_source(str(tmp_path / "shop.git"), None, tmp_path / "clones")
+    assert (source.address, source.uncommitted) == (str(tmp_path / "shop.git"), ())
+    assert (source.base, source.base_sha) == ("main", repository.git("rev-parse", "HEAD"))
+
+
+def test_a_folder_between_has_the_branches_below_it_and_none_else(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "shop", {"a": "1"})
+    repository.git("branch", "feat/other")
+    source = open_source(str(repository.path), None, tmp_path / "clones")
+    assert source.in_the_way("feat/ai-task-1") is None
+    assert source.branch_sha("feat") is None
+    assert source.branch_sha("feat/other") == source.base_sha
