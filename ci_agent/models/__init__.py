@@ -7,6 +7,7 @@ key of its own. Models are files of this folder; `open_model` knows them by name
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,8 +123,13 @@ def warm_up(name: str) -> None:
     module = _FILES[split_name(name)[0]]
 
     def load() -> None:
-        with suppress(ImportError, ValueError):
-            import_module(module).warm_up()
+        gc.disable()  # what is loaded stays, so that looking through it again and again is for nothing
+        try:
+            with suppress(ImportError, ValueError):
+                import_module(module).warm_up()
+        finally:
+            gc.freeze()
+            gc.enable()
 
     Thread(target=load, daemon=True, name="model warm-up").start()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -43,8 +42,7 @@ def open_model(
 
 
 def warm_up() -> None:
-    """Load the client and the tables of prices. Nothing is sent."""
-    import_module("genai_prices.data")
+    """Load the client. Nothing is sent."""
     connect("none", HOME, {})
 
 

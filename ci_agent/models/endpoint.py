@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -26,6 +26,7 @@ from ci_agent.models import ModelError, ModelSettings
 from ci_agent.models.completion import Unreadable, decode
 from ci_agent.models.connection import LONGEST_ANSWER, Connection, TooLong
 from ci_agent.models.masks import masks
+from ci_agent.models.prices import load as load_prices
 from ci_agent.models.refusals import Asked, Refusal, meaning, one_line
 from ci_agent.models.retry import Failed, persist
 from ci_agent.task import Ending
@@ -168,6 +169,9 @@ def _refusal(answer: Any) -> Refusal | None:
     return Refusal(meant, answer, {})
 
 
+_SOON = 0.05  # seconds in which no model answers
+
+
 def _within(seconds: float, work: Callable[[], T]) -> T:
     """What `work` gives or raises, or `TimeoutError` after `seconds`.
 
@@ -183,6 +187,8 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
             outcome.set_exception(error)
 
     Thread(target=run, daemon=True, name="model request").start()
+    if not wait([outcome], min(seconds, _SOON)).done:
+        load_prices()  # while the model thinks, since the first request must not wait for it
     return outcome.result(timeout=seconds)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from ci_agent.journal.events import ModelRetried
@@ -33,8 +32,7 @@ def open_model(name: str, settings: ModelSettings, on_retry: Callable[[ModelRetr
 
 
 def warm_up() -> None:
-    """Load the client and the tables of prices. Nothing is sent."""
-    import_module("genai_prices.data")
+    """Load the client. Nothing is sent."""
     connect_openai("none", OPENAI.home)
 
 

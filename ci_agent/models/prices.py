@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ci_agent.models import ModelSettings, Prices, split_name
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 _NOTHING = Usage()
 CACHE_WRITE = 1.25  # times the price of input: what Anthropic and OpenAI take where they bill it
+
+
+def load() -> None:
+    """Load the tables: 200 ms of work that can be done while something else is waited for."""
+    import_module("genai_prices.data")
 
 
 def cost(usage: Usage, model: str, base_url: str, prices: Prices | None) -> float | None:

@@ -69,8 +69,7 @@ def test_lines_that_are_in_old_and_new_keep_the_white_space_at_their_ends(do: Do
 def test_the_answer_shows_the_lines_around_the_change(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text("".join(f"line {n}\n" for n in range(1, 21)))
     assert do("edit_file", path="a.txt", old="line 10\n", new="ten\n").text == (
-        "edited a.txt at line 10\n6\tline 6\n7\tline 7\n8\tline 8\n9\tline 9\n10\tten\n"
-        "11\tline 11\n12\tline 12\n13\tline 13\n14\tline 14"
+        "edited a.txt at line 10\n8\tline 8\n9\tline 9\n10\tten\n11\tline 11\n12\tline 12"
     )
 
 
