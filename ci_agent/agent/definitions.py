@@ -14,7 +14,7 @@ from ci_agent.agent.kinds import SHARES, SOURCE
 _MOST_TEXT = 20_000  # characters of an issue that are looked at
 _NAMES = 12  # that are looked for
 _SHORTEST = 3  # letters of a name
-_COMMON = 3  # definitions of one name; more tell nothing
+_COMMON = 5  # definitions of one name; more tell nothing
 _SHOWN = 10
 _LINE = 100  # characters of a definition
 

@@ -23,6 +23,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\n")
 # What is written as a name: between backticks, with a dot or underscore inside, in camel case, called.
 _IDENTIFIER = re.compile(r"`[^`\n]{3,80}`|\b\w+(?:[._]\w+)+|\b[A-Za-z]*[a-z][A-Z]\w*|\b\w{4,}(?=\()")
 _SEVERAL_WORDS = re.compile(r"\w[_-]\w|[a-z][A-Z]")
+_IMAGE = re.compile(r"\.(png|jpe?g|gif|svg|ico|webp|pdf|woff2?|ttf)$", re.IGNORECASE)
 _TEST = re.compile(r"^test_|tests?\.|\.spec\.|_spec\.")
 
 
@@ -35,13 +36,16 @@ def named(files: Sequence[str], text: str, most: int = 10) -> list[str]:
     for path in files:
         of_title[path.rpartition("/")[2]].append(path)
     titles = {title: paths for title, paths in of_title.items() if len(paths) <= _COMMON}
-    scores = Counter(_by_words(titles, text)) | Counter(_by_stem(titles, mentions))  # the higher of both
+    coded = {word for found in _IDENTIFIER.findall(text) for word in re.findall(r"\w+", found)}
+    own = {path.partition("/")[0] for path in files if "/" in path}  # the project's own name tells nothing
+    by_stem = _by_stem(titles, mentions - own, coded - own)
+    scores = Counter(_by_words(titles, text)) | Counter(by_stem)  # the higher of both
     scores |= Counter(dict.fromkeys(titles.keys() & mentions, _TITLE))
     found = Counter({path: score for title, score in scores.items() for path in titles[title]})
     folders = {path.rpartition("/")[0] for path in files} - {""}
     found |= Counter(dict.fromkeys(_by_folder(folders, mentions), _TITLE))
     found |= Counter(dict.fromkeys(_by_path(of_title, mentions), _PATH))
-    weighed = ((path, score * _share(path)) for path, score in found.items())
+    weighed = ((path, score * _share(path)) for path, score in found.items() if not _IMAGE.search(path))
     sure = {path: score for path, score in weighed if score >= _ENOUGH}
     return sorted(sure, key=lambda path: (-sure[path], path.count("/"), path))[:most]
 
@@ -89,9 +93,11 @@ def _by_last(mentions: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return ends
 
 
-def _by_stem(titles: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> dict[str, float]:
+def _by_stem(
+    titles: Mapping[str, Sequence[str]], mentions: Iterable[str], coded: Collection[str]
+) -> dict[str, float]:
     """The titles whose name without suffix is mentioned, or is a part of it: `shop.cart` means `cart.py`. One word in
-    small letters, as functions have it, means less: several files may be called so by chance."""
+    small letters means less: it has to be written as code, and several files may be called so by chance."""
     parts = {part for mention in mentions for part in mention.rpartition("/")[2].split(".")}
     folded = {_folded(part) for part in parts if len(part) >= _SHORTEST} - GENERIC
     classes = {part for part in parts if part[:1].isupper()}
@@ -103,7 +109,9 @@ def _by_stem(titles: Mapping[str, Sequence[str]], mentions: Iterable[str]) -> di
     counts = Counter(stem for title, stem in found.items() for _ in titles[title])
     plain = {stem for title, stem in found.items() if title.partition(".")[0] == stem}
     return {
-        title: _STEM for title, stem in found.items() if counts[stem] <= (_FEW if stem in plain else _COMMON)
+        title: _STEM
+        for title, stem in found.items()
+        if (counts[stem] <= _FEW and stem in coded if stem in plain else counts[stem] <= _COMMON)
     }
 
 

@@ -62,7 +62,7 @@ def test_fifty_thousand_files_take_a_moment() -> None:
         ("`cart.py` is wrong", "src/shop/cart.py"),
         ("Traceback: `shop.cart.total` raised", "src/shop/cart.py"),
         (r"See Shop\shop\cart or shop/cart", "src/shop/cart.py"),
-        ("The cart forgets", "src/shop/cart.py"),
+        ("The `cart` forgets", "src/shop/cart.py"),
         ("`formatShippingAddress()` drops the street", "src/shop/shipping_address.py"),
         ("everything in src/shop/tax is slow", "src/shop/tax/"),
         ("`parse_tax_rates` is slow", "src/other/parse-tax-rates/"),

@@ -17,6 +17,7 @@ from ci_agent.journal.events import (
     Warned,
 )
 from ci_agent.task import Ending
+from tests.support.anthropic_server import AnthropicServer, Says
 from tests.support.jobs import BRANCH, BREAK, FIX, MEND, SUBMIT, Runner, calculator
 from tests.support.model_server import Fault, ModelServer, Request, Say, Step
 
@@ -240,3 +241,63 @@ def test_conflict_markers_are_never_accepted(runner: Runner, tmp_path: Path) -> 
     assert (job.exit_code, job.end.ending) == (1, Ending.UNVERIFIED)
     assert job.end.sentence == "Conflict markers are left in notes.md:1."
     assert "draft: true" in job.merge_requests()[0]
+
+
+# --- other ways to ask ------------------------------------------------------------------------------------
+
+
+def test_a_model_of_the_responses_api_does_the_whole_job(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "model:\n  api: responses\n"})
+    with ModelServer([Say(calls=[FIX]), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert {request.path for request in server.requests} == {"/v1/responses"}
+    kinds = [item.get("type") for item in server.requests[1].body["input"]]
+    assert kinds[-2:] == ["function_call", "function_call_output"]
+
+
+def test_claude_does_the_whole_job_through_its_own_api(runner: Runner, tmp_path: Path) -> None:
+    steps = [Says("", [FIX]), Says("", [SUBMIT])]
+    with AnthropicServer(steps) as server:
+        job = runner.run(
+            calculator(tmp_path).path,
+            "--model",
+            "anthropic:claude-sonnet-4-5",
+            ANTHROPIC_API_KEY=server.key,
+            ANTHROPIC_BASE_URL=server.base_url,
+            OPENAI_API_KEY="sk-never-sent-to-others",
+        )
+    assert job.exit_code == 0, job.stderr
+    assert len(server.requests) == 2
+    assert "never-sent" not in str([request.headers for request in server.requests])
+    [first, second] = job.facts(ModelReplied)
+    assert first.cost is not None
+    assert second.usage.cached > 0
+
+
+def test_without_its_key_claude_is_not_asked_with_another_one(runner: Runner, tmp_path: Path) -> None:
+    job = runner.run(
+        calculator(tmp_path).path, "--model", "anthropic:claude-sonnet-4-5", OPENAI_API_KEY="sk-0123456789"
+    )
+    assert job.exit_code == 3
+    assert "set ANTHROPIC_API_KEY" in job.stderr
+
+
+def test_a_model_without_tool_calls_writes_them(runner: Runner, tmp_path: Path) -> None:
+    fix = (
+        '<call name="edit_file">\n<arg name="path">calculator.py</arg>\n<arg name="old">a - b</arg>\n'
+        '<arg name="new">a + b</arg>\n</call>'
+    )
+    submit = (
+        '<call name="submit">\n<arg name="title">Add</arg>\n<arg name="summary">It subtracted.</arg>\n</call>'
+    )
+
+    def answer(request: Request) -> Step:
+        if "tools" in request.body:
+            return Fault(400, {"error": {"message": "model gemma does not support tools"}})
+        return Say(submit if len(request.body["messages"]) > 2 else fix)
+
+    with ModelServer(answer) as server:
+        job = runner.run(calculator(tmp_path).path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert ["tools" in request.body for request in server.requests] == [True, False, False]
