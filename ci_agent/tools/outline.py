@@ -39,14 +39,8 @@ _SUFFIXES = {
 
 def outline(path: str, text: str) -> str:
     """The lines that define something, with their numbers; of too many the outer ones. "" where none are known."""
-    suffix = PurePath(path).suffix
-    begins = _SUFFIXES.get(suffix)
-    if begins is None:
-        return ""
     lines = text.split("\n")
-    numbers = _of_python(text) if suffix in {".py", ".pyi"} else None
-    if numbers is None:
-        numbers = [number for number, line in enumerate(lines, 1) if begins.match(line[:_LINE])]
+    numbers = definitions(path, text)
     kept = _outer(lines, numbers)
     shown: list[str] = []
     room = _CHARACTERS
@@ -63,16 +57,27 @@ def outline(path: str, text: str) -> str:
     return "\n".join([f"[its definitions{more}; see them with start and end:]", *shown])
 
 
-def _of_python(text: str) -> list[int] | None:
-    """The lines of classes and functions. None: it can't be parsed."""
+def definitions(path: str, text: str) -> list[int]:
+    """The numbers of the lines that define something; none where that is not known."""
+    suffix = PurePath(path).suffix
+    begins = _SUFFIXES.get(suffix)
+    if begins is None:
+        return []
+    tree = parsed(text) if suffix in {".py", ".pyi"} else None
+    if tree is None:
+        return [number for number, line in enumerate(text.split("\n"), 1) if begins.match(line[:_LINE])]
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return sorted({node.lineno for node in ast.walk(tree) if isinstance(node, kinds)})
+
+
+def parsed(text: str) -> ast.Module | None:
+    """The tree of a Python file. None: it can't be parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+            return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return sorted({node.lineno for node in ast.walk(tree) if isinstance(node, kinds)})
 
 
 def _outer(lines: Sequence[str], numbers: Sequence[int]) -> Sequence[int]:

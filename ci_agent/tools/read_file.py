@@ -9,12 +9,13 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from ci_agent.tools import places
 from ci_agent.tools.memory import Shown
 from ci_agent.tools.outline import outline
+from ci_agent.tools.symbols import alike, find, symbols
 from ci_agent.tools.text import clean, cut
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
@@ -24,6 +25,7 @@ _CHARACTERS = 16_000  # of one answer
 _ENTRIES = 300  # of a folder
 _HEAD_LINES = 200  # of a longer file whose definitions are listed
 _LAST = 20  # lines that are shown where all that are asked for lie behind the end
+_OTHERS = 10  # definitions of the same name that are named
 _PARSED = 2_000_000  # bytes of a file whose definitions are listed
 _CHUNK = 65_536  # bytes
 _LOOKED_AT = 8_192  # bytes, to tell text from binary as git does
@@ -32,19 +34,22 @@ _LOOKED_AT = 8_192  # bytes, to tell text from binary as git does
 class ReadFile:
     name = "read_file"
     description = (
-        "Show lines of a text file, at most 400 or 16,000 characters at once; of a longer one without a range its "
-        "head and what it defines where. Or list a folder."
+        "Show lines of a text file, at most 400 or 16,000 characters at once: all, a range, or one definition. Of a "
+        "longer one without these its head and what it defines where. Or list a folder."
     )
     parameters: tuple[Parameter, ...] = (
         Parameter("path", "string", "relative to the root, or $AGENT_OUTPUTS/N.txt", example="src/app.py"),
         Parameter("start", "integer", "first line", required=False, minimum=1),
         Parameter("end", "integer", "last line, -1: to the end", required=False),
+        Parameter("symbol", "string", "the definition to show: slug, Shop.add", required=False, default=""),
     )
 
     def run(self, arguments: Mapping[str, Any], world: World) -> Answer:
         place = places.locate(arguments["path"], world, outputs=True)
         try:
             with places.opened(place) as file:
+                if arguments["symbol"].strip():
+                    return _defined(file, place, arguments["symbol"].strip())
                 return _shown(file, place, arguments["start"], arguments["end"])
         except IsADirectoryError:
             listing = _listing(place)
@@ -78,6 +83,24 @@ def _shown(file: BinaryIO, place: places.Place, start: int | None, end: int | No
     partial = [window.place(total)] if window.first > 1 or window.reached < total else []
     text = "\n".join([*lines, *window.notes, *partial, *([contents] if contents else [])])
     return Answer(text, shown=Shown(place.shown, window.first, tuple(window.lines), contents))
+
+
+def _defined(file: BinaryIO, place: places.Place, wanted: str) -> Answer:
+    """The lines of one definition; of several with the name the first, and where the others are."""
+    text = file.read(_PARSED).decode(errors="replace")
+    known = symbols(place.shown, text)
+    found = find(known, wanted)
+    if not found:
+        meant = alike(known, wanted)
+        hint = (
+            f" It defines, for instance, {', '.join(meant)}." if meant else " Use search, or start and end."
+        )
+        raise ToolError(f"{place.shown} has no definition of {cut(wanted, 100)}.{hint}")
+    first, *others = found
+    file.seek(0)
+    answer = _shown(file, place, first.first, first.last)
+    listed = ", ".join(f"{one.name} at lines {one.first} to {one.last}" for one in others[:_OTHERS])
+    return replace(answer, text=f"{answer.text}\n[also: {listed}]") if others else answer
 
 
 @dataclass(frozen=True, slots=True)

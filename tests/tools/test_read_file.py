@@ -191,7 +191,7 @@ def test_every_window_shows_exactly_its_lines(lines: list[str], start: int, end:
     with tempfile.TemporaryDirectory() as folder:
         world = world_in(Path(folder))
         (world.root / "a.txt").write_text("".join(f"{line}\n" for line in lines))
-        text = ReadFile().run({"path": "a.txt", "start": start, "end": end}, world).text
+        text = ReadFile().run({"path": "a.txt", "start": start, "end": end, "symbol": ""}, world).text
     behind = start > len(lines)
     first = max(1, len(lines) - 19) if behind else start
     last = len(lines) if behind else min(max(end, first), len(lines))
