@@ -22,6 +22,7 @@ from ci_agent.verification.text import by_exit_code, counted, plain, short, whol
 
 LONGEST = 6_000  # characters
 SHOWN = 5  # cases told with their details
+ALIKE = 2  # of these, of one test with many parameters
 DETAIL_LINES = 30
 FEW = 2  # failing cases on the base that are told with their details
 BASE_LINES = 15  # lines for the failing cases on the base
@@ -50,6 +51,8 @@ def facts(
     labels = {change.id: _on_base(change) for change in comparison.newly_broken}
     labels |= {change.id: "passes on the base, and alone" for change in comparison.order_dependent}
     cases = [(case, labels[case.id]) for case in after.cases if case.id in labels and after.by_case]
+    told = _telling(cases)
+    told_ids = {case.id for case, _ in told}
     failing = comparison.still_failing
     unfinished = "" if after.problem in comparison.reason else _unfinished(after)
     reason = short(plain(" ".join(reasons)) or comparison.reason, LONGEST_REASON)
@@ -57,9 +60,9 @@ def facts(
     restore = _RESTORE if missing and not after.problem else ""
     return _joined(
         [reason, f"{_command(after)}{_counts(after)}", unfinished, restore, *_worse(checks)],
-        cases[:SHOWN],
+        told,
         {
-            _NEW: [case.id for case, _ in cases[SHOWN:]],
+            _NEW: [case.id for case, _ in cases if case.id not in told_ids],
             _OLD: [change.id for change in failing if change.before],
             _UNKNOWN: [change.id for change in failing if not change.before],
             "Skipped now, but not on the base": [change.id for change in comparison.newly_skipped],
@@ -89,7 +92,7 @@ def ran_facts(ran: TestsRan, before: TestsRan | None, unused_selector: str = "")
         return _joined(head, few, {}, _output(ran))
     failing = _failing(ran, before)
     chosen = failing.old if before and ran.command != before.command else []
-    told = [*failing.new, *failing.unknown, *chosen][:SHOWN] if ran.by_case else []
+    told = _telling([*failing.new, *failing.unknown, *chosen]) if ran.by_case else []
     shown = {case.id for case, _ in told}
 
     def others(cases: Sequence[Labelled]) -> list[str]:
@@ -291,6 +294,18 @@ def _joined(head: Sequence[str], told: Sequence[Labelled], lists: dict[str, list
         title = "The end of its output:\n"
         middle += [title + excerpt(output, each - len(title), DETAIL_LINES)]
     return "\n\n".join(filter(None, [*head, *middle, *listed]))
+
+
+def _telling(cases: Sequence[Labelled]) -> list[Labelled]:
+    """Those to tell with details, at most `SHOWN`: of a test that fails in the same way for many parameters, two."""
+    told: list[Labelled] = []
+    alike: Counter[tuple[str, str]] = Counter()
+    for case, label in cases:
+        way = (case.id.partition("[")[0], _headline(case).partition(" ")[0])
+        alike[way] += 1
+        if alike[way] <= ALIKE and len(told) < SHOWN:
+            told.append((case, label))
+    return told
 
 
 def _case(case: Case, label: str, room: int) -> str:

@@ -324,3 +324,17 @@ def test_the_text_stays_within_its_limit(old: list[Case], new: list[Case], text:
     assert len(facts(compare(before, after, 1), after)) <= 6_000
     assert len(ran_facts(after, before, text)) <= 6_000
     assert len(ran_facts(replace(after, moment=Moment.BEFORE), None)) <= 6_000
+
+
+def test_of_a_test_that_fails_in_one_way_for_many_parameters_two_are_told_and_all_are_named() -> None:
+    many = [
+        Case(f"t.py::test_a[{n}]", FAILED, 0.1, f"AssertionError: {n}", f"{TRACE}\n{n}") for n in range(9)
+    ]
+    other = Case("t.py::test_b", FAILED, 0.1, "TypeError: no", TRACE)
+    text = ran_facts(ran(*many, other), base(Case("t.py::test_b", PASSED)))
+    assert [line for line in text.splitlines() if line.startswith("FAILED ")] == [
+        "FAILED t.py::test_a[0] (not there on the base)",
+        "FAILED t.py::test_a[1] (not there on the base)",
+        "FAILED t.py::test_b (passes on the base)",
+    ]
+    assert all(f"- t.py::test_a[{n}]" in text for n in range(2, 9))
