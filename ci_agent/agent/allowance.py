@@ -43,6 +43,7 @@ class Allowance:
         self._started = started
         self._reserve = reserve
         self._said: dict[str, float] = {}
+        self._unpriced: set[str] = set()  # models that people were told of
 
     @property
     def deadline(self) -> float:
@@ -53,11 +54,18 @@ class Allowance:
         """Seconds of the agent's time left; not below 0."""
         return max(0.0, self.deadline - self._clock())
 
-    def spend(self, usage: Usage, cost: float | None, *, step: bool = True) -> None:
-        """Book one model reply. `step`: it is one of the agent's own."""
+    def spend(self, usage: Usage, cost: float | None, model: str, *, step: bool = True) -> str:
+        """Book one reply of `model`. `step`: it is one of the agent's own. Gives what people have to know of it, once
+        for each model: that a limit does not hold; else empty."""
         self.steps += step
         self.usage += usage
         self.cost += cost or 0.0
+        if cost is not None or model in self._unpriced:
+            return ""
+        self._unpriced.add(model)
+        if usage == Usage():
+            return f"Neither money nor tokens of {model} can be counted: its endpoint does not say how many there were."
+        return f"The limit of money does not hold: no price is known for {model} (set `models.prices`)."
 
     def exceeded(self) -> tuple[Ending, str] | None:
         """The limit that does not allow another model reply, with its sentence; None: go on."""

@@ -38,8 +38,9 @@ class Models:
 
     def above(self, role: Role) -> Role | None:
         """The better one that takes over from the model with this role; None: there is none."""
-        better = [Role.STRONG, Role.DEFAULT] if role is Role.CHEAP else [Role.STRONG]
-        return next((other for other in better if other is not role and self.of(other)), None)
+        if role is Role.CHEAP:
+            return Role.DEFAULT
+        return Role.STRONG if role is Role.DEFAULT and self.strong else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Choice:
 LABELS = {"ai-strong": Role.STRONG, "ai-cheap": Role.CHEAP}  # of issues; the first one that fits counts
 
 # After these endings a better model may do better; the others have reasons that it would share.
-ESCALATED = frozenset({Ending.UNVERIFIED, Ending.STUCK, Ending.FORMAT})
+ESCALATED = frozenset({Ending.UNVERIFIED, Ending.STUCK, Ending.FORMAT, Ending.CONTEXT})
 _SMALL_TEXT = 600  # characters of title and text
 _SMALL_WORK = re.compile(
     r"\b(typos?|spelling|misspell\w*|wording|rephrase|readme|docs?|documentation|docstrings?|changelog|comments?|"

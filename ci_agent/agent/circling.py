@@ -9,8 +9,6 @@ from ci_agent.agent.repetition import Repetition
 
 _UNCHANGED_SHARE = 0.6  # of the steps, after which something should have changed
 
-_TOLD_AGAIN = "\n\n[Not run again:"  # by the tests of an unchanged tree, every second time
-
 _REPEATED = "[The same call gave the same result three times. Try something else.]"
 _NOTHING_NEW = (
     "[Your last {} steps brought nothing that you had not seen before. Say to yourself what you know and what you "
@@ -34,10 +32,10 @@ class Circling:
         self._repetition = Repetition()
         self._novelty = Novelty()
         self._overdue = False
+        self._asked = False
 
     def add(self, name: str, arguments: str, result: str) -> str:
         """Take in one call; what to add to its result, or nothing."""
-        result = result.partition(_TOLD_AGAIN)[0]
         self._repetition.add(name, arguments, result)
         self._novelty.add(name, result)
         return _REPEATED if self._repetition.warn else ""
@@ -45,7 +43,9 @@ class Circling:
     def end_step(self, step: int) -> list[str]:
         """All calls of a step are done; what to add to the last result."""
         self._novelty.next_step()
-        self._overdue = step == self._due and not self._changed()
+        asked = step >= self._due and not self._asked
+        self._asked = self._asked or asked
+        self._overdue = asked and not self._changed()
         remarks = [_NOTHING_NEW.format(self._novelty.stale)] if self._novelty.warn else []
         return [*remarks, _OVERDUE] if self._overdue and not self._replaceable else remarks
 

@@ -18,6 +18,7 @@ from ci_agent.models import Message, Model, ModelError, Reply, ToolSchema
 from ci_agent.task import Ending, Usage
 
 _NO_LIMIT = 1_000_000_000  # tokens
+_ROOM = 0.75  # of the limit: what is longer than that is shortened harder at once, or it would be so at every step
 
 
 class Conversation:
@@ -62,24 +63,34 @@ class Conversation:
         self._messages.append(sendable(message))
 
     def reply(self) -> Reply:
-        """What the model says next, which is not yet part of the conversation. One that became too long is shortened
-        before, and once more, harder, when the endpoint refuses it all the same. Raises `ModelError`."""
-        if self._is_long():
-            self._shorten(compaction.PLANS[0])
+        """What the model says next, which is not yet part of the conversation. When the endpoint refuses it as too long,
+        it is shortened, and once more, harder. Raises `ModelError`, also for a limit of the session."""
         for plan in compaction.PLANS[1:]:
             try:
-                return self._model.reply(self._messages, self._schemas, self._allowance.deadline)
+                return self._ask()
             except ModelError as error:
                 if error.ending is not Ending.CONTEXT:
                     raise
                 self._shorten(plan)
+        return self._ask()
+
+    def make_room(self) -> None:
+        """Shorten it if it has become too long. That may cost a request."""
+        if self._is_long():
+            self._shorten(compaction.PLANS[0])
+
+    def _ask(self) -> Reply:
+        exceeded = self._allowance.exceeded()  # a summary may have taken what was left
+        if exceeded is not None:
+            raise ModelError(*exceeded)
         return self._model.reply(self._messages, self._schemas, self._allowance.deadline)
 
     def take(self, reply: Reply) -> None:
         """Add the model's reply."""
         self.append(reply.message)
+        told = reply.usage.prompt + reply.usage.completion
+        self._known = told or self._known + compaction.estimated(self._messages[self._counted :])
         self._counted = len(self._messages)
-        self._known = reply.usage.prompt + reply.usage.completion or compaction.estimated(self._messages)
 
     def _is_long(self) -> bool:
         if not self._counted:  # no reply yet: the opening is as short as it can be
@@ -90,10 +101,14 @@ class Conversation:
 
     def _shorten(self, plan: Plan) -> None:
         before = compaction.estimated(self._messages)
+        refused = plan is not compaction.PLANS[0]
         short = compaction.compact(self._messages, plan)
+        for harder in compaction.PLANS[compaction.PLANS.index(plan) + 1 :]:
+            if self._limit is None or compaction.estimated(short.messages) <= self._limit * _ROOM:
+                break
+            plan, short = harder, compaction.compact(self._messages, harder)
         messages, said = short.messages, None
         if not short.is_enough:
-            refused = plan is not compaction.PLANS[0]
             # Of a conversation that was refused as too long, only what is left of it can be summed up.
             said = self._summary(messages if refused else self._messages)
             if refused or (said and said.text.strip()):  # without a word of it, what was found would be lost
@@ -110,6 +125,8 @@ class Conversation:
                 cost=said.cost if said else 0.0,
             )
         )
+        if said:
+            self._spend(said)
         self._messages, self._known, self._counted = messages, after, len(messages)
         if self._limit is not None:
             self._limit = compaction.next_limit(after, self._limit)
@@ -117,6 +134,8 @@ class Conversation:
 
     def _summary(self, messages: Sequence[Message]) -> Reply | None:
         """The model's own, on the same prefix, so that the cache serves it. None: there is none."""
+        if self._allowance.exceeded():
+            return None
         try:
             said = self._model.reply(
                 compaction.summary_request(messages), self._schemas, self._allowance.deadline
@@ -124,8 +143,12 @@ class Conversation:
         except ModelError as error:
             self._journal.append(Warned(f"The conversation could not be summed up: {error}"))
             return None
-        self._allowance.spend(said.usage, said.cost, step=False)
         return said
+
+    def _spend(self, said: Reply) -> None:
+        warning = self._allowance.spend(said.usage, said.cost, self._model.name, step=False)
+        if warning:
+            self._journal.append(Warned(warning))
 
 
 def sendable(message: Message) -> Message:

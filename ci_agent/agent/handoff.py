@@ -17,7 +17,7 @@ class HandOff:
     """How another model's work stands."""
 
     why: str  # it came to no end, in a sentence
-    base: str  # the commit to compare with
+    base: str  # the commit it began with
     files: Sequence[str]  # that it changed
     said: str  # by it, of its work
     tests: str  # what the harness measured of its last hand-in; empty: it handed nothing in

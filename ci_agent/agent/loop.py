@@ -15,7 +15,6 @@ from ci_agent.agent.allowance import Allowance
 from ci_agent.agent.circling import Circling
 from ci_agent.agent.conversation import Conversation
 from ci_agent.agent.rules import Reminder
-from ci_agent.agent.turns import path_of
 from ci_agent.journal import Journal
 from ci_agent.journal.events import (
     HarnessSaid,
@@ -29,7 +28,7 @@ from ci_agent.journal.events import (
 )
 from ci_agent.models import Message, Model, ModelError, Reply, ToolCall
 from ci_agent.task import Ending
-from ci_agent.tools import Answer, Tool, World, call, schema
+from ci_agent.tools import Answer, Meaning, Tool, World, call, meaning, schema
 
 _AFTER_FAILURE = (
     "Not handed in: an earlier call of the same reply failed. Look at it first, then submit again."
@@ -99,6 +98,7 @@ class Agent:
             replaceable=replaceable,
         )
         self._bad_turns = 0
+        self._ended = allowance.steps  # the last step that is over
         self._pending: ToolCall | None = None  # the call that handed the turn back, still without a result
 
     def work(self) -> Stop:
@@ -113,35 +113,24 @@ class Agent:
         if self._pending is None:
             raise RuntimeError("there is no call to answer")
         pending, self._pending = self._pending, None
-        self._tell(pending, Answer(text, ok=False), 0.0)
+        self._tell(pending, Answer(text, ok=False), 0.0, self._end_of_step())
 
     def _step(self) -> Stop | None:
-        exceeded = self._allowance.exceeded()
-        if exceeded is not None:
-            return Stop(*exceeded)
         try:
+            if self._allowance.exceeded() is None:
+                self._conversation.make_room()
             reply = self._conversation.reply()
         except ModelError as error:
             return Stop(error.ending, str(error))
         self._book(reply)
-        if not reply.calls:
-            return self._nudge(reply)
-        self._bad_turns = 0
-        stop = self._do(reply)
+        stop = self._do(reply) if reply.calls else self._nudge(reply)
         circling = self._circling.stop()
         return stop or (Stop(Ending.STUCK, circling) if circling else None)
 
     def _book(self, reply: Reply) -> None:
-        if reply.cost is None and self._allowance.steps == 0:
-            self._journal.append(
-                Warned(
-                    f"The limit of money does not hold: no price is known for {self._model.name} (set `models.prices`)."
-                )
-            )
-        self._allowance.spend(reply.usage, reply.cost)
         self._journal.append(
             ModelReplied(
-                step=self._allowance.steps,
+                step=self._allowance.steps + 1,
                 model=self._model.name,
                 message=reply.message,
                 finish_reason=reply.finish_reason,
@@ -150,6 +139,9 @@ class Agent:
                 seconds=reply.seconds,
             )
         )
+        warning = self._allowance.spend(reply.usage, reply.cost, self._model.name)
+        if warning:
+            self._journal.append(Warned(warning))
         self._conversation.take(reply)
 
     def _nudge(self, reply: Reply) -> Stop | None:
@@ -165,17 +157,24 @@ class Agent:
             )
         else:
             text = "Your reply was empty. Go on by calling a tool, or call `submit` when the work is done."
+        text = "\n\n".join([text, *filter(None, self._end_of_step())])
         self._journal.append(HarnessSaid(text))
         self._conversation.append({"role": "user", "content": text})
         return None
 
     def _do(self, reply: Reply) -> Stop | None:
         """Run every call in order. One that ends the turn stays unanswered until `answer`."""
+        self._bad_turns = 0
         ends: Submitted | QuestionAsked | None = None
         failed = False
         for number, wanted in enumerate(reply.calls, start=1):
             last = number == len(reply.calls)
-            self._journal.append(ToolCalled(self._allowance.steps, wanted.id, wanted.name, wanted.arguments))
+            meant = meaning(wanted.name, wanted.arguments, self._tools)
+            self._journal.append(
+                ToolCalled(
+                    self._allowance.steps, wanted.id, wanted.name, wanted.arguments, meant.tool, meant.about
+                )
+            )
             began = time.monotonic()
             cut_off = last and reply.finish_reason == "length"
             if cut_off:
@@ -196,12 +195,19 @@ class Agent:
             failed = failed or not answer.ok
             remarks = [_CUT_OFF] if cut_off else []
             remarks.append(self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text))
-            if answer.ok and (path := path_of(wanted.arguments)):
-                remarks.append(self._sight.rules.for_path(path.removeprefix(f"{self._world.root}/")))
-            if last:
-                remarks += [*self._circling.end_step(self._allowance.steps), self._allowance.notice()]
-            self._tell(wanted, answer, seconds, remarks)
+            remarks += self._rules_for(meant) if answer.ok else []
+            self._tell(wanted, answer, seconds, [*remarks, *(self._end_of_step() if last else [])])
         return _stop_for(ends) if ends is not None else None
+
+    def _rules_for(self, meant: Meaning) -> list[str]:
+        return [self._sight.rules.for_path(path.removeprefix(f"{self._world.root}/")) for path in meant.files]
+
+    def _end_of_step(self) -> list[str]:
+        """What the harness has to add to the last answer of a step, once: there, so that what was sent before stays."""
+        if self._ended == self._allowance.steps:
+            return []
+        self._ended = self._allowance.steps
+        return [*self._circling.end_step(self._ended), self._allowance.notice()]
 
     def _forget(self) -> None:
         """Results that the model had seen are gone: what they told may be told again."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ci_agent.agent.turns import EDITS, PATHS, Result, read_arguments
+from ci_agent.agent.turns import Result
 from ci_agent.models import Message
+from ci_agent.tools import EDITS, all_tools, meaning
 
 _BEGIN = "[left out: "
 _LINE = 160  # characters that are shown of a line
 _SHORT = 300  # characters of an argument that may stay
-_TELLING = ("command", "pattern", "query", "selector", "path")  # the argument that says what a call is about
 # Whoever sent more than this keeps something of their own in it, signatures of reasoning for instance, that has to
 # come back with exactly this content.
 _PLAIN_MESSAGE = frozenset({"role", "content", "tool_calls", "refusal", "name"})
@@ -32,7 +32,7 @@ def length(text: str) -> int:
 
 def stubbed_result(result: Result) -> Message:
     """The result's message with a stub, or the very same where that would not be shorter."""
-    stub = _of_edit(result) if result.name in EDITS else _of_call(result)
+    stub = _of_edit(result) if result.meant.tool in EDITS else _of_call(result)
     if is_stub(result.text) or length(stub) >= length(result.text):
         return result.message
     return result.message | {"content": stub}
@@ -45,12 +45,10 @@ def _of_edit(result: Result) -> str:
 
 def _of_call(result: Result) -> str:
     lines = result.text.strip().splitlines() or [""]
-    telling = next(
-        (result.arguments[name] for name in _TELLING if isinstance(result.arguments.get(name), str)), ""
-    )
-    about = _cut(" ".join(f"{result.name} {telling}".split()))
-    bounds = [f"{name} {result.arguments[name]}" for name in ("start", "end") if result.arguments.get(name)]
-    return f"{_BEGIN}{_count(len(lines))} of {', '.join([about, *bounds])}{_said(result.name, lines)}; call it again if you need it]"
+    meant = result.meant
+    about = _cut(" ".join(f"{meant.tool} {meant.about}".split()))
+    bounds = [f"{name} {meant.arguments[name]}" for name in ("start", "end") if meant.arguments.get(name)]
+    return f"{_BEGIN}{_count(len(lines))} of {', '.join([about, *bounds])}{_said(meant.tool, lines)}; call it again if you need it]"
 
 
 def _said(name: str, lines: list[str]) -> str:
@@ -81,14 +79,23 @@ def _is_plain(value: dict[str, Any], keys: frozenset[str]) -> bool:
 
 def _shorter(call: dict[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    arguments = read_arguments(function["arguments"])
-    if function["name"] not in EDITS or not arguments:
+    arguments = _object(function["arguments"])
+    if not arguments or meaning(function["name"], function["arguments"], all_tools()).tool not in EDITS:
         return call
-    short = {name: value if name in PATHS else _stub_of(value) for name, value in arguments.items()}
+    short = {name: _stub_of(value) for name, value in arguments.items()}
     text = json.dumps(short, ensure_ascii=False).encode("utf-8", "replace").decode()
     if length(text) >= length(function["arguments"]):
         return call
     return call | {"function": function | {"arguments": text}}
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The arguments of a call as they stand; empty for what is no JSON object."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _stub_of(value: Any) -> Any:

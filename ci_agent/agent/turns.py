@@ -5,20 +5,15 @@ The calls are a model's: arguments may be no JSON, and hold anything.
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ci_agent.models import Message
+from ci_agent.tools import EDITS, Meaning, all_tools, meaning
 
-EDITS = frozenset(
-    {"write_file", "edit_file", "apply_patch", "str_replace_editor", "str_replace", "create_file"}
-)
-PATHS = ("path", "file_path", "file", "filename")
-_IN_PATCH = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$|^\*\*\* Move to: (.+)$", re.MULTILINE)
+_TOOLS = all_tools()
 _IN_PART = re.compile(r"^\[.*lines [\d,]+ to [\d,]+ of [\d,]+", re.MULTILINE)  # the note of read_file
 
 
@@ -29,8 +24,7 @@ class Result:
     at: int
     asked_at: int
     message: Message
-    name: str  # of the tool
-    arguments: dict[str, Any]  # empty where they can't be read
+    meant: Meaning
 
     @property
     def text(self) -> str:
@@ -38,34 +32,28 @@ class Result:
         return content if isinstance(content, str) else ""
 
     @property
-    def path(self) -> str:
-        """The file the call is about; empty for none."""
-        return _path(self.arguments)
+    def paths(self) -> tuple[str, ...]:
+        """The files the call is about, without `./` and the like."""
+        return tuple(posixpath.normpath(path) for path in self.meant.files)
 
 
 def results(messages: Sequence[Message]) -> list[Result]:
     """All results, in their order."""
-    asked: dict[str, tuple[int, str, dict[str, Any]]] = {}
+    asked: dict[str, tuple[int, Meaning]] = {}
     found = []
     for at, message in enumerate(messages):
         for call in message.get("tool_calls") or ():
             function = call["function"]
-            asked[call["id"]] = (at, function["name"], read_arguments(function["arguments"]))
+            asked[call["id"]] = (at, meaning(function["name"], function["arguments"], _TOOLS))
         if message["role"] == "tool" and message["tool_call_id"] in asked:
-            asked_at, name, arguments = asked[message["tool_call_id"]]
-            found.append(Result(at, asked_at, message, name, arguments))
+            asked_at, meant = asked[message["tool_call_id"]]
+            found.append(Result(at, asked_at, message, meant))
     return found
 
 
 def edited_files(messages: Sequence[Message]) -> set[str]:
     """The files that calls were made to change, whether that went well or not."""
-    edited = set()
-    for result in results(messages):
-        if result.name in EDITS:
-            texts = [value for value in result.arguments.values() if isinstance(value, str)]
-            patched = [path for text in texts for names in _IN_PATCH.findall(text) for path in names]
-            edited |= {posixpath.normpath(path.strip()) for path in patched if path} | {result.path}
-    return edited - {""}
+    return {path for result in results(messages) if result.meant.tool in EDITS for path in result.paths}
 
 
 def latest_reads(answered: Iterable[Result], files: set[str]) -> set[int]:
@@ -73,25 +61,6 @@ def latest_reads(answered: Iterable[Result], files: set[str]) -> set[int]:
     whole: dict[str, int] = {}
     part: dict[str, int] = {}
     for result in answered:
-        if result.name == "read_file" and result.path in files:
-            (part if _IN_PART.search(result.text) else whole)[result.path] = result.at
+        if result.meant.tool == "read_file" and files.intersection(result.paths):
+            (part if _IN_PART.search(result.text) else whole)[result.paths[0]] = result.at
     return set((part | whole).values())
-
-
-def read_arguments(text: Any) -> dict[str, Any]:
-    """The arguments of a call, as far as they are a JSON object; else none."""
-    try:
-        value = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def path_of(arguments: Any) -> str:
-    """The file that a call with these arguments, as text, is about; empty for none."""
-    return _path(read_arguments(arguments))
-
-
-def _path(arguments: dict[str, Any]) -> str:
-    path = next((arguments[name] for name in PATHS if isinstance(arguments.get(name), str)), "")
-    return posixpath.normpath(path) if path else ""

@@ -71,9 +71,9 @@ class ModelSettings:
     )
     reasoning_effort: str | None = setting(
         None,
-        "How long the model thinks before it answers: `minimal`, `low`, `medium` or `high`, as far as it knows them. "
-        "Not set: the endpoint decides.",
-        check=checks.one_of("minimal", "low", "medium", "high"),
+        "How long the model thinks before it answers: `minimal`, `low`, `medium`, `high`, `xhigh` or `max`, as far as it "
+        "knows them. Not set: the endpoint decides.",
+        check=checks.one_of("minimal", "low", "medium", "high", "xhigh", "max"),
         example="medium",
     )
     context_tokens: int | None = setting(
@@ -160,12 +160,13 @@ class ModelsSettings:
     cheap: str | None = setting(
         None,
         "A cheaper one, for issues that look small: a short text that names one file at most and asks for words, a "
-        "version or a default. What it fails at goes to the default one.",
+        "version or a link. What it fails at goes to the default one.",
         example="gpt-5-nano",
     )
     fallback: str | None = setting(
         None,
-        "The one that takes over when the endpoint of another can't be reached, or has failed three times in a row.",
+        "The one that takes over when the endpoint of another can't be reached, has failed three times in a row, refuses "
+        "the key or says that the quota is used up.",
         example="anthropic:claude-sonnet-4-5",
     )
     prices: tuple[str, ...] = setting(
@@ -252,7 +253,7 @@ class LimitSettings:
     )
     max_verifications: int = setting(
         3,
-        "How often a hand-in is tested. A first look at failing tests helps a model most, a second one a "
+        "How often a hand-in of one model is tested. A first look at failing tests helps a model most, a second one a "
         "little; after that it seldom finds the way.",
         unit="runs",
         minimum=1,

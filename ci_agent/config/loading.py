@@ -205,13 +205,16 @@ def _from_flags(flags: Mapping[str, object]) -> _Layer:
     found: dict[str, _Found] = {}
     problems: list[str] = []
     for given, value in flags.items():
+        if value is None:
+            continue
         key = "models.use" if given == "model.name" and value in _ROLES else given
-        if value is not None:
-            flag = _BY_KEY[given].flag
-            try:
-                found[key] = _Found(fit(_BY_KEY[key], value, Source.FLAG), Origin(Source.FLAG, flag))
-            except UnfitError as error:
-                problems.append(f"{flag}: {error}")
+        origin = Origin(Source.FLAG, _BY_KEY[given].flag)
+        try:
+            found[key] = _Found(fit(_BY_KEY[key], value, Source.FLAG), origin)
+        except UnfitError as error:
+            problems.append(f"{origin.place}: {error}")
+        if key == "model.name":  # whoever names a model means it to do the work
+            found["models.use"] = _Found("default", origin)
     return _Layer(found, tuple(problems))
 
 
@@ -261,7 +264,7 @@ def _sections_of(keys: Iterable[str]) -> Iterable[str]:
 
 
 _ALSO = {"models.default": "model.name"}  # in the file: beside `models.strong` people look for it there
-_ROLES = ("strong", "cheap")  # `--model strong` means the one that `models` has under this word
+_ROLES = ("default", "strong", "cheap")  # `--model strong` means the one that `models` has under this word
 _SHORT = {"model": "model.name"}  # `model: NAME` says enough
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _SECTIONS = tuple(dict.fromkeys(_sections_of(_BY_KEY)))

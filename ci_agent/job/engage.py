@@ -16,7 +16,7 @@ from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell, tell_why_not
-from ci_agent.journal.events import ModelRetried, Pushed
+from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
 from ci_agent.reporting.folder import check_folder
@@ -107,7 +107,7 @@ def _parts(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> 
     settings = case.settings
     source = _source(case, issue, branch)
 
-    def note_retry(retry: ModelRetried) -> None:
+    def note_retry(retry: ModelRetried | ModelChosen) -> None:
         parts.journal.append(retry)
 
     models = open_models(settings, note_retry)

@@ -20,7 +20,7 @@ from ci_agent.errors import UsageError
 from ci_agent.job.assembly import assemble, run, say, session_folder, shown, write_report
 from ci_agent.job.models import open_models
 from ci_agent.job.settings import load_settings, report_folder, state_folder
-from ci_agent.journal.events import ModelRetried
+from ci_agent.journal.events import ModelChosen, ModelRetried
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
 from ci_agent.reporting.delivery import PURPOSE
@@ -61,7 +61,7 @@ def work(request: Request) -> Done:
     loaded, source = load_settings(request.repository, request.flags)
     settings = loaded.config
 
-    def note_retry(retry: ModelRetried) -> None:
+    def note_retry(retry: ModelRetried | ModelChosen) -> None:
         journal.append(retry)
 
     models = open_models(settings, note_retry)

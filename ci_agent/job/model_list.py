@@ -24,14 +24,14 @@ class Row:
     where: str  # the host its requests go to; empty: nowhere, it is a recording
     reads: int | None  # tokens at once; None: not known
     prices: Prices | None  # None: not known
-    configured: bool  # the prices stand in the configuration
+    own_prices: bool  # they stand in the configuration
     key: bool  # there is one
 
     def cells(self) -> tuple[str, ...]:
         """For a table."""
         prices = self.prices
         known = ("?", "?", "?") if prices is None else (prices.input, prices.cached_input, prices.output)
-        source = "not known" if prices is None else "configured" if self.configured else "listed"
+        source = "not known" if prices is None else "configured" if self.own_prices else "listed"
         return (
             self.role,
             self.name,
@@ -73,6 +73,6 @@ def _row(role: str, name: str, settings: Config) -> Row:
         where="" if recording else urlsplit(address).hostname or address,
         reads=None if recording else window(bare, parts.base_url, parts),
         prices=free or parts.prices or listed(bare, parts.base_url),
-        configured=configured,
+        own_prices=configured,
         key=bool(parts.api_key),
     )

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from ci_agent.agent import Models, Role
 from ci_agent.config import Config
 from ci_agent.errors import AuthenticationError, UsageError
-from ci_agent.journal.events import ModelRetried
-from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model, warm_up
+from ci_agent.journal.events import ModelChosen, ModelRetried
+from ci_agent.models import Model, ModelError, ModelSettings, Prices, open_model, split_name, warm_up
 from ci_agent.models.fallback import open_models as open_with_fallback
 from ci_agent.task import Ending
 
 _ANTHROPIC, _RESPONSES = "anthropic:", "responses:"  # prefixes of names
 
 
-def open_models(settings: Config, on_retry: Callable[[ModelRetried], None]) -> Models:
+def open_models(settings: Config, on_retry: Callable[[ModelRetried | ModelChosen], None]) -> Models:
     """The models of the configuration. What the one that begins needs is loaded meanwhile, on a thread of its own.
 
     Raises `AuthenticationError` where a key is missing, `UsageError` for a model that can't be.
@@ -27,19 +27,21 @@ def open_models(settings: Config, on_retry: Callable[[ModelRetried], None]) -> M
     warm_up(settings.model.name)
     cache_key = f"ci-agent-{secrets.token_hex(8)}"  # the same for all requests of one session
 
-    def opened(name: str | None) -> Model | None:
-        return _opened(name, settings, on_retry, cache_key) if name else None
+    def opened(key: str, name: str) -> Model:
+        try:
+            return _opened(name, settings, on_retry, cache_key)
+        except ModelError as error:
+            kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
+            raise kind(f"`{key}`: {error}") from error
 
-    try:
-        return Models(
-            default=_opened(settings.model.name, settings, on_retry, cache_key),
-            strong=opened(names.strong),
-            cheap=opened(names.cheap),
-            use=None if names.use == "auto" else Role(names.use),
-        )
-    except ModelError as error:
-        kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
-        raise kind(str(error)) from error
+    if names.fallback:  # so that what is wrong with it is said of it
+        opened("models.fallback", names.fallback)
+    return Models(
+        default=opened("model.name", settings.model.name),
+        strong=opened("models.strong", names.strong) if names.strong else None,
+        cheap=opened("models.cheap", names.cheap) if names.cheap else None,
+        use=None if names.use == "auto" else Role(names.use),
+    )
 
 
 def reached(name: str, settings: Config, cache_key: str = "") -> tuple[str, ModelSettings]:
@@ -66,8 +68,12 @@ def reached(name: str, settings: Config, cache_key: str = "") -> tuple[str, Mode
     )
 
 
-def _opened(name: str, settings: Config, on_retry: Callable[[ModelRetried], None], cache_key: str) -> Model:
+def _opened(
+    name: str, settings: Config, on_retry: Callable[[ModelRetried | ModelChosen], None], cache_key: str
+) -> Model:
     """The model, with the fallback in reserve where there is one."""
+    if name.startswith("claude-") and settings.model.base_url is None:
+        raise ModelError(Ending.LLM_UNAVAILABLE, f"{name} is not at OpenAI; write `anthropic:{name}`")
     first = reached(name, settings, cache_key)
     fallback = settings.models.fallback
     if fallback and fallback != name:
@@ -79,7 +85,7 @@ def _prices(name: str, settings: Config) -> Prices | None:
     """What the configuration says of the model's prices."""
     for line in settings.models.prices:
         model, *numbers = line.split()
-        if model == name:
+        if model in (name, split_name(name.removeprefix(_RESPONSES))[1]):
             fresh, cached, output = map(float, numbers)
             return Prices(input=fresh, cached_input=cached, output=output)
     own = settings.model.prices

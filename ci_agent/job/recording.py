@@ -72,9 +72,9 @@ def _take(found: Recording, event: Event) -> None:
             found.tests = found.tests or fact
         case Committed() as fact:
             found.committed = fact
-        case ToolCalled(name=name):
+        case ToolCalled() as fact:
             found.calls += 1
-            found.ran_tests = found.ran_tests or name == "run_tests"
+            found.ran_tests = found.ran_tests or (fact.tool or fact.name) == "run_tests"
 
 
 @dataclass(frozen=True, slots=True)

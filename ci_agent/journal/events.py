@@ -393,7 +393,7 @@ class Judged:
 class ModelChosen:
     """From here on this model does the work."""
 
-    role: str  # `default`, `strong` or `cheap`
+    role: str  # `default`, `strong`, `cheap`, or `fallback`, which goes on with the conversation of the other
     model: str
     reason: str  # a clause for people; empty: there was nothing to choose
     instead_of: str = ""  # the model that could not do it
@@ -424,8 +424,8 @@ class Compacted:
     step: int
     before: int  # tokens, estimated
     after: int
-    left_out: int  # results of calls
-    summary: str = ""  # the model's, where leaving out results was not enough
+    left_out: int  # results of calls, and what older calls wrote
+    summary: str = ""  # the model's, where leaving out was not enough; empty as well where it said nothing
     usage: Usage = field(default_factory=Usage)  # of the summary
     cost: float | None = 0.0
 
@@ -436,6 +436,8 @@ class Reviewed:
 
     model: str
     defects: tuple[str, ...]
+    text: str  # its answer, cut
+    understood: bool  # the answer was in the form that was asked for
     usage: Usage
     cost: float | None
     seconds: float
@@ -447,6 +449,8 @@ class ToolCalled:
     call: str
     name: str
     arguments: str  # as the model wrote them
+    tool: str = ""  # of ours that was meant; models call them by other names as well
+    about: str = ""  # its command, pattern or file
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,6 +498,15 @@ class Submitted:
     title: str
     summary: str
     no_test: str = ""  # why it adds no test, where it says so
+
+
+@dataclass(frozen=True, slots=True)
+class HandInRestored:
+    """What was handed in last came to no good end: the hand-in of this round, which held, is what counts."""
+
+    round: int
+    submitted: Submitted
+    why: str  # how the last one ended, in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,6 +606,7 @@ Fact = (
     | PlanUpdated
     | QuestionAsked
     | Submitted
+    | HandInRestored
     | AgentStopped
     | Committed
     | HandedOver

@@ -100,7 +100,10 @@ class AnthropicModel:
         if effort is None:
             return {}
         if _thinks_by_effort(self.name):
-            return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
+            return {
+                "thinking": {"type": "adaptive"},
+                "output_config": {"effort": "low" if effort == "minimal" else effort},
+            }
         budget = min(BUDGETS.get(effort, 0), self._most_tokens // 2)
         if budget < LEAST_BUDGET or starts_unthought(turns):
             return {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ci_agent.journal.events import ModelRetried
+from ci_agent.journal.events import ModelChosen, ModelRetried
 from ci_agent.models import Message, Model, ModelError, ModelSettings, Reply, ToolSchema, open_model
 from ci_agent.models.chat import MAKER, portable
 from ci_agent.task import Ending
@@ -23,7 +23,7 @@ def open_models(
     settings: ModelSettings,
     second: str,
     second_settings: ModelSettings,
-    on_retry: Callable[[ModelRetried], None],
+    on_retry: Callable[[ModelRetried | ModelChosen], None],
 ) -> Model:
     """The model `name` with the model `second` in reserve. See `open_model`, also for what it raises."""
     impatient = replace(settings, tries=min(TRIES, settings.tries))
@@ -35,7 +35,9 @@ def open_models(
 class Fallback:
     """`first` until it can't be had, from then on `second`. `name` is that of the one in charge."""
 
-    def __init__(self, first: Model, second: Model, on_retry: Callable[[ModelRetried], None]) -> None:
+    def __init__(
+        self, first: Model, second: Model, on_retry: Callable[[ModelRetried | ModelChosen], None]
+    ) -> None:
         self.name = first.name
         self._first = first
         self._second = second
@@ -61,7 +63,7 @@ class Fallback:
     def _hand_over(self, error: ModelError) -> None:
         self._loss = error
         self.name = self._second.name
-        self._on_retry(ModelRetried(1, f"{self.name} takes over from {self._first.name}: {error}", 0.0))
+        self._on_retry(ModelChosen("fallback", self.name, str(error), self._first.name))
 
     def _from_second(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema], deadline: float
@@ -71,6 +73,7 @@ class Fallback:
             reply = self._second.reply(sent, tools, deadline)
         except ModelError as error:
             raise ModelError(
-                error.ending, f"{self.name}: {error}\n{self._first.name}, before it: {self._loss}"
+                error.ending,
+                f"{self.name}: {str(error).rstrip('.')}. Before it, {self._first.name}: {self._loss}",
             ) from error
         return replace(reply, message={**reply.message, MAKER: self.name})

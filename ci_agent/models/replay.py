@@ -131,8 +131,8 @@ def _read_steps(path: Path) -> Iterator[Step]:
                 tools.append(text)
             case HarnessSaid(text=text):
                 harness.append(text)
-            case ModelChosen():
-                begins = True
+            case ModelChosen(role=role):
+                begins = begins or role != "fallback"  # that one goes on with the conversation
             case Compacted(summary=text) if text:
                 yield Step(None, _said(text))
                 begins = True

@@ -145,10 +145,15 @@ def _models(summary: Summary) -> str:
     reviewed = summary.reviewed
     if reviewed:
         found = (
-            f"{count(len(reviewed.defects), 'defect')} named, and the model handed in once more"
-            if reviewed.defects
-            else "no defect found"
+            "no defect found" if reviewed.understood else "its answer could not be read and does not count"
         )
+        if reviewed.defects:
+            then = (
+                "after which the model handed in something else"
+                if summary.mended
+                else "the change is as it was"
+            )
+            found = f"{count(len(reviewed.defects), 'defect')} named, {then}"
         lines.append(
             f"Read again by {code(reviewed.model, 80)}, which saw the issue, the change and the tests' results: {found}."
         )

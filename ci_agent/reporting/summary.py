@@ -22,6 +22,7 @@ from ci_agent.journal.events import (
     Compacted,
     CoverageMeasured,
     HandedOver,
+    HandInRestored,
     IssueRead,
     Judged,
     MergeRequestWritten,
@@ -115,6 +116,7 @@ class Summary:
     choices: list[ModelChosen] = field(default_factory=list)  # who was at work, in order
     models: list[str] = field(default_factory=list)  # that answered, in the order of their first answer
     reviewed: Reviewed | None = None
+    mended: bool = False  # something else was handed in after the review, and that counts
     retries: int = 0
     waiting: ModelRetried | None = None  # the last retry, until the model answers
     commands: list[str] = field(default_factory=list)  # what the agent ran with `bash`, in order
@@ -289,8 +291,8 @@ class Summary:
                 self.plan = fact.items
             case QuestionAsked():
                 self.question, self.tool = fact, None
-            case Submitted():
-                self.submitted, self.tool, self.unchecked = fact, None, True
+            case Submitted() | HandInRestored():
+                self._take_hand_in(fact)
             case AgentStopped():
                 self.stopped, self.tool, self.waiting, self.running = fact, None, None, None
             case Warned():
@@ -359,8 +361,17 @@ class Summary:
         """The verification that goes on; what is measured first begins it."""
         if not self.verifying:
             self.rounds.append(Round(self.unchecked))
+            self.mended = self.reviewed is not None
             self.verifying, self.unchecked = True, False
         return self.rounds[-1]
+
+    def _take_hand_in(self, fact: Submitted | HandInRestored) -> None:
+        self.tool = None
+        if isinstance(fact, Submitted):
+            self.submitted, self.unchecked = fact, True
+        else:
+            self.submitted, self.unchecked, self.verifying, self.mended = fact.submitted, False, False, False
+            self.rounds.sort(key=lambda one: one.number == fact.round)  # it is the last word again
 
     def _take_model(self, fact: ModelChosen | ModelReplied | ModelRetried | Reviewed | Compacted) -> None:
         match fact:
@@ -374,7 +385,7 @@ class Summary:
                 self.reviewed = fact
                 self._pay(fact.usage, fact.cost)
             case Compacted():
-                if fact.summary:
+                if fact.usage != Usage():
                     self._pay(fact.usage, fact.cost)
 
     def _take_reply(self, reply: ModelReplied) -> None:
@@ -399,10 +410,11 @@ class Summary:
 
     def _take_call(self, call: ToolCalled) -> None:
         self.tool = call
-        if call.name == "bash":
-            self.commands.append(argument(call, "command"))
-        elif call.name == "read_file":
-            self.files_read.add(argument(call, "path"))
+        tool = call.tool or call.name
+        if tool == "bash":
+            self.commands.append(call.about or argument(call, "command"))
+        elif tool == "read_file":
+            self.files_read.add(call.about or argument(call, "path"))
 
 
 def arguments(call: ToolCalled) -> dict[str, Any]:

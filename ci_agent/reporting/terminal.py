@@ -19,6 +19,7 @@ from ci_agent.journal.events import (
     CoverageMeasured,
     Finding,
     HandedOver,
+    HandInRestored,
     IssueRead,
     Judged,
     MergeRequestWritten,
@@ -48,6 +49,7 @@ from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
     FIRST_LINE,
+    GIVEN_BACK,
     GRADES,
     REASON,
     commit,
@@ -176,7 +178,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             how = "summed up" if fact.summary else f"{count(fact.left_out, 'old result')} left out"
             return f"step {fact.step}: the conversation had {fact.before:,} tokens, now {fact.after:,}: {how}"
         case Reviewed():
-            found = count(len(fact.defects), "defect") if fact.defects else "no defect"
+            none = "no defect" if fact.understood else "its answer can't be read, and does not count"
+            found = count(len(fact.defects), "defect") if fact.defects else none
             return "; ".join([f"read again by {fact.model}: {found}", *fact.defects])
         case ModelRetried():
             again = f"; next in {duration(fact.wait_seconds)}" if fact.wait_seconds else ""
@@ -185,6 +188,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             return ""  # what came of them has a line of its own
         case ToolCalled():
             return f"step {fact.step}: {call(fact, WIDTH)}"
+        case ToolAnswered(name="submit", text=text) if text.startswith(GIVEN_BACK):
+            return f"given back: {' '.join(text.removeprefix(GIVEN_BACK).split())}"
         case ToolAnswered(name="submit"):
             return ""  # the round's line says why it was sent back
         case ToolAnswered(ok=False):
@@ -196,6 +201,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             return f"the model asks: {fact.question}"
         case Submitted():
             return f"handed in; the model says: {fact.title}"
+        case HandInRestored():
+            return f"the hand-in of round {fact.round} counts again; the last one: {fact.why}"
         case AgentStopped():
             return f"the agent stopped: {fact.ending}" + (f", {fact.detail}" if fact.detail else "")
         case Warned():

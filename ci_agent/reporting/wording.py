@@ -97,6 +97,10 @@ def paid(summary: Summary) -> str:
     return f"at least {money(summary.cost)}" if summary.unpriced else money(summary.cost)
 
 
+# How the answer to a hand-in begins that was given back before anything was tested; the session words it.
+GIVEN_BACK = "Not accepted, nothing was tested or committed."
+
+
 def spent(summary: Summary) -> str:
     """`$0.08 of $3.00`: what was paid and the limit, which counts only where prices are known."""
     known = paid(summary)

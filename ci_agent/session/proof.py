@@ -14,12 +14,9 @@ from ci_agent.journal.events import CommandStarted, Moment, Result, Submitted, T
 from ci_agent.sandbox import Sandbox
 from ci_agent.session.parts import Checkout
 from ci_agent.task import Ending
+from ci_agent.tools import NOT_RUN_AGAIN
 
 _INSTALLED = (".venv/", "node_modules/")
-_NOT_RUN_AGAIN = (
-    "[Not run again: nothing that git would commit has changed since this result. To run them all the same, ask once "
-    "more.]"
-)
 _SHOWN = 10  # names of files in one message
 _FIRST_SIGNAL = 128  # exit codes above it stand for signals
 
@@ -117,7 +114,7 @@ class Proof:
         told = self._told[1]
         if selector in told and self._told_again != selector:
             self._told_again = selector
-            return f"{told[selector]}\n\n{_NOT_RUN_AGAIN}"
+            return told[selector] + NOT_RUN_AGAIN
         self._told_again = None
         told[selector] = self._run_for_agent(suites, tree, selector)
         return told[selector]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ci_agent import __version__
-from ci_agent.agent import Stop
+from ci_agent.agent import Stop, choose
 from ci_agent.config import FILE_NAME
 from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
@@ -113,7 +113,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             requester=task.requester,
             base=task.base,
             branch=task.branch,
-            model=parts.models.default.name,
+            model=(parts.models.of(choose(task, parts.models).role) or parts.models.default).name,
             sandbox=parts.sandbox.level,
             limits=parts.limits,
             mention=task.account.login if task.account else "",

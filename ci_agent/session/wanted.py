@@ -12,7 +12,7 @@ _NAMED = 5  # tests
 # Words by which people tell of a defect, in the titles and texts of issues.
 _DEFECT = re.compile(
     r"\b(bugs?|fix(es|ed)?|errors?|crash(es|ed)?|fail(s|ed|ure|ing)?|wrong(ly)?|incorrect(ly)?|broken?|breaks|"
-    r"regression|exceptions?|traceback|panics?|segfault|unexpected(ly)?|should(n't| not)?|instead of|does ?n[o']t)\b",
+    r"makes?|gives?|loses?|lost|ignore[sd]?|missing|twice|double|regression|exceptions?|traceback|panics?|segfault|unexpected(ly)?|should(n't| not)?|instead of|does ?n[o']t)\b",
     re.IGNORECASE,
 )
 _WANTED = (

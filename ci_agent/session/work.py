@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ci_agent import agent, verification
 from ci_agent.agent import Agent, Allowance, Models, Role, Sight, Stop
 from ci_agent.agent.rules import Reminder, Rules
 from ci_agent.evidence import Round
-from ci_agent.journal.events import ModelChosen, ModelReplied, Reviewed, Submitted
+from ci_agent.journal.events import HandInRestored, ModelChosen, ModelReplied, Reviewed, Submitted
 from ci_agent.models import Message, ModelError
 from ci_agent.platforms import Comment
-from ci_agent.reporting.wording import count
+from ci_agent.reporting.wording import GIVEN_BACK, count
 from ci_agent.session.brief import brief
 from ci_agent.session.gate import Objections, objections
 from ci_agent.session.parts import Parts
@@ -26,12 +27,14 @@ _RESERVE_FACTOR = 1.5
 _RESERVE_MOST = 0.25  # of the session's time
 
 _NAMED = 5  # files in a warning
+_REVIEW_CHARACTERS = 8_000  # of a reviewer's answer that are kept
 _TRIES_OF_LESSER = 2  # hand-ins that may fail where a better model stands by: a third seldom finds the way
 _RETURNED = 2  # times that the same kind of leftover is given back before it is left to people
 
 # Ends at which the tests have said their word, or have none to say.
 _KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, Ending.NEEDS_INPUT)
 
+_SAME_AGAIN = "These are the very files that you handed in before, so the tests were not run again.\n\n"
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
     "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."
@@ -46,32 +49,61 @@ def solve(
 
     Gives the tree that was tested last, which is the one to commit.
     """
-    voice.status(Status.CODING)
     parts.workspace.open_for_agent(head)
     known = brief(parts, proof, head, comments)
     work = _Work(parts, voice, proof, head, known.rules)
     choice = agent.choose(parts.task, parts.models)
     role, reason, messages = choice.role, choice.reason, agent.opening(known)
+    earlier = ""
     while True:
-        work.begin(role, reason, messages)
-        stop, tree = work.go_on()
+        attempt = work.begin(role, reason, messages, earlier)
+        stop, tree = work.go_on(attempt)
         better = parts.models.above(role)
         if better is None or stop.ending not in agent.ESCALATED or work.allowance.exceeded():
             return work.end(stop, tree)
-        role, reason = better, stop.detail
-        messages = agent.taken_over(agent.opening(known), work.handed_on(stop))
+        role, reason, earlier = better, stop.detail, attempt.model
+        messages = agent.taken_over(agent.opening(known), work.handed_on(attempt, stop))
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One model at work."""
+
+    agent: Agent
+    model: str
+    replaceable: bool  # a better model stands by
+    start: str  # the tree it began with
+    empty_handed: bool = False
+    returned: int = 0  # hand-ins with leftovers
+    refused: int = 0  # hand-ins that did not hold
+    examined: tuple[str, Round] | None = (
+        None  # the last hand-in that was measured: its tree, and what came of it
+    )
+    submitted: Submitted | None = None  # its last one
+    held: _Held | None = None  # one that held, and was given back for more: whatever follows, it is not lost
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A hand-in that held."""
+
+    tree: str
+    reason: str
+    round: int
+    submitted: Submitted
+    remarks: tuple[str, ...]  # for people
 
 
 class _Work:
-    """The work of one session. What is counted here holds for the model that is at work."""
+    """The work of one session, by one model after the other."""
 
     def __init__(self, parts: Parts, voice: Voice, proof: Proof, head: str, rules: Rules) -> None:
         self._parts = parts
-        self._rules = rules
         self._voice = voice
         self._proof = proof
+        self._head = head
+        self._rules = rules
         self._control = parts.workspace.control
-        self._head_tree = self._control.tree_of(head)
         self._base_tree = self._control.tree_of(parts.task.base_sha)
         reserve = min(
             (proof.before.seconds if proof.before else 0.0) * _RESERVE_FACTOR,
@@ -79,41 +111,36 @@ class _Work:
         )
         self.allowance = Allowance(parts.limits, started=parts.started, reserve=reserve)
         parts.outputs.mkdir(parents=True, exist_ok=True)
-        self._model = ""  # at work
-        self._examined: Round | None = None  # the last verification of a hand-in
         self._reviewed = False
 
     # --- one model ------------------------------------------------------------------------------------------
 
-    def begin(self, role: Role, reason: str, messages: Sequence[Message]) -> None:
+    def begin(self, role: Role, reason: str, messages: Sequence[Message], instead_of: str = "") -> _Attempt:
         """Give the work to the model with this role."""
+        self._voice.status(Status.CODING)
         models: Models = self._parts.models
         model = models.of(role) or models.default
-        self._parts.journal.append(ModelChosen(role, model.name, reason, self._model))
-        self._model = model.name
-        self._replaceable = models.above(role) is not None
-        self._agent = Agent(
+        self._parts.journal.append(ModelChosen(role, model.name, reason, instead_of))
+        start = self._control.tree_of(self._head)
+        replaceable = models.above(role) is not None
+        worker = Agent(
             model,
             all_tools(),
             self._world(),
             self.allowance,
             self._parts.journal,
             messages,
-            Sight(changed=self._changed, diff=self._diff, rules=self._reminder()),
+            Sight(changed=lambda: self._tree() != start, diff=self._diff, rules=self._reminder()),
             compact_at=self._parts.config.context.compact_at,
-            replaceable=self._replaceable,
+            replaceable=replaceable,
         )
-        self._rounds_before = self._proof.rounds
-        self._empty_handed = False
-        self._returned = 0  # hand-ins with leftovers
-        self._extra = 0  # hand-ins that held, and were given back all the same; they do not count
-        self._held: tuple[Stop, str] | None = None  # such a hand-in: whatever follows, it is not lost
+        return _Attempt(worker, model.name, replaceable, start)
 
-    def _changed(self) -> bool:
-        return self._parts.workspace.tree() != self._head_tree
+    def _tree(self) -> str:
+        return self._parts.workspace.tree()
 
     def _diff(self) -> str:
-        return self._control.diff(self._parts.workspace.tree()).decode("utf-8", "replace")
+        return self._control.diff(self._tree()).decode("utf-8", "replace")
 
     def _reminder(self) -> Reminder:
         paths = self._control.files(self._parts.task.base_sha)
@@ -129,82 +156,89 @@ class _Work:
             command_timeout=self._parts.config.sandbox.command_timeout,
         )
 
-    def go_on(self) -> tuple[Stop, str | None]:
+    def go_on(self, attempt: _Attempt) -> tuple[Stop, str | None]:
         """Until a hand-in holds, or this model is at its end."""
-        while True:
-            stop = self._agent.work()
-            tree = self._parts.workspace.tree()
-            if stop.ending is not Ending.SUBMITTED:
-                return self._fallen_back(stop, tree) if self._held else (stop, tree)
-            if tree == self._head_tree and not self._empty_handed:
-                self._empty_handed = True
-                self._agent.answer(self._nothing_changed())
-                continue
-            if tree == self._base_tree:
-                return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
-            left_over = objections(self._control.changed_lines(tree))
-            if left_over and self._returned < _RETURNED:
-                self._returned += 1
-                self._agent.answer(_mend(left_over))
-                continue
-            end = self._verified(tree, left_over)
-            if end is not None:
-                return end
+        end: tuple[Stop, str | None] | None = None
+        while end is None:
+            stop = attempt.agent.work()
+            tree = self._tree()
+            end = self._handed_in(attempt, tree) if stop.ending is Ending.SUBMITTED else (stop, tree)
+        stop, last = end
+        if attempt.held and stop.ending not in (Ending.SUBMITTED, Ending.CANCELLED, Ending.NEEDS_INPUT):
+            return self._restored(attempt.held, stop)
+        return stop, last
 
-    def _nothing_changed(self) -> str:
-        so = "this is why there seems to be no change"
-        return not_in_the_commit(self._parts.workspace.left_out(), so) + _NOTHING_CHANGED
-
-    def _verified(self, tree: str, left_over: Objections) -> tuple[Stop, str] | None:
+    def _handed_in(self, attempt: _Attempt, tree: str) -> tuple[Stop, str | None] | None:
         """The end that a hand-in comes to; None: it was given back."""
-        self._voice.status(Status.TESTING)
-        examined = self._examined = self._proof.verify(tree, _handed_in(self._parts))
+        attempt.submitted = _last_hand_in(self._parts)
+        if tree == attempt.start and not attempt.empty_handed:
+            attempt.empty_handed = True
+            so = "this is why there seems to be no change"
+            said = not_in_the_commit(self._parts.workspace.left_out(), so)
+            attempt.agent.answer(said + _NOTHING_CHANGED)
+            return None
+        if tree == self._base_tree:
+            return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
+        left_over = objections(self._control.changed_lines(tree))
+        if left_over and attempt.returned < _RETURNED:
+            attempt.returned += 1
+            attempt.agent.answer(_mend(left_over))
+            return None
+        return self._verified(attempt, tree, left_over)
+
+    def _verified(
+        self, attempt: _Attempt, tree: str, left_over: Objections
+    ) -> tuple[Stop, str | None] | None:
+        same = attempt.examined is not None and attempt.examined[0] == tree
+        if attempt.examined is None or not same:
+            self._voice.status(Status.TESTING)
+            attempt.examined = tree, self._proof.verify(tree, attempt.submitted)
+        examined = attempt.examined[1]
+        judged = examined.judged
         if left_over.fatal:
             return Stop(Ending.UNVERIFIED, left_over.fatal[0]), tree
-        judged = examined.judged
         if judged.ready:
             stop = Stop(Ending.SUBMITTED, judged.reasons[0])
-            wanted = self._still_wanted(examined, tree)
+            wanted = "" if same else self._still_wanted(attempt, examined, tree)
+            remarks = (*left_over.doubtful, *self._left_out())
             if not wanted:
-                self._tell_people(left_over)
+                self._tell(remarks)
                 return stop, tree
-            self._extra, self._held = self._extra + 1, (stop, tree)
-            self._voice.status(Status.CODING)
-            self._agent.answer(wanted)
-            return None
-        left = self._hand_ins_left()
-        if left <= 0:
-            stop = Stop(Ending.UNVERIFIED, judged.reasons[0])
-            return self._fallen_back(stop, tree) if self._held else (stop, tree)
+            if attempt.submitted is not None:
+                reason = judged.reasons[0]
+                attempt.held = _Held(tree, reason, judged.round, attempt.submitted, remarks)
+        else:
+            attempt.refused += 1
+            left = self._hand_ins_left(attempt)
+            if left <= 0:
+                return Stop(Ending.UNVERIFIED, judged.reasons[0]), tree
+            wanted = (_SAME_AGAIN if same else "") + _not_accepted(self._proof, examined, left)
         self._voice.status(Status.CODING)
-        self._agent.answer(_not_accepted(self._proof, examined, left))
+        attempt.agent.answer(wanted)
         return None
 
-    def _hand_ins_left(self) -> int:
+    def _hand_ins_left(self, attempt: _Attempt) -> int:
         most = self._parts.limits.verifications
-        if self._replaceable:
-            most = min(most, _TRIES_OF_LESSER)
-        return most + self._extra - (self._proof.rounds - self._rounds_before)
+        return (min(most, _TRIES_OF_LESSER) if attempt.replaceable else most) - attempt.refused
 
-    def _still_wanted(self, examined: Round, tree: str) -> str:
-        """What a hand-in that holds is given back for; each thing once."""
-        wanted = missing_test(self._parts.task, examined) if self._held is None else ""
+    def _still_wanted(self, attempt: _Attempt, examined: Round, tree: str) -> str:
+        """What a hand-in that holds is given back for; each thing once, and only while the limits allow it."""
+        if self.allowance.exceeded():
+            return ""
+        wanted = missing_test(self._parts.task, examined) if attempt.held is None else ""
         if wanted or self._reviewed or not self._parts.config.review:
             return wanted
         self._reviewed = True
         return self._defects(examined, tree)
 
-    def _fallen_back(self, stop: Stop, tree: str) -> tuple[Stop, str]:
+    def _restored(self, held: _Held, stop: Stop) -> tuple[Stop, str]:
         """An earlier hand-in that held, in place of what came after it was given back."""
-        if self._held is None or stop.ending in (Ending.CANCELLED, Ending.NEEDS_INPUT):
-            return stop, tree
-        earlier, held = self._held
+        self._parts.journal.append(HandInRestored(held.round, held.submitted, stop.detail))
         self._voice.warn(
             f"A hand-in that held was given back for more; that came to no better end: {stop.detail}"
         )
-        self._voice.status(Status.TESTING)
-        self._proof.verify(held, None)  # so that the last verdict is on what is handed over
-        return earlier, held
+        self._tell(held.remarks)
+        return Stop(Ending.SUBMITTED, held.reason), held.tree
 
     # --- fresh eyes -----------------------------------------------------------------------------------------
 
@@ -219,15 +253,21 @@ class _Work:
             self._voice.warn(f"There was no review: {error}")
             return ""
         reply = said.reply
-        self.allowance.spend(reply.usage, reply.cost, step=False)
         self._parts.journal.append(
-            Reviewed(reviewer.name, said.defects, reply.usage, reply.cost, reply.seconds)
-        )
-        if not said.understood:
-            self._voice.warn(
-                "The reviewer's answer was not in the form that was asked for; it does not count."
+            Reviewed(
+                model=reviewer.name,
+                defects=said.defects,
+                text=reply.text[:_REVIEW_CHARACTERS],
+                understood=said.understood,
+                usage=reply.usage,
+                cost=reply.cost,
+                seconds=reply.seconds,
             )
-        if not said.defects:
+        )
+        warning = self.allowance.spend(reply.usage, reply.cost, reviewer.name, step=False)
+        if warning:
+            self._voice.warn(warning)
+        if not said.defects or self.allowance.exceeded():
             return ""
         listed = "\n".join(f"{number}. {defect}" for number, defect in enumerate(said.defects, start=1))
         return (
@@ -238,17 +278,16 @@ class _Work:
 
     # --- the end --------------------------------------------------------------------------------------------
 
-    def handed_on(self, stop: Stop) -> agent.HandOff:
+    def handed_on(self, attempt: _Attempt, stop: Stop) -> agent.HandOff:
         """What the next model is told of this one's work."""
-        tree = self._parts.workspace.tree()
-        submitted = _handed_in(self._parts)
-        examined = self._examined
+        submitted = attempt.submitted
+        changes = self._control.changes(self._tree(), self._head)
         return agent.HandOff(
             why=stop.detail,
-            base=self._parts.task.base_sha,
-            files=[change.path for change in self._control.changes(tree)],
+            base=self._head,
+            files=[change.path for change in changes],
             said=f"{submitted.title}\n\n{submitted.summary}" if submitted else self._last_words(),
-            tests=_facts(examined) if examined else "",
+            tests=_facts(attempt.examined[1]) if attempt.examined else "",
         )
 
     def _last_words(self) -> str:
@@ -267,19 +306,22 @@ class _Work:
             self._proof.verify(str(tree), None)
         return stop, tree
 
-    def _tell_people(self, left_over: Objections) -> None:
-        for sentence in left_over.doubtful:
-            self._voice.warn(sentence)
+    def _left_out(self) -> tuple[str, ...]:
         left_out = self._proof.left_out
-        if left_out:
-            names = ", ".join(left_out[:_NAMED]) + (" …" if len(left_out) > _NAMED else "")
-            self._voice.warn(f"Not in the commit, because git ignores it; the tests ran without: {names}")
+        if not left_out:
+            return ()
+        names = ", ".join(left_out[:_NAMED]) + (" …" if len(left_out) > _NAMED else "")
+        return (f"Not in the commit, because git ignores it; the tests ran without: {names}",)
+
+    def _tell(self, remarks: Sequence[str]) -> None:
+        for sentence in remarks:
+            self._voice.warn(sentence)
 
 
 def _mend(left_over: Objections) -> str:
     listed = "\n".join(f"- {sentence}" for sentence in (*left_over.fatal, *left_over.doubtful))
     also = "" if left_over.fatal else " If one of these is meant to be so, say that in the summary."
-    return f"Not accepted, nothing was tested or committed.\n{listed}\nMend it and call `submit` again.{also}"
+    return f"{GIVEN_BACK}\n{listed}\nMend it and call `submit` again.{also}"
 
 
 def _facts(examined: Round) -> str:
@@ -295,7 +337,7 @@ def _not_accepted(proof: Proof, examined: Round, left: int) -> str:
     )
 
 
-def _handed_in(parts: Parts) -> Submitted | None:
+def _last_hand_in(parts: Parts) -> Submitted | None:
     """What the model said when it handed in."""
     return next(
         (event.fact for event in reversed(parts.journal.events) if isinstance(event.fact, Submitted)), None

@@ -6,17 +6,30 @@ never raise for what a model can mend: they say what is wrong and how to call ag
 
 from ci_agent.tools.ask_user import AskUser
 from ci_agent.tools.bash import Bash
-from ci_agent.tools.calls import call, schema
+from ci_agent.tools.calls import EDITS, Meaning, call, meaning, schema
 from ci_agent.tools.edit_file import EditFile
 from ci_agent.tools.read_file import ReadFile
-from ci_agent.tools.run_tests import RunTests
+from ci_agent.tools.run_tests import NOT_RUN_AGAIN, RunTests
 from ci_agent.tools.search import Search
 from ci_agent.tools.submit import Submit
 from ci_agent.tools.tool import Answer, Parameter, Tool, ToolError, World
 from ci_agent.tools.update_plan import UpdatePlan
 from ci_agent.tools.write_file import WriteFile
 
-__all__ = ["Answer", "Parameter", "Tool", "ToolError", "World", "all_tools", "call", "schema"]
+__all__ = [
+    "EDITS",
+    "NOT_RUN_AGAIN",
+    "Answer",
+    "Meaning",
+    "Parameter",
+    "Tool",
+    "ToolError",
+    "World",
+    "all_tools",
+    "call",
+    "meaning",
+    "schema",
+]
 
 
 def all_tools() -> tuple[Tool, ...]:

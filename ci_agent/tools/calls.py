@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ci_agent.tools.aliases import resolved, translated
@@ -17,6 +17,7 @@ from ci_agent.tools.apply_patch import ApplyPatch
 from ci_agent.tools.arguments import brief, checked, clean_text, parsed
 from ci_agent.tools.insert_lines import InsertLines
 from ci_agent.tools.memory import Memory
+from ci_agent.tools.patch import parse
 from ci_agent.tools.text import cut
 from ci_agent.tools.tool import Answer, Parameter, Tool, ToolError, World
 
@@ -53,6 +54,54 @@ def call(name: str, arguments_text: str, tools: Sequence[Tool], world: World) ->
     notes = [*(note for note in names if world.memory.first_time(note)), *ready.notes]
     text = "\n".join([answer.text, *(f"[{note}]" for note in notes)])
     return replace(answer, text=cut(clean_text(text), _LONGEST))  # names of files need not be text
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a call is, for those who only look at it: our own tool and arguments by our own names. `tool` is as the model
+    wrote it where there is no such tool; what can't be read has no arguments."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files it reads or changes, as the model wrote their paths."""
+        patch = self.arguments.get("patch")
+        if isinstance(patch, str):
+            try:
+                changes = parse(patch)
+            except ToolError:
+                return ()
+            return tuple(path for change in changes for path in (change.path, change.moved_to) if path)
+        path = self.arguments.get("path")
+        return (path,) if isinstance(path, str) and path and self.tool in _ON_FILES else ()
+
+    @property
+    def about(self) -> str:
+        """What says most of it on one line: the command, the pattern, the file."""
+        told = (self.arguments.get(name) for name in ("command", "pattern", "selector"))
+        return next((text for text in told if isinstance(text, str) and text), " ".join(self.files))
+
+
+EDITS = frozenset(
+    {"write_file", "edit_file", ApplyPatch.name, InsertLines.name}
+)  # the tools that change files
+_ON_FILES = EDITS | {"read_file"}
+
+
+def meaning(name: str, arguments_text: str, tools: Sequence[Tool]) -> Meaning:
+    """What `call` would take the call for. Raises nothing."""
+    by_name = {tool.name: tool for tool in [*tools, *_UNLISTED]}
+    wanted = resolved(clean_text(name), by_name)
+    if wanted is None:
+        return Meaning(name, {})
+    given: dict[str, Any] = {}
+    try:
+        wanted, given = translated(wanted, _given(wanted, clean_text(arguments_text)))
+        return Meaning(wanted, checked(given, by_name[wanted]).arguments)
+    except (ToolError, RecursionError, KeyError):
+        return Meaning(wanted, given)
 
 
 def _given(name: str, text: str) -> dict[str, Any]:

@@ -7,6 +7,11 @@ from typing import Any
 
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
+NOT_RUN_AGAIN = (
+    "\n\n[Not run again: nothing that git would commit has changed since this result. To run them all the same, ask once "
+    "more.]"
+)
+
 
 class RunTests:
     name = "run_tests"
@@ -29,4 +34,6 @@ class RunTests:
         selector = arguments["selector"].strip()
         if "\0" in selector:
             raise ToolError("`selector` can't hold a NUL byte.")
-        return Answer(world.run_tests(selector))
+        text = world.run_tests(selector)
+        told = text.removesuffix(NOT_RUN_AGAIN)
+        return Answer(text, unchanged=told if told != text else "")

@@ -20,6 +20,8 @@ from ci_agent.workspace.git import git, text
 from ci_agent.workspace.landing import Author, commit_tree
 from ci_agent.workspace.source import Source, object_format
 
+_SEARCHING = 10  # seconds for what is only a courtesy
+
 
 class Control:
     """The control repository of one session (or of one comparison) on `source`, in `folder`."""
@@ -112,10 +114,12 @@ class Control:
 
     def lines_like(self, sha: str, pattern: str) -> list[str]:
         """The lines of a commit's text files that match an extended regular expression, each `path:number:text`."""
-        words = ("grep", "-nIE", "--no-color", "--full-name", "-e", pattern, sha, "--")
+        words = ("grep", "-nIE", "--max-count=9", "--no-color", "--full-name", "-e", pattern, sha, "--")
         try:
-            found = self._git(*words)
-        except GitError:  # git says by its exit code that there is none
+            found = git("--git-dir", self.git_dir, *words, timeout=_SEARCHING)
+        except (
+            GitError
+        ):  # git says by its exit code that there is none; nor does anything wait for what takes long
             return []
         lines = found.decode("utf-8", "replace").splitlines()
         return [line.removeprefix(f"{sha}:") for line in lines]
@@ -132,10 +136,10 @@ class Control:
         listing = self._git("diff", "--name-only", "-z", *_PLAIN_DIFF, one, other, "--")
         return [os.fsdecode(name) for name in listing.split(b"\0") if name]
 
-    def changes(self, sha: str) -> tuple[FileChanged, ...]:
-        """What the commit (or tree) `sha` changes against the base, file by file."""
+    def changes(self, sha: str, since: str | None = None) -> tuple[FileChanged, ...]:
+        """What the commit (or tree) `sha` changes against `since`, else against the base, file by file."""
         words = ("diff", "--numstat", "-z", "-M", *_PLAIN_DIFF)
-        return tuple(files.numstat(self._git(*words, self.source.base_sha, sha)))
+        return tuple(files.numstat(self._git(*words, since or self.source.base_sha, sha)))
 
     def diff(self, sha: str) -> bytes:
         """The whole change against the base as a patch that `git apply` takes, binary files included."""

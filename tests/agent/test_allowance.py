@@ -41,7 +41,7 @@ def test_each_limit_ends_it_when_it_is_reached_and_not_before(
 ) -> None:
     clock = _Clock()
     allowance = _allowance(clock)
-    allowance.spend(usage, cost)
+    allowance.spend(usage, cost, "m")
     clock.now += seconds
     exceeded = allowance.exceeded()
     assert (exceeded[0] if exceeded else None) is expected
@@ -49,9 +49,9 @@ def test_each_limit_ends_it_when_it_is_reached_and_not_before(
 
 def test_steps_are_counted_by_replies() -> None:
     allowance = _allowance(_Clock(), iterations=2)
-    allowance.spend(Usage(), None)
+    allowance.spend(Usage(), None, "m")
     assert allowance.exceeded() is None
-    allowance.spend(Usage(), None)
+    allowance.spend(Usage(), None, "m")
     assert allowance.exceeded() == (Ending.LIMIT_STEPS, "All 2 steps are used (limits.max_iterations).")
 
 
@@ -71,24 +71,24 @@ def test_each_limit_that_comes_near_is_told_once_and_once_more_when_it_is_nearly
     clock = _Clock()
     allowance = _allowance(clock)
     assert allowance.notice() == ""
-    allowance.spend(Usage(), 1.6)
+    allowance.spend(Usage(), 1.6, "m")
     assert allowance.notice() == (
         "[A limit comes near: $0.40 of the budget left. Finish what is sound, test it, and call `submit`.]"
     )
     assert allowance.notice() == ""
     clock.now += 480
     assert "$0.40 of the budget, 2 minutes left" in allowance.notice()
-    allowance.spend(Usage(prompt=800), None)
+    allowance.spend(Usage(prompt=800), None, "m")
     assert "200 input tokens" in allowance.notice()
-    allowance.spend(Usage(completion=95), None)
+    allowance.spend(Usage(completion=95), None, "m")
     said = allowance.notice()
     assert said.startswith("[Nearly over: ")
     assert "5 output tokens" in said
     for _ in range(13):
-        allowance.spend(Usage(), None)
+        allowance.spend(Usage(), None, "m")
     assert allowance.notice().startswith("[A limit comes near: 4 steps")
     for _ in range(3):
-        allowance.spend(Usage(), None)
+        allowance.spend(Usage(), None, "m")
     assert allowance.notice().startswith("[Nearly over: 1 steps")
     assert allowance.notice() == ""
 
@@ -100,8 +100,8 @@ def test_something_is_said_exactly_when_a_limit_is_near(
     clock = _Clock()
     allowance = _allowance(clock)
     for _ in range(steps):
-        allowance.spend(Usage(), 0)
-    allowance.spend(Usage(prompt, 0, completion), cost, step=False)
+        allowance.spend(Usage(), 0, "m")
+    allowance.spend(Usage(prompt, 0, completion), cost, "m", step=False)
     clock.now += seconds
     shares = (steps / 20, prompt / 1000, completion / 100, cost / 2, seconds / 600)
     said = allowance.notice()
@@ -112,5 +112,14 @@ def test_something_is_said_exactly_when_a_limit_is_near(
 
 def test_a_reply_that_is_no_step_of_the_agent_is_paid_and_not_counted() -> None:
     allowance = _allowance(_Clock())
-    allowance.spend(Usage(prompt=10), 0.5, step=False)
+    allowance.spend(Usage(prompt=10), 0.5, "m", step=False)
     assert (allowance.steps, allowance.cost, allowance.usage.prompt) == (0, 0.5, 10)
+
+
+def test_of_each_model_whose_price_is_not_known_people_are_told_once() -> None:
+    allowance = _allowance(_Clock())
+    assert allowance.spend(Usage(prompt=1), 0.1, "known") == ""
+    said = allowance.spend(Usage(prompt=1), None, "new")
+    assert said == "The limit of money does not hold: no price is known for new (set `models.prices`)."
+    assert allowance.spend(Usage(prompt=1), None, "new") == ""
+    assert "Neither money nor tokens of silent can be counted" in allowance.spend(Usage(), None, "silent")

@@ -47,7 +47,7 @@ ALL = Models(_Named("m"), strong=_Named("s"), cheap=_Named("c"))
         (ONE, Role.DEFAULT, None),
         (ALL, Role.DEFAULT, Role.STRONG),
         (ALL, Role.STRONG, None),
-        (ALL, Role.CHEAP, Role.STRONG),
+        (ALL, Role.CHEAP, Role.DEFAULT),
         (Models(_Named("m"), cheap=_Named("c")), Role.CHEAP, Role.DEFAULT),
         (Models(_Named("m"), cheap=_Named("c")), Role.DEFAULT, None),
     ],

@@ -132,7 +132,7 @@ def test_everything_is_in_the_journal_before_the_next_request(tmp_path: Path) ->
         facts = [event.fact for event in journal.events]
     kinds = [type(fact).__name__ for fact in facts]
     assert kinds == [
-        *("Warned", "ModelReplied", "ToolCalled", "PlanUpdated", "ToolAnswered"),
+        *("ModelReplied", "Warned", "ToolCalled", "PlanUpdated", "ToolAnswered"),
         *("ModelReplied", "ToolCalled", "Submitted"),
     ]
     assert PlanUpdated((PlanItem("look", done=True), PlanItem("do", done=False))) in facts

@@ -132,7 +132,7 @@ models:
 def test_models_are_data_for_programs(tmp_path: Path) -> None:
     done = _ci_agent("models", "--json", cwd=calculator(tmp_path).path, MODEL_NAME="gpt-5-mini")
     [row] = json.loads(done.stdout)
-    assert (row["role"], row["name"], row["key"], row["configured"]) == (
+    assert (row["role"], row["name"], row["key"], row["own_prices"]) == (
         "default",
         "gpt-5-mini",
         False,

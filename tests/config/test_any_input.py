@@ -120,7 +120,7 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         ),
         "model.api": st.sampled_from(["chat", "responses"]),
         "model.tool_calls": st.sampled_from(["auto", "native", "text"]),
-        "model.reasoning_effort": st.sampled_from(["minimal", "low", "medium", "high"]),
+        "model.reasoning_effort": st.sampled_from(["minimal", "low", "medium", "high", "xhigh", "max"]),
         "models.use": st.sampled_from(["auto", "default", "strong", "cheap"]),
         "models.prices": st.lists(
             st.from_regex(r"[a-z]{1,9}( [0-9]{1,3}\.[0-9]{2}){3}", fullmatch=True), min_size=1, max_size=3

@@ -146,6 +146,13 @@ def test_a_model_that_is_named_twice_is_a_mistake() -> None:
 def test_the_words_strong_and_cheap_choose_among_the_models_there_are() -> None:
     config = loaded("models:\n  strong: big\n", flags={"model.name": "strong"}).config
     assert (config.model.name, config.models.use) == ("gpt-5-mini", "strong")
+    assert loaded(flags={"model.name": "default"}).config.model.name == "gpt-5-mini"
+
+
+def test_whoever_names_a_model_means_it_to_do_the_work() -> None:
+    file = "models:\n  use: strong\n  strong: big\n  cheap: small\n"
+    config = loaded(file, flags={"model.name": "mine"}).config
+    assert (config.model.name, config.models.use) == ("mine", "default")
 
 
 def test_prices_of_other_models_are_a_name_and_three_numbers() -> None:

@@ -212,7 +212,7 @@ def test_a_summary_and_a_review_are_answered_as_they_were(tmp_path: Path) -> Non
         answered("a"),
         Compacted(step=1, before=9, after=5, left_out=1, summary="## Goal"),
         said(2, "submit"),
-        Reviewed("m", ("a.py:1: wrong",), Usage(), 0.0, 1.0),
+        Reviewed("m", ("a.py:1: wrong",), "DEFECT: a.py:1: wrong", True, Usage(), 0.0, 1.0),
         answered("given back", "submit"),
         said(3),
     )
