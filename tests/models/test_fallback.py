@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ci_agent.journal.events import ModelRetried
+from ci_agent.journal.events import ModelChosen, ModelRetried
 from ci_agent.models import Message, Model, ModelError, ModelSettings, Reply
 from ci_agent.models.fallback import open_models
 from ci_agent.task import Ending
@@ -23,7 +23,7 @@ class Session:
     """A conversation that is led as the loop leads it."""
 
     def __init__(self, first: ModelServer, second: ModelServer, **settings: Any) -> None:
-        self.retries: list[ModelRetried] = []
+        self.retries: list[ModelRetried | ModelChosen] = []
         known: dict[str, Any] = {"base_url": second.base_url, "api_key": second.key, "first_wait": 0.01}
         self.model: Model = open_models(
             "first",
@@ -72,7 +72,10 @@ def test_where_the_first_can_not_be_had_the_second_answers_and_stays(fault: Step
         assert session.model.name == "second"
     assert len(first.requests) == requests
     assert len(second.requests) == 2
-    assert session.retries[-1].reason.startswith("second takes over from first: ")
+    told = session.retries[-1]
+    assert isinstance(told, ModelChosen)
+    assert (told.role, told.model, told.instead_of) == ("fallback", "second", "first")
+    assert told.reason
     assert second.requests[0].body["messages"] == first.requests[0].body["messages"]
     assert len(session.retries) == requests
 
@@ -140,7 +143,7 @@ def test_where_neither_can_be_had_both_are_named() -> None:
     assert caught.value.ending is Ending.LLM_AUTH
     text = str(caught.value)
     assert "second: 127.0.0.1 answered 401" in text
-    assert "first, before it: " in text
+    assert "Before it, first: " in text
     assert "down for maintenance" in text
 
 
