@@ -38,9 +38,12 @@ class Models:
 
     def above(self, role: Role) -> Role | None:
         """The better one that takes over from the model with this role; None: there is none."""
-        if role is Role.CHEAP:
-            return Role.DEFAULT
-        return Role.STRONG if role is Role.DEFAULT and self.strong else None
+        present = self.of(role)
+        better = {Role.CHEAP: [Role.DEFAULT, Role.STRONG], Role.DEFAULT: [Role.STRONG], Role.STRONG: []}[role]
+        others = ((other, self.of(other)) for other in better)
+        return next(
+            (other for other, model in others if model and present and model.name != present.name), None
+        )
 
 
 @dataclass(frozen=True, slots=True)

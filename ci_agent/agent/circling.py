@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ci_agent.agent.novelty import Novelty
-from ci_agent.agent.repetition import Repetition
+from ci_agent.agent.repetition import Repetition, digest
 
 _UNCHANGED_SHARE = 0.6  # of the steps, after which something should have changed
 
@@ -22,11 +22,14 @@ _OVERDUE = (
 
 class Circling:
     """Watches one model at work. `changed` says whether any file differs from what the work began with; it is asked once,
-    when 60 % of the session's `steps` are used, or right after `first` where that is later. `replaceable`: a better
+    when 60 % of the `steps` are used that the session had left at step `first`. `replaceable`: a better
     model stands by, so that this one is ended where it would be warned."""
 
     def __init__(self, *, steps: int, first: int, changed: Callable[[], bool], replaceable: bool) -> None:
-        self._due = max(int(steps * _UNCHANGED_SHARE), first + 1)
+        self._due = first + max(1, int((steps - first) * _UNCHANGED_SHARE))
+        self._of_step: set[bytes] = (
+            set()
+        )  # the calls of this step: the model has seen the answer to none of them yet
         self._changed = changed
         self._replaceable = replaceable
         self._repetition = Repetition()
@@ -36,13 +39,18 @@ class Circling:
 
     def add(self, name: str, arguments: str, result: str) -> str:
         """Take in one call; what to add to its result, or nothing."""
-        self._repetition.add(name, arguments, result)
         self._novelty.add(name, result)
+        same = digest(name, arguments, result)
+        if same in self._of_step:
+            return ""
+        self._of_step.add(same)
+        self._repetition.add(name, arguments, result)
         return _REPEATED if self._repetition.warn else ""
 
     def end_step(self, step: int) -> list[str]:
         """All calls of a step are done; what to add to the last result."""
         self._novelty.next_step()
+        self._of_step.clear()
         asked = step >= self._due and not self._asked
         self._asked = self._asked or asked
         self._overdue = asked and not self._changed()

@@ -19,10 +19,13 @@ _SHOWN = 10
 _LINE = 100  # characters of a definition
 
 _BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_INLINE = re.compile(r"`([A-Za-z_][\w.]*)(?:\([^`\n]*\))?`")  # a name between backticks, perhaps called
+_INLINE = re.compile(
+    r"`([A-Za-z_][\w.]*)(?:\([^`\n]*\))?`", re.ASCII
+)  # a name between backticks, perhaps called
 # What only code writes so: called, an attribute, with underscores or in camel case.
 _USED = re.compile(
-    r"\b[A-Za-z_]\w*(?=\()|(?<=\w\.)[A-Za-z_]\w*|\b[a-z]+(?:_[a-z0-9]+)+\b|\b[A-Za-z]*[a-z][A-Z]\w*"
+    r"\b[A-Za-z_]\w*(?=\()|(?<=\w\.)[A-Za-z_]\w*|\b[a-z]+(?:_[a-z0-9]+)+\b|\b[A-Za-z]*[a-z][A-Z]\w*",
+    re.ASCII,
 )
 _KEYWORDS = frozenset(
     [

@@ -37,6 +37,8 @@ _CUT_OFF = (
     "Not run: your reply was cut off at its length limit, so this call may not be whole. Make it shorter: several "
     "edits instead of one, a part of a file instead of all of it."
 )
+_TIME_UP = "Not run: the session's time is up."
+_LAST_CALLS = ("submit", "ask_user")  # they still count then
 _MAX_BAD_TURNS = 4  # replies in a row without a tool call
 
 
@@ -177,7 +179,8 @@ class Agent:
             )
             began = time.monotonic()
             cut_off = last and reply.finish_reason == "length"
-            if cut_off:
+            late = self._allowance.remaining() <= 0 and meant.tool not in _LAST_CALLS
+            if cut_off or late:
                 answer = Answer("", ok=False)  # no tool's: it is in the remarks
             else:
                 answer = call(wanted.name, wanted.arguments, self._tools, self._world)
@@ -193,7 +196,7 @@ class Agent:
             if answer.ends is not None:
                 answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
             failed = failed or not answer.ok
-            remarks = [_CUT_OFF] if cut_off else []
+            remarks = [_CUT_OFF] if cut_off else [_TIME_UP] if late else []
             remarks.append(self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text))
             remarks += self._rules_for(meant) if answer.ok else []
             self._tell(wanted, answer, seconds, [*remarks, *(self._end_of_step() if last else [])])

@@ -55,13 +55,16 @@ def solve(
     choice = agent.choose(parts.task, parts.models)
     role, reason, messages = choice.role, choice.reason, agent.opening(known)
     earlier = ""
+    left: tuple[Stop, str | None] | None = None  # what the model before came to
     while True:
         attempt = work.begin(role, reason, messages, earlier)
         stop, tree = work.go_on(attempt)
+        if stop.ending is Ending.NO_CHANGE and left is not None:
+            stop, tree = left  # it took back all there was: better a draft than nothing
         better = parts.models.above(role)
         if better is None or stop.ending not in agent.ESCALATED or work.allowance.exceeded():
             return work.end(stop, tree)
-        role, reason, earlier = better, stop.detail, attempt.model
+        role, reason, earlier, left = better, stop.detail, attempt.model, (stop, tree)
         messages = agent.taken_over(agent.opening(known), work.handed_on(attempt, stop))
 
 

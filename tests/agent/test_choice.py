@@ -47,6 +47,8 @@ ALL = Models(_Named("m"), strong=_Named("s"), cheap=_Named("c"))
         (ONE, Role.DEFAULT, None),
         (ALL, Role.DEFAULT, Role.STRONG),
         (ALL, Role.STRONG, None),
+        (Models(_Named("m"), strong=_Named("m")), Role.DEFAULT, None),
+        (Models(_Named("m"), strong=_Named("s"), cheap=_Named("m")), Role.CHEAP, Role.STRONG),
         (ALL, Role.CHEAP, Role.DEFAULT),
         (Models(_Named("m"), cheap=_Named("c")), Role.CHEAP, Role.DEFAULT),
         (Models(_Named("m"), cheap=_Named("c")), Role.DEFAULT, None),

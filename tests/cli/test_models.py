@@ -12,10 +12,11 @@ from ci_agent.journal.events import (
     ModelChosen,
     ModelReplied,
     Reviewed,
+    StatusChanged,
     ToolAnswered,
     Warned,
 )
-from ci_agent.task import Ending
+from ci_agent.task import Ending, Status
 from tests.support.anthropic_server import AnthropicServer, Says
 from tests.support.jobs import BRANCH, BREAK, FIX, MEND, SUBMIT, Runner, calculator
 from tests.support.model_server import Fault, ModelServer, Request, Say, Step
@@ -308,3 +309,156 @@ def test_a_model_without_tool_calls_writes_them(runner: Runner, tmp_path: Path) 
         job = runner.run(calculator(tmp_path).path, server=server)
     assert job.exit_code == 0, job.stderr
     assert ["tools" in request.body for request in server.requests] == [True, False, False]
+
+
+# --- what a strict reader asked for -----------------------------------------------------------------------
+
+
+def test_whoever_names_a_model_gets_it_whatever_labels_and_files_say(runner: Runner, tmp_path: Path) -> None:
+    issue = tmp_path / "issue.md"
+    issue.write_text("---\ntitle: Fix a typo in the docs\nlabels: [ai-strong]\n---\n")
+    file = "models:\n  use: strong\n  strong: strong-1\n  cheap: cheap-1\n"
+    repository = calculator(tmp_path, {".ci-agent.yml": file})
+    with ModelServer(_by_model(mine=[Say(calls=[FIX, SUBMIT])])) as server:
+        job = runner.run(repository.path, "--issue", str(issue), "--model", "mine", server=server)
+    assert job.exit_code == 0, job.stderr
+    assert _models(server) == ["mine"]
+
+
+_WORSE = ("submit", {"title": "Rewrite everything", "summary": "In another language."})
+_REVERT = ("bash", {"command": "git checkout -q -- ."})
+_CONFLICT = ("write_file", {"path": "x.md", "content": "<<<<<<< a\n=======\n>>>>>>> b\n"})
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [Say(calls=[BREAK]), Say(calls=[_WORSE])],
+        [Say(calls=[_REVERT]), Say(calls=[_WORSE])],
+        [Say(calls=[_CONFLICT]), Say(calls=[_WORSE])],
+    ],
+    ids=["broken", "taken back", "a conflict"],
+)
+def test_a_hand_in_that_held_is_delivered_with_its_own_words(
+    runner: Runner, tmp_path: Path, then: list[Step]
+) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "review: true\nlimits:\n  max_verifications: 1\n"})
+    steps: list[Step] = [Say(calls=[FIX]), Say(calls=[SUBMIT]), Say("DEFECT: x"), *then]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert (job.exit_code, job.end.ending) == (0, Ending.SUBMITTED), job.stdout + job.stderr
+    assert repository.git("log", "-1", "--format=%s", BRANCH) == "Add instead of subtracting"
+    [text] = job.merge_requests()
+    assert "Rewrite everything" not in text
+    assert "In another language" not in text
+    assert "1 defect named, the change is as it was." in text
+    assert "**Verified.**" in text
+    assert "return a + b" in repository.show(BRANCH, "calculator.py")
+    assert "return a * 2" in repository.show(BRANCH, "calculator.py")
+
+
+def test_leftovers_of_a_hand_in_that_is_delivered_after_all_are_told(runner: Runner, tmp_path: Path) -> None:
+    scratch = ("write_file", {"path": "repro.py", "content": "print(1)\n"})
+    repository = calculator(tmp_path, {".ci-agent.yml": "review: true\n"})
+    steps: list[Step] = [
+        Say(calls=[FIX, scratch]),
+        *[Say(calls=[SUBMIT])] * 3,
+        Say("DEFECT: x"),
+        Say("I give up."),
+    ]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert "scratch or leftover files: repro.py" in job.merge_requests()[0]
+
+
+def test_nothing_is_reviewed_when_the_limits_are_used_up(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "review: true\n"})
+    with ModelServer([Say(calls=[FIX]), Say(calls=[SUBMIT])]) as server:
+        job = runner.run(repository.path, "--max-iterations", "2", server=server)
+    assert job.exit_code == 0, job.stderr
+    assert (len(server.requests), job.facts(Reviewed)) == (2, [])
+
+
+def test_a_review_that_can_not_be_read_is_none(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": "review: true\n"})
+    steps: list[Step] = [Say(calls=[FIX]), Say(calls=[SUBMIT]), Say("Terrible, it deletes data.")]
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert "its answer could not be read and does not count" in job.merge_requests()[0]
+
+
+def test_commands_by_other_names_are_commands_for_people_too(runner: Runner, tmp_path: Path) -> None:
+    other = ("execute_bash", {"cmd": "echo by another name"})
+    with ModelServer([Say(calls=[other, FIX, SUBMIT])]) as server:
+        job = runner.run(calculator(tmp_path).path, server=server)
+    assert job.exit_code == 0, job.stderr
+    assert "echo by another name" in job.merge_requests()[0]
+
+
+def test_the_status_is_coding_again_when_another_model_takes_over(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+    steps = _by_model(
+        scripted=[Say(calls=[FIX, BREAK]), Say(calls=[SUBMIT])],
+        strong_1=[Say(calls=[MEND]), Say(calls=[SUBMIT])],
+    )
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    told = [
+        fact for fact in (event.fact for event in job.events) if isinstance(fact, StatusChanged | ModelChosen)
+    ]
+    at = next(number for number, fact in enumerate(told) if isinstance(fact, ModelChosen) and fact.instead_of)
+    before = told[at - 1]
+    assert isinstance(before, StatusChanged)
+    assert before.status is Status.CODING
+
+
+def test_talk_in_the_wrong_moment_does_not_keep_a_better_model_away(runner: Runner, tmp_path: Path) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+
+    def answer(request: Request) -> Step:
+        asked = len(request.body["messages"])
+        if request.body["model"] == "strong-1":
+            return Say(calls=[FIX, SUBMIT])
+        return Say("Hm.") if asked == 12 else Say(calls=[("bash", {"command": f"echo {asked}"})])
+
+    with ModelServer(answer) as server:
+        job = runner.run(repository.path, "--max-iterations", "10", server=server)
+    assert job.exit_code == 0, job.stderr
+    assert job.facts(ModelChosen)[1].reason == "The model had changed nothing after 60% of the steps."
+
+
+def test_a_draft_is_not_lost_when_the_better_model_takes_all_of_it_back(
+    runner: Runner, tmp_path: Path
+) -> None:
+    repository = calculator(tmp_path, {".ci-agent.yml": _STRONG})
+    steps = _by_model(
+        scripted=[Say(calls=[FIX, BREAK]), Say(calls=[SUBMIT])],
+        strong_1=[Say(calls=[_REVERT]), Say(calls=[SUBMIT])],
+    )
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    assert (job.exit_code, job.end.ending) == (1, Ending.UNVERIFIED)
+    assert "return a + b" in repository.show(BRANCH, "calculator.py")
+    assert "draft: true" in job.merge_requests()[0]
+
+
+def test_each_model_without_a_price_is_told(runner: Runner, tmp_path: Path) -> None:
+    file = _STRONG + "  prices: [scripted 1 0.1 2]\n"
+    repository = calculator(tmp_path, {".ci-agent.yml": file})
+    steps = _by_model(scripted=[Say(calls=[_LOOK])], strong_1=[Say(calls=[FIX, SUBMIT])])
+    with ModelServer(steps) as server:
+        job = runner.run(repository.path, server=server)
+    told = [warned.text for warned in job.facts(Warned) if "price" in warned.text]
+    assert told == ["The limit of money does not hold: no price is known for strong-1 (set `models.prices`)."]
+
+
+def test_many_calls_in_one_reply_end_with_the_time(runner: Runner, tmp_path: Path) -> None:
+    calls = [FIX, *[("bash", {"command": "sleep 2"})] * 60]
+    with ModelServer([Say(calls=calls)]) as server:
+        job = runner.run(calculator(tmp_path).path, "--timeout", "0.1", server=server)
+    assert job.exit_code == 4, job.stdout
+    texts = [answered.text for answered in job.facts(ToolAnswered)]
+    assert "Not run: the session's time is up." in texts
+    assert job.end.seconds < 30
