@@ -292,11 +292,11 @@ def test_the_limit_of_steps_ends_it_with_a_draft_of_what_there_is(runner: Runner
         warned = [
             index
             for index, request in enumerate(server.requests)
-            if "steps and" in str(last_results(request.body))
+            if "[A limit comes near: 2 steps left." in str(last_results(request.body))
         ]
     assert (job.exit_code, job.end.ending) == (4, Ending.LIMIT_STEPS)
     assert len(server.requests) == 10
-    assert warned == [5, 8]
+    assert warned == [8]
     assert "All 10 steps are used" in job.end.sentence
     assert "draft: true" in job.merge_requests()[0]
 
@@ -449,6 +449,19 @@ def test_a_signal_ends_it_soon_with_the_work_saved_and_a_true_word(
     ended = next(event for event in events if event.fact == job.end)
     before = max(event.at for event in events if isinstance(event.fact, ToolAnswered))
     assert (ended.at - before).total_seconds() < 30
+
+
+def test_a_signal_in_the_middle_of_an_edit_leaves_the_file_whole(runner: Runner, tmp_path: Path) -> None:
+    lines = "".join(f"const value_{number} = {number};\n" for number in range(100_000))
+    old, new = f"{lines}const needle = 1;\n", f"{lines}const needle = 2;\n"
+    repository = calculator(tmp_path, {"big.js": old})
+    edit = ("edit_file", {"path": "big.js", "old": "needle = 1", "new": "needle = 2"})
+    steps: list[Step] = [Say(calls=[FIX]), Say(calls=[edit]), Hang()]
+    exit_code, _ = _interrupted(runner, repository, steps, signal.SIGTERM, "needle = 2")
+    job = runner.job(exit_code, b"", b"")
+    assert (exit_code, job.end.ending) == (143, Ending.CANCELLED)
+    assert "a + b" in repository.show(BRANCH, "calculator.py")
+    assert repository.show(BRANCH, "big.js") in (old, old.rstrip("\n"), new, new.rstrip("\n"))
 
 
 def test_a_terminal_that_goes_away_ends_it_too(runner: Runner, tmp_path: Path) -> None:
