@@ -75,7 +75,7 @@ _FILE = re.compile(r"[\w/.-]*\w\.(?:[a-z]{1,4})\b")
 def choose(task: Task, models: Models) -> Choice:
     """Who begins with `task`."""
     if models.use is not None:
-        return Choice(models.use, "it was asked for")
+        return Choice(models.use, "it was asked for" if models.strong or models.cheap else "")
     for label, role in LABELS.items():
         if label in task.labels:
             if models.of(role):

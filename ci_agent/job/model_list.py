@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 from ci_agent.config import Config
 from ci_agent.job.models import reached
 from ci_agent.models import Prices, split_name
+from ci_agent.models.anthropic import HOME as ANTHROPIC
 from ci_agent.models.openai import OPENAI
 from ci_agent.models.prices import listed, window
-
-_ANTHROPIC_HOME = "https://api.anthropic.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def _row(role: str, name: str, settings: Config) -> Row:
     bare, parts = reached(name, settings)
     recording = split_name(name)[0] == "replay"
     configured = parts.prices is not None
-    home = _ANTHROPIC_HOME if split_name(bare)[0] == "anthropic" else OPENAI.home
+    home = ANTHROPIC if split_name(bare)[0] == "anthropic" else OPENAI.home
     address = parts.base_url or home
     free = Prices(0.0, 0.0, 0.0, 0.0) if recording else None
     return Row(

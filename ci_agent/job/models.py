@@ -83,11 +83,11 @@ def _opened(
 
 def _prices(name: str, settings: Config) -> Prices | None:
     """What the configuration says of the model's prices."""
-    for line in settings.models.prices:
-        model, *numbers = line.split()
-        if model in (name, split_name(name.removeprefix(_RESPONSES))[1]):
-            fresh, cached, output = map(float, numbers)
-            return Prices(input=fresh, cached_input=cached, output=output)
+    known = {line.split()[0]: line.split()[1:] for line in settings.models.prices}
+    numbers = known.get(name) or known.get(split_name(name.removeprefix(_RESPONSES))[1])
+    if numbers:
+        fresh, cached, output = map(float, numbers)
+        return Prices(input=fresh, cached_input=cached, output=output)
     own = settings.model.prices
     if name != settings.model.name or own.input is None or own.output is None:
         return None

@@ -116,7 +116,7 @@ class Summary:
     choices: list[ModelChosen] = field(default_factory=list)  # who was at work, in order
     models: list[str] = field(default_factory=list)  # that answered, in the order of their first answer
     reviewed: Reviewed | None = None
-    mended: bool = False  # something else was handed in after the review, and that counts
+    reviewed_tree: str = ""  # what was reviewed
     retries: int = 0
     waiting: ModelRetried | None = None  # the last retry, until the model answers
     commands: list[str] = field(default_factory=list)  # what the agent ran with `bash`, in order
@@ -185,6 +185,11 @@ class Summary:
     def last(self) -> Round:
         """The last verification; one of nothing where there was none."""
         return self.rounds[-1] if self.rounds else Round(False)
+
+    @property
+    def mended(self) -> bool:
+        """Something else was handed in after the review, and that is what counts."""
+        return self.after is not None and self.after.tree != self.reviewed_tree
 
     @property
     def after(self) -> TestsRan | None:
@@ -361,7 +366,6 @@ class Summary:
         """The verification that goes on; what is measured first begins it."""
         if not self.verifying:
             self.rounds.append(Round(self.unchecked))
-            self.mended = self.reviewed is not None
             self.verifying, self.unchecked = True, False
         return self.rounds[-1]
 
@@ -370,7 +374,7 @@ class Summary:
         if isinstance(fact, Submitted):
             self.submitted, self.unchecked = fact, True
         else:
-            self.submitted, self.unchecked, self.verifying, self.mended = fact.submitted, False, False, False
+            self.submitted, self.unchecked, self.verifying = fact.submitted, False, False
             self.rounds.sort(key=lambda one: one.number == fact.round)  # it is the last word again
 
     def _take_model(self, fact: ModelChosen | ModelReplied | ModelRetried | Reviewed | Compacted) -> None:
@@ -383,6 +387,7 @@ class Summary:
                 self.retries, self.waiting = self.retries + 1, fact
             case Reviewed():
                 self.reviewed = fact
+                self.reviewed_tree = self.after.tree if self.after else ""
                 self._pay(fact.usage, fact.cost)
             case Compacted():
                 if fact.usage != Usage():

@@ -192,7 +192,8 @@ class _Work:
     def _verified(
         self, attempt: _Attempt, tree: str, left_over: Objections
     ) -> tuple[Stop, str | None] | None:
-        same = attempt.examined is not None and attempt.examined[0] == tree
+        before = attempt.examined
+        same = before is not None and before[0] == tree and not before[1].judged.ready
         if attempt.examined is None or not same:
             self._voice.status(Status.TESTING)
             attempt.examined = tree, self._proof.verify(tree, attempt.submitted)

@@ -96,7 +96,7 @@ def test_inputs_that_are_not_given_leave_the_job_s_variables_alone(tmp_path: Pat
 def test_each_variable_the_action_sets_is_a_setting(tmp_path: Path) -> None:
     known = {name for setting in SETTINGS for name in setting.variables}
     given = [line.split()[1] for line in step("Work")["run"].splitlines() if line.startswith("give ")]
-    assert len(given) == 8
+    assert len(given) == 9
     assert set(given) <= known
 
 
