@@ -54,6 +54,7 @@ def _whole(digits: str) -> int:
 
 
 _DIGITS = 300  # a float has at most 308, a text made of an int at most 4,300
+_TOO_LARGE: int = 10**_DIGITS
 # Line ends inside strings are no reason to fail.
 _DECODER = json.JSONDecoder(strict=False, parse_int=_whole)
 
@@ -85,7 +86,7 @@ def _is_json(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_json, value))
     if isinstance(value, int):
-        return abs(value) < 10**_DIGITS
+        return -_TOO_LARGE < value < _TOO_LARGE
     return value is None or isinstance(value, (str, float))
 
 
