@@ -31,7 +31,7 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def _json(text: str) -> Any:
-    text = re.sub(r"\A\s*```\w*\s*|\s*```\s*\Z", "", text).strip()
+    text = re.sub(r"\A```\w*", "", text.strip()).removesuffix("```").strip()
     if not text:
         return {}
     try:
@@ -46,7 +46,17 @@ def _json(text: str) -> Any:
     return value
 
 
-_DECODER = json.JSONDecoder(strict=False)  # line ends inside strings are no reason to fail
+def _whole(digits: str) -> int:
+    """Raises `ValueError` for what is no number, and for one so long that it can't be calculated with or shown."""
+    if len(digits) > _DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits is too long")
+    return int(digits)
+
+
+_DIGITS = 300  # a float has at most 308, a text made of an int at most 4,300
+_TOO_LARGE: int = 10**_DIGITS
+# Line ends inside strings are no reason to fail.
+_DECODER = json.JSONDecoder(strict=False, parse_int=_whole)
 
 
 def _repaired(text: str) -> Any:
@@ -66,7 +76,18 @@ def _repaired(text: str) -> Any:
             value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError):
         return None
-    return value if isinstance(value, dict) and all(isinstance(name, str) for name in value) else None
+    return value if isinstance(value, dict) and _is_json(value) else None
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON has such a value, too: Python also writes bytes, sets and complex numbers."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(member) for name, member in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_json, value))
+    if isinstance(value, int):
+        return -_TOO_LARGE < value < _TOO_LARGE
+    return value is None or isinstance(value, (str, float))
 
 
 _ESCAPES = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\')  # good ones, and backslashes that are none
@@ -173,7 +194,7 @@ def _string(value: Any) -> str:
 
 def _integer(value: Any) -> int:
     if isinstance(value, str):
-        value = float(value) if "." in value else int(value)
+        value = float(value) if "." in value else _whole(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -194,7 +215,7 @@ def _opened(value: Any, kind: type) -> Any:
     """The list or object that a string holds as JSON, else `value` itself."""
     if isinstance(value, str):
         try:
-            inner = json.loads(value)
+            inner = _DECODER.decode(value)
         except ValueError:
             return value
         return clean_text(inner) if isinstance(inner, kind) else value
@@ -234,6 +255,6 @@ def _kind(value: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """The value as JSON, cut so that an answer stays an answer."""
+    """The value, which JSON must have, as JSON, cut so that an answer stays an answer."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:80]}…"  # noqa: PLR2004 - about a line

@@ -15,7 +15,7 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 _QUIET = {"npm_config_yes": "false"}
 _SHOWN = 16_000  # characters of output in an answer
 _LONGEST = 600  # seconds a command may be given
-_ONLY_CD = re.compile(r"\s*cd(?:\s+([^\s;&|]{1,200}))?\s*;?\s*")
+_ONLY_CD = re.compile(r"cd(?:\s+([^\s;&|]{1,200}))?\s*;?")
 
 
 class Bash:
@@ -34,7 +34,7 @@ class Bash:
         script = arguments["command"]
         if not script.strip():
             raise ToolError("There is no command to run. Give one in `command`.")
-        if folder := _ONLY_CD.fullmatch(script):
+        if folder := _ONLY_CD.fullmatch(script.strip()):
             raise ToolError(
                 "Each command starts in the repository's root, so this alone changes nothing. Put it before what is to "
                 f"be done there: cd {folder[1] or '.'} && ls"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ci_agent.errors import CiAgentError
 from ci_agent.tools.aliases import resolved, translated
 from ci_agent.tools.apply_patch import ApplyPatch
 from ci_agent.tools.arguments import brief, checked, clean_text, parsed
@@ -29,7 +30,18 @@ _UNLISTED: Sequence[Tool] = (ApplyPatch(), InsertLines())
 
 
 def call(name: str, arguments_text: str, tools: Sequence[Tool], world: World) -> Answer:
-    """Do what a model asked for, as far as it can be understood, and give the answer it reads."""
+    """Do what a model asked for, as far as it can be understood, and give the answer it reads. Raises only
+    `CiAgentError`, which is for people."""
+    try:
+        return _answered(name, arguments_text, tools, world)
+    except CiAgentError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect of ours in one call is no reason to end a session
+        what = cut(clean_text(f"{type(error).__name__}: {error}"), _WORTH)
+        return Answer(f"{brief(clean_text(name))[1:-1]} failed: {what}", ok=False)
+
+
+def _answered(name: str, arguments_text: str, tools: Sequence[Tool], world: World) -> Answer:
     world.memory.begin_call()
     tools = [*tools, *(_UNLISTED if any(tool.name == "edit_file" for tool in tools) else ())]
     by_name = {tool.name: tool for tool in tools}
@@ -100,7 +112,7 @@ def meaning(name: str, arguments_text: str, tools: Sequence[Tool]) -> Meaning:
     try:
         wanted, given = translated(wanted, _given(wanted, clean_text(arguments_text)))
         return Meaning(wanted, checked(given, by_name[wanted]).arguments)
-    except (ToolError, RecursionError, KeyError):
+    except Exception:  # noqa: BLE001 - what can't be understood is answered by `call`, and only that
         return Meaning(wanted, given)
 
 

@@ -64,7 +64,7 @@ def _find(text: str, old: str, new: str, shown: str, *, every: bool) -> Found:
     if count == 1 or (count and every):
         return Found(old, new, text.index(old), count)
     if count:
-        at = ", ".join(str(line) for line in lines_of(text, old)[:20])
+        at = ", ".join(str(line) for line in islice(lines_of(text, old), _NAMED))
         raise ToolError(
             f"`old` is {count} times in {shown}, at lines {at}. Nothing was changed. "
             "Add lines around it until it is there only once, or give all=true."

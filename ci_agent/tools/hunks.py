@@ -42,7 +42,7 @@ def _found(text: str, hunk: Hunk, cursor: int, place: str) -> Found:
         if len(found_here) == 1:
             return found_here[0]
         if found_here and hunk.line:
-            return min(found_here, key=lambda one: abs(line_of(text, one.at) - hunk.line))
+            return _nearest(text, found_here, hunk.line)
         if found_here:
             at = ", ".join(str(line_of(text, one.at)) for one in found_here[:_NAMED])
             raise ToolError(
@@ -52,6 +52,17 @@ def _found(text: str, hunk: Hunk, cursor: int, place: str) -> Found:
     near = closest(text, "\n".join(hunk.old))
     hint = f" The nearest lines are:\n{near}" if near else ""
     raise ToolError(f"{place}: its lines are not in the file. Nothing was changed.{hint}")
+
+
+def _nearest(text: str, found: Sequence[Found], wanted: int) -> Found:
+    """The one whose line is nearest to the line `wanted`. `found` is in order."""
+    line, counted = 1, 0
+    distances = []
+    for one in found:
+        line += text.count("\n", counted, one.at)
+        counted = one.at
+        distances.append(abs(line - wanted))
+    return found[distances.index(min(distances))]
 
 
 def _at_line(text: str, hunk: Hunk) -> Found | None:
@@ -106,14 +117,21 @@ def _behind(text: str, anchors: Sequence[str], cursor: int) -> int | None:
 
 def _behind_line(text: str, anchor: str, start: int) -> int | None:
     """The offset behind the first line that is `anchor`, else the first that holds it."""
-    lines = text[start:].split("\n")
     wanted = anchor.strip()
-    index = next((number for number, line in enumerate(lines) if line.strip() == wanted), None)
-    if index is None:
-        index = next((number for number, line in enumerate(lines) if wanted in line), None)
-    return None if index is None else start + _offset(text[start:], index + 2)
+    holding = None
+    at = text.find(wanted, start)
+    while at >= 0:
+        begin, end = text.rfind("\n", start, at) + 1, text.find("\n", at)
+        end = len(text) if end < 0 else end
+        behind = min(len(text), end + 1)
+        if text[max(begin, start) : end].strip() == wanted:
+            return behind
+        holding = behind if holding is None else holding
+        at = text.find(wanted, end)
+    return holding
 
 
 def _offset(text: str, line: int) -> int:
     """Where the line of this number begins, at most the end of the text."""
-    return min(len(text), sum(len(one) + 1 for one in text.split("\n")[: line - 1]))
+    parts = text.split("\n", line - 1)
+    return len(text) - len(parts[-1]) if len(parts) == line else len(text)

@@ -19,12 +19,12 @@ from ci_agent.tools.text import clean, head, tail
 VARIABLE = "AGENT_OUTPUTS"  # commands find the folder of outputs under this name
 _WHOLE = 1_000_000  # bytes; of longer files only so much of each end is read
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW = os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file for a command to write to. `file` reads it, even when the command removed it."""
+    """A file for a command to write to. `file` reads and writes it, even when the command removed it."""
 
     path: Path
     file: BinaryIO
@@ -49,7 +49,7 @@ def fresh(folder: Path) -> Iterator[Output]:
             names = [re.fullmatch(r"([1-9]\d{0,8})\.txt", entry.name) for entry in entries]
         number = max((int(name[1]) for name in names if name), default=0) + 1
         path = folder / f"{number}.txt"
-        with os.fdopen(os.open(path.name, _NEW, 0o600, dir_fd=descriptor), "rb") as file:
+        with os.fdopen(os.open(path.name, _NEW, 0o600, dir_fd=descriptor), "r+b") as file:
             yield Output(path, file, descriptor)
     finally:
         os.close(descriptor)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
 
 from ci_agent.tools.text import numbered
 
 _SHOWN = 20  # lines shown as the nearest
 _AROUND = 2  # of them before and after
 _COMPARED = 5_000  # lines of a text that are compared one by one
+_WORK = 500_000  # lines of all places together that are looked at, pairs of lines that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,15 @@ def line_of(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-def lines_of(text: str, passage: str) -> list[int]:
+def lines_of(text: str, passage: str) -> Iterator[int]:
     """The line numbers at which `passage` begins."""
-    found, at = [], text.find(passage)
+    line, counted = 1, 0
+    at = text.find(passage)
     while at >= 0:
-        found.append(line_of(text, at))
+        line += text.count("\n", counted, at)
+        counted = at
+        yield line
         at = text.find(passage, at + len(passage))
-    return found
 
 
 def find_loosely(text: str, old: str, new: str) -> Iterator[Found]:
@@ -60,16 +63,15 @@ def find_loosely(text: str, old: str, new: str) -> Iterator[Found]:
 
 def _whole_lines(text: str, old: str, new: str) -> Iterator[Found]:
     wanted, instead = _as_lines(old, new)
-    if not any(line.strip() for line in wanted):
+    core = max((line.strip() for line in wanted), key=len)
+    if not core or core not in text:  # the second saves all the rest
         return
-    lines = text.split("\n")
-    offsets = list(accumulate((len(line) + 1 for line in lines), initial=0))
     for search in (_exactly, _trailing, _shifted):
-        matches = search(lines, wanted, instead)
-        first = next(matches, None)
+        found = search(text, wanted, instead)
+        first = next(found, None)
         if first is not None:
-            for index, there, how in chain([first], matches):
-                yield _replacing(text, lines[index : index + len(wanted)], offsets[index], there, how)
+            yield first
+            yield from found
             return
 
 
@@ -100,7 +102,7 @@ _PLAIN = str.maketrans(
 
 
 def unnumbered(old: str, new: str) -> tuple[str, str] | None:
-    """Both without the line numbers that `read_file` puts before each line. None: not every line of `old` has one."""
+    """Both without the line numbers that answers about edits show before each line. None: not every line of `old` has one."""
     if not _all_numbered(old):
         return None
     return _NUMBER.sub("", old), _NUMBER.sub("", new) if _all_numbered(new) else new
@@ -111,9 +113,6 @@ _NUMBER = re.compile(r"^ *\d+\t", re.MULTILINE)
 
 def _all_numbered(text: str) -> bool:
     return all(_NUMBER.match(line) for line in text.removesuffix("\n").split("\n"))
-
-
-Match = tuple[int, list[str], str]  # the index of the first line, what comes instead, what was overlooked
 
 
 def _as_lines(old: str, new: str) -> tuple[list[str], list[str]]:
@@ -132,47 +131,65 @@ def _replacing(text: str, matched: Sequence[str], at: int, instead: list[str], h
     return Found(old, "\n".join(instead), at, how=how)
 
 
-def _exactly(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
-    for index in _windows(lines, wanted, str):
-        yield index, instead, ""
+def _exactly(text: str, wanted: Sequence[str], instead: list[str]) -> Iterator[Found]:
+    """Most passages are found so, without taking the text apart."""
+    passage = "\n".join(wanted)
+    at = text.find(passage)
+    while at >= 0:
+        end = at + len(passage)
+        if text[max(0, at - 1) : at] in {"", "\n"} and text[end : end + 1] in {"", "\n"}:
+            yield _replacing(text, wanted, at, instead, "")
+        at = text.find(passage, at + 1)
 
 
-def _trailing(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
+def _trailing(text: str, wanted: Sequence[str], instead: list[str]) -> Iterator[Found]:
     how = "white space at line ends was overlooked"
-    for index in _windows(lines, wanted, str.rstrip):
-        yield index, _kept(lines[index : index + len(wanted)], instead), how
+    for at, found in _windows(text, wanted, str.rstrip):
+        yield _replacing(text, found, at, _kept(found, instead), how)
 
 
 def _kept(there: Sequence[str], instead: Sequence[str]) -> list[str]:
-    """`instead`, but lines that are there already stay as they are, white space at their ends included."""
+    """`instead`, but lines that are there already stay as they are, white space at their ends included; of very many
+    those that are there once or a few times."""
     old, new = [line.rstrip() for line in there], [line.rstrip() for line in instead]
     kept = list(instead)
-    for block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+    for block in difflib.SequenceMatcher(None, old, new).get_matching_blocks():
         for offset in range(block.size):
             kept[block.b + offset] = there[block.a + offset].removesuffix("\r")
     return kept
 
 
-def _shifted(lines: Sequence[str], wanted: Sequence[str], instead: list[str]) -> Iterator[Match]:
-    for index in _windows(lines, wanted, str.strip):
-        found = [line for line in lines[index : index + len(wanted)] if line.strip()]
-        given = [line for line in wanted if line.strip()]
+def _shifted(text: str, wanted: Sequence[str], instead: list[str]) -> Iterator[Found]:
+    given = [line for line in wanted if line.strip()]
+    for at, lines in _windows(text, wanted, str.strip):
+        found = [line for line in lines if line.strip()]
         deeper = _prefix(given, found)
         if deeper is not None:
             shifted = [deeper + line if line.strip() else line for line in instead]
-            yield index, shifted, f"indented by {len(deeper)} more"
+            yield _replacing(text, lines, at, shifted, f"indented by {len(deeper)} more")
             continue
         flatter = _prefix(found, given)
         if flatter is not None and all(line.startswith(flatter) for line in instead if line.strip()):
-            yield index, [line.removeprefix(flatter) for line in instead], f"indented by {len(flatter)} less"
+            shifted = [line.removeprefix(flatter) for line in instead]
+            yield _replacing(text, lines, at, shifted, f"indented by {len(flatter)} less")
 
 
-def _windows(lines: Sequence[str], wanted: Sequence[str], form: Callable[[str], str]) -> Iterator[int]:
-    """The indexes at which all of `wanted` stands in `lines`, both brought into a `form`."""
-    here, there = [form(line) for line in lines], [form(line) for line in wanted]
-    for index in range(len(here) - len(there) + 1):
-        if here[index] == there[0] and here[index : index + len(there)] == there:
-            yield index
+def _windows(text: str, wanted: Sequence[str], form: Callable[[str], str]) -> Iterator[tuple[int, list[str]]]:
+    """The offsets and lines at which all of `wanted` stands in `text`, both brought into a `form`; of very many the
+    first."""
+    lines = text.split("\n")
+    # As one text each, in which the line ends are counted: to compare lines at each index takes the square of them.
+    here, there = ("\n" + "\n".join(map(form, given)) + "\n" for given in (lines, wanted))
+    index = offset = counted = 0
+    at = here.find(there)
+    for _ in range(_WORK // len(wanted) + 1):
+        if at < 0:
+            return
+        passed = here.count("\n", counted, at)
+        offset += sum(len(line) + 1 for line in lines[index : index + passed])
+        index, counted = index + passed, at
+        yield offset, lines[index : index + len(wanted)]
+        at = here.find(there, at + 1)
 
 
 def _prefix(short: Sequence[str], long: Sequence[str]) -> str | None:
@@ -191,11 +208,21 @@ def _core(line: str) -> str:
     return line.strip()[:200]
 
 
+def _telling(here: Sequence[str], wanted: Sequence[str]) -> set[str]:
+    """The lines of `wanted` that tell a place: not the blank ones, nor those that are too often on both sides."""
+    there, given = Counter(here), Counter(wanted)
+    most = _WORK // len(given)
+    return {line for line, count in given.items() if line and count * there[line] <= most}
+
+
 def closest(text: str, passage: str) -> str:
     """The lines of `text` most like `passage`, numbered; "" if nothing is."""
     lines = text.removesuffix("\n").split("\n")
     here, wanted = [_core(line) for line in lines], [_core(line) for line in passage.strip().split("\n")]
-    same = difflib.SequenceMatcher(lambda line: not line, here, wanted, autojunk=False).find_longest_match()
+    telling = _telling(here, wanted)
+    same = difflib.SequenceMatcher(
+        lambda line: line not in telling, here, wanted, autojunk=False
+    ).find_longest_match()
     start = same.a - same.b
     if not same.size:
         anchor = max(wanted, key=len)

@@ -53,7 +53,10 @@ def parse(text: str) -> list[FileChange]:
     """The changes of a patch, in its order. Raises `ToolError` where it can't be read."""
     indent = re.search(r"^([ \t]+)\*\*\* Begin Patch", text, re.MULTILINE)
     lines = [line.removesuffix("\r").removeprefix(indent[1] if indent else "") for line in text.split("\n")]
-    changes = list(_enveloped(lines) if any(map(_HEADER.fullmatch, lines)) else _unified(lines))
+    headers = [
+        (number, header) for number, line in enumerate(lines) if (header := _HEADER.fullmatch(line.rstrip()))
+    ]
+    changes = list(_enveloped(lines, headers) if headers else _unified(lines))
     if not changes:
         raise ToolError(f"There is no file section in the patch. It must look like this:\n{EXAMPLE}")
     return changes
@@ -70,15 +73,14 @@ EXAMPLE = """\
 
 # --- OpenAI's format ---------------------------------------------------------------------------------------
 
-_HEADER = re.compile(r"\*\*\* (Add|Update|Delete) File:\s*(\S.*?)\s*")
+_HEADER = re.compile(r"\*\*\* (Add|Update|Delete) File:\s*(\S.*)")
 _END = re.compile(r"\*\*\* End Patch\s*")
-_MOVE = re.compile(r"\*\*\* Move to:\s*(\S.*?)\s*")
+_MOVE = re.compile(r"\*\*\* Move to:\s*(\S.*)")
 _END_OF_FILE = "*** End of File"
 
 
-def _enveloped(lines: Sequence[str]) -> Iterator[FileChange]:
+def _enveloped(lines: Sequence[str], headers: Sequence[tuple[int, re.Match[str]]]) -> Iterator[FileChange]:
     """What stands before the first header is no part of the patch: its beginning, a line of a shell, a fence."""
-    headers = [(number, header) for number, line in enumerate(lines) if (header := _HEADER.fullmatch(line))]
     starts = [number for number, _ in headers]
     for (_, header), (start, following) in zip(headers, pairwise([*starts, len(lines)]), strict=True):
         body = lines[start + 1 : following]
@@ -91,7 +93,7 @@ def _section(action: str, path: str, body: list[str]) -> FileChange:
         return FileChange(Action.DELETE, path)
     if action == "Add":
         return FileChange(Action.ADD, path, content=_added(path, body))
-    moved = _MOVE.fullmatch(body[0]) if body else None
+    moved = _MOVE.fullmatch(body[0].rstrip()) if body else None
     hunks = tuple(_hunks(path, body[1:] if moved else body))
     return _update(path, hunks, moved[1] if moved else "")
 

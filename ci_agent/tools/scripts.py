@@ -32,9 +32,8 @@ def _joined(words: Sequence[str]) -> str:
 
 # The document ends at its mark, or where the script does if the mark was forgotten.
 _HERE = re.compile(
-    r"\s*(?:cd\s+(?P<folder>'[^']*'|\"[^\"]*\"|[^\s;&|]+)\s*(?:&&|;|\n)\s*)?"
-    r"apply_?patch\s*<<-?\s*(?P<quote>['\"]?)(?P<mark>\w+)(?P=quote)\s*\n(?P<patch>.*?)(?:\n\s*(?P=mark)\s*)?",
-    re.DOTALL,
+    r"\s*(?:cd\s+(?P<folder>'[^']*'|\"[^\"]*\"|[^\s;&|]+)[^\S\n]*(?:&&|;|\n)\s*)?"
+    r"apply_?patch\s*<<-?\s*(?P<quote>['\"]?)(?P<mark>\w+)(?P=quote)[^\S\n]*\n"
 )
 _ARGUMENT = re.compile(r"\s*apply_?patch\s+(?=['\"])", re.DOTALL)
 
@@ -42,9 +41,12 @@ _ARGUMENT = re.compile(r"\s*apply_?patch\s+(?=['\"])", re.DOTALL)
 def patch_in(text: str) -> tuple[str, str] | None:
     """The patch that a script does nothing but apply, by the name models know for that, and the folder it changes
     to before."""
-    here = _HERE.fullmatch(text)
-    if here and here["mark"] not in map(str.strip, here["patch"].split("\n")):
-        return here["patch"].rstrip("\n") + "\n", (here["folder"] or "").strip("'\"")
+    if here := _HERE.match(text):
+        lines = text[here.end() :].rstrip().split("\n")
+        if lines[-1].strip() == here["mark"]:
+            lines.pop()
+        if here["mark"] not in map(str.strip, lines):
+            return "\n".join(lines).rstrip("\n") + "\n", (here["folder"] or "").strip("'\"")
     argument = _ARGUMENT.match(text)
     if argument:
         try:

@@ -14,6 +14,7 @@ from ci_agent.tools.outline import definitions, parsed
 
 _CLOSES = re.compile(r"\s*(?:[}\])]|end\b)")
 _NAMED = 5  # other names in an answer
+_LOOKED_AT = 500  # characters of a line that are looked at for a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,15 @@ def _of_python(node: ast.AST, around: str) -> Iterator[Symbol]:
 
 def _by_indentation(lines: Sequence[str], numbers: Sequence[int]) -> list[Symbol]:
     found: list[Symbol] = []
+    around: list[Symbol] = []  # those that have not ended, the innermost last
+    depths = [_depth(line) for line in lines]
     for number in numbers:
-        last = _end(lines, number)
-        name = _name(lines[number - 1])
-        if name:
-            inside = [one.name for one in found if one.first < number <= one.last]
-            found.append(Symbol(f"{inside[-1]}.{name}" if inside else name, number, last))
+        while around and around[-1].last < number:
+            around.pop()
+        if name := _name(lines[number - 1][:_LOOKED_AT]):
+            inside = f"{around[-1].name}." if around else ""
+            around.append(Symbol(f"{inside}{name}", number, _end(lines, depths, number)))
+            found.append(around[-1])
     return found
 
 
@@ -84,14 +88,15 @@ def _name(line: str) -> str:
     return match[1] if match else ""
 
 
-def _end(lines: Sequence[str], first: int) -> int:
+def _end(lines: Sequence[str], depths: Sequence[int], first: int) -> int:
     """The last line of what begins in line `first`: all that is indented more, and the line that closes it."""
-    depth = _depth(lines[first - 1])
+    depth = depths[first - 1]
     last = first
-    for number, line in enumerate(lines[first:], first + 1):
-        if not line.strip():
+    for number in range(first + 1, len(lines) + 1):
+        line = lines[number - 1]
+        if not line or line.isspace():
             continue
-        if _depth(line) > depth:
+        if depths[number - 1] > depth:
             last = number
         elif _CLOSES.match(line):  # `)` may be followed by more: `) -> Self {`
             last = number

@@ -83,7 +83,8 @@ def _javascript(text: str, world: World) -> str:
     there is no Node.js."""
     kind = "--input-type=module " if re.search(r"^\s*(import|export)\b", text, re.MULTILINE) else ""
     with fresh(world.outputs) as source, fresh(world.outputs) as output:
-        source.path.write_text(text, encoding="utf-8")
+        source.file.write(text.encode())
+        source.file.flush()
         try:
             completed = world.sandbox.run(
                 Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ci_agent.errors import JournalError
 from ci_agent.sandbox import open_sandbox
-from ci_agent.tools import Answer, Parameter, ToolError, World, all_tools, call, schema
+from ci_agent.tools import Answer, Meaning, Parameter, ToolError, World, all_tools, call, meaning, schema
 from tests.tools.conftest import Do
 
 
@@ -166,6 +168,14 @@ def test_half_a_character_becomes_a_replacement_mark(world: World) -> None:
         ("[" * 100_000, "nested too deeply"),
         ('{"path": ' + "[" * 700 + "]" * 700 + "}", "nested too deeply"),
         ('{"path": "a", "count": ' + "9" * 5000 + "}", "not valid JSON"),
+        ('{"path": "a", "count": ' + "9" * 400 + "}", "a number of 400 digits is too long"),
+        ('{"path": "a", "count": "' + "9" * 4000 + '"}', '`count` is a string "9999'),
+        ("{'path': 'a', 'count': 0x" + "f" * 5000 + "}", "not valid JSON"),
+        ("{'path': b'ls'}", "not valid JSON"),
+        ("{'path': {1, 2}}", "not valid JSON"),
+        ("{'path': ...}", "not valid JSON"),
+        ("{'count': 1j}", "not valid JSON"),
+        ("{'extra': {('a',): 1}}", "not valid JSON"),
     ],
 )
 def test_a_wrong_call_is_not_run_and_says_how_to_call(text: str, said: str, world: World) -> None:
@@ -221,6 +231,33 @@ def test_what_the_system_or_the_tool_says_against_a_call_is_its_answer(world: Wo
     assert call("probe", '{"path": "x", "y": 1}', [Failing()], world) == Answer(
         "Not like this.\n[`y` is not an argument of probe and was left out]", ok=False
     )
+
+
+def test_what_nobody_foresaw_fails_the_call_and_not_the_session(world: World) -> None:
+    class Failing(Probe):
+        def run(self, arguments: Any, world: World) -> Answer:
+            raise errors[arguments["path"]]
+
+    errors = {"defect": ZeroDivisionError("by nothing"), "person": JournalError("The disk is full.")}
+    answer = call("probe", '{"path": "defect"}', [Failing()], world)
+    assert answer == Answer("probe failed: ZeroDivisionError: by nothing", ok=False)
+    with pytest.raises(JournalError):  # without its journal nothing may go on
+        call("probe", '{"path": "person"}', [Failing()], world)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{'command': b'ls'}", '{"command": "ls", "timeout_ms": 1' + "0" * 400 + "}", "{'command': {('a',): 1}}"],
+)
+def test_what_can_not_be_read_means_a_call_without_arguments(text: str) -> None:
+    assert meaning("bash", text, all_tools()) == Meaning("bash", {})
+
+
+@pytest.mark.parametrize("text", ['{"path": "a"' + " " * 100_000 + "x", "```" + " " * 100_000 + "x"])
+def test_no_arguments_take_long_to_be_read(text: str, world: World) -> None:
+    began = time.process_time()
+    assert not probe(text, world)[1].ok
+    assert time.process_time() - began < 2
 
 
 _JSON = st.recursive(

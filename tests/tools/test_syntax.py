@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from ci_agent.tools import World
+from ci_agent.tools.outputs import Output, fresh
 from tests.tools.conftest import Do
 
 _CHANGES = [
@@ -81,3 +85,25 @@ def test_nothing_of_the_file_is_run(do: Do, world: World) -> None:
         (world.root / name).write_text(text)
         assert do("edit_file", path=name, old="x = 1", new="x = (").ok
     assert not (world.root / "ran").exists()
+
+
+@needs_node
+def test_a_link_in_place_of_what_node_reads_is_not_written_through(
+    do: Do, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = world.root.parent / "victim"
+    victim.write_text("as it was")
+
+    @contextmanager
+    def replaced(folder: Path) -> Iterator[Output]:
+        """The first file is replaced at once, by something that was left running."""
+        with fresh(folder) as output:
+            if output.path.name == "1.txt":
+                output.path.unlink()
+                output.path.symlink_to(victim)
+            yield output
+
+    monkeypatch.setattr("ci_agent.tools.syntax.fresh", replaced)
+    (world.root / "a.js").write_text("const a = 1;\n")
+    do("edit_file", path="a.js", old="1", new="(")
+    assert victim.read_text() == "as it was"
