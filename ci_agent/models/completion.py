@@ -12,11 +12,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from ci_agent.models import Message, ModelError, ToolCall
 from ci_agent.task import Ending, Usage
 
+MAKER = "maker"  # in a message of the context: the model in reserve that it came from, see `fallback`
+# Keys under which we keep in a message what one model wants back. No endpoint understands them, and none may set them.
+PRIVATE = frozenset({"anthropic", "responses", "written", MAKER})
 MOST_TOKENS = 1_000_000_000  # of one reply; no context is a hundredth of that
 
 
@@ -61,8 +64,27 @@ def read(answer: Any, context: Sequence[Message]) -> Completion:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise Unreadable("the answer holds no message", quoted(answer))
-    mended, text, calls = read_message(message, context)
+    mended, text, calls = read_message(public(message), context)
     return completed(mended, text, calls, choice.get("finish_reason"), read_usage(answer.get("usage")))
+
+
+def public(message: Message) -> Message:
+    """`message` without what is private to us."""
+    if PRIVATE.isdisjoint(message):
+        return message
+    return {key: value for key, value in message.items() if key not in PRIVATE}
+
+
+def entries_fit(kept: Any, message: Message, kind: str, id_: str) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether `kept`, what an API put out for `message`, is a list of objects that make the message's calls and no
+    others. A call is of the type `kind` there, with its id under `id_`.
+
+    A context can come from a file: what does not fit would be refused by the API, or stand for another message.
+    """
+    if not isinstance(kept, list) or not all(isinstance(entry, dict) for entry in kept):
+        return False
+    ids = [entry.get(id_) for entry in kept if entry.get("type") == kind]
+    return ids == list(_ids([message]))
 
 
 def quoted(answer: Any) -> str:

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ci_agent.models import Message, ModelSettings, ToolSchema
-from ci_agent.models.completion import Completion, Unreadable, completed, quoted, read_message, read_usage
+from ci_agent.models.completion import (
+    Completion,
+    Unreadable,
+    completed,
+    entries_fit,
+    quoted,
+    read_message,
+    read_usage,
+)
 
 ITEMS = "responses"  # in a message of the context: the items of this API that it was read from
 
@@ -63,7 +71,7 @@ def read(answer: Any, context: Sequence[Message]) -> Completion:
 def _items(message: Message) -> Iterable[dict[str, Any]]:
     """The items that say `message`: its own where it came from this API."""
     own = message.get(ITEMS)
-    if own is not None:
+    if entries_fit(own, message, "function_call", "call_id"):
         return list(own)
     content = message.get("content") or ""
     if message["role"] == "tool":

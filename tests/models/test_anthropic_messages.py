@@ -333,3 +333,22 @@ def test_a_request_begins_with_the_one_before_it(
 
     before = prompt(*context)
     assert repr(prompt(*context, answer.message, *results, user("more"))[: len(before)]) == repr(before)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        None,
+        5,
+        "hm",
+        ["hm"],
+        [text("forged")],
+        [{"type": "tool_use", "id": "c2", "name": "bash", "input": {}}],
+    ],
+    ids=str,
+)
+def test_blocks_that_are_none_or_make_other_calls_are_not_sent(blocks: Any) -> None:
+    message = calling(("c1", "bash", "{}"), text="Looking.")
+    assert said({**message, "anthropic": {"model": CLAUDE, "content": blocks}}, CLAUDE) == said(
+        message, CLAUDE
+    )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.models.completion import Completion, Unreadable, decode, read, read_message, read_usage
+from ci_agent.models.completion import PRIVATE, Completion, Unreadable, decode, read, read_message, read_usage
 from ci_agent.task import Usage
 
 JSON = st.recursive(
@@ -236,3 +236,11 @@ def test_what_is_no_answer_says_why(raw: bytes, reason: str) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_answer() -> None:
     assert decode(b'\xef\xbb\xbf{"a": 1}', str) == {"a": 1}
+
+
+def test_what_is_private_to_us_is_not_taken_from_an_endpoint_but_kept_when_it_is_read_again() -> None:
+    private = {"maker": "m", "anthropic": {"model": "m", "content": 5}, "responses": 5, "written": 5}
+    assert private.keys() == PRIVATE
+    said = {"role": "assistant", "content": "hi", "reasoning_content": "hm"}
+    assert mended({**said, **private}).message == said
+    assert read_message({**said, **private}, [])[0] == {**said, **private}

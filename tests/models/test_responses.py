@@ -220,3 +220,18 @@ def test_any_answer_is_read_or_unreadable_and_what_was_read_can_be_sent(answer: 
     sent = request("m", [*MESSAGES, completion.message], TOOLS, ModelSettings(), home=True)["input"][1:]
     assert [item["call_id"] for item in sent if item.get("type") == "function_call"] == ids
     assert not sent or sent[-1].get("type") != "reasoning"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [None, 5, "hm", ["hm"], [], [{"type": "function_call", "call_id": "c2", "name": "bash"}]],
+    ids=str,
+)
+def test_items_that_are_none_or_make_other_calls_are_not_sent(items: Any) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "hm", "tool_calls": [call]}
+
+    def sent(message: Message) -> Any:
+        return request("m", [message], [], ModelSettings(), home=True)["input"]
+
+    assert sent({**message, ITEMS: items}) == sent(message)
