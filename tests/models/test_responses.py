@@ -12,7 +12,7 @@ from openai.types.responses import Response
 
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Message, Model, ModelError, ModelSettings, Reply, ToolCall, ToolSchema, open_model
-from ci_agent.models.completion import Completion, Unreadable
+from ci_agent.models.completion import MOST_CALLS, Completion, Unreadable
 from ci_agent.models.responses import ITEMS, read, request
 from ci_agent.task import Ending, Usage
 from tests.support.model_server import Fault, ModelServer, Say, Step, response
@@ -235,3 +235,13 @@ def test_items_that_are_none_or_make_other_calls_are_not_sent(items: Any) -> Non
         return request("m", [message], [], ModelSettings(), home=True)["input"]
 
     assert sent({**message, ITEMS: items}) == sent(message)
+
+
+def test_of_endless_calls_the_first_are_taken_and_the_reply_counts_as_cut_off() -> None:
+    items = [
+        {"type": "function_call", "call_id": f"c{n}", "name": "bash", "arguments": "{}"}
+        for n in range(MOST_CALLS + 9)
+    ]
+    completion = read({"output": items}, [])
+    assert (len(completion.calls), completion.finish_reason) == (MOST_CALLS, "length")
+    assert completion.message[ITEMS] == items[:MOST_CALLS]
