@@ -13,7 +13,7 @@ _NOTE = 40  # characters of the note without the path
 
 _MARK = re.compile(r"<!--|^ {0,3}(?:`{3,}|~{3,})|`+", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
 
 
@@ -70,7 +70,7 @@ def sections(text: str) -> list[Section]:
         elif fence:
             fence = "" if line.strip().startswith(fence) and not line.strip().strip(fence[0]) else fence
         elif heading := _HEADING.fullmatch(line.rstrip("\r\n")):
-            starts.append((number, len(heading[1]), heading[2] or ""))
+            starts.append((number, len(heading[1]), _title(heading[2] or "")))
         elif number and (under := _UNDERLINE.fullmatch(line.rstrip("\r\n"))) and _is_text(lines[number - 1]):
             starts.append((number - 1, 1 if under[1][0] == "=" else 2, lines[number - 1].strip()))
     ends = [start for start, _, _ in starts[1:]] + [len(lines)]
@@ -79,6 +79,13 @@ def sections(text: str) -> list[Section]:
         for (start, level, title), end in zip(starts, ends, strict=True)
     ]
     return [section for section in found if section.text]
+
+
+def _title(text: str) -> str:
+    """A heading's text without the `#` that may close it, which stand apart from its words."""
+    text = text.strip(" \t")
+    words = text.rstrip("#")
+    return words.rstrip(" \t") if not words or words[-1] in " \t" else text
 
 
 def _is_text(line: str) -> bool:

@@ -9,12 +9,14 @@ _WARN_ROUNDS = 3
 _STUCK_ROUNDS = 5
 _PERIODS = (1, 2)  # A A A, and A B A B
 # What differs between two runs of the same thing: durations, and the numbers of kept outputs.
-_VARYING = re.compile(r"\d+(\.\d+)?\s?(ms|s|seconds)\b|AGENT_OUTPUTS/\d+")
+_VARYING = re.compile(r"(?<!\d)\d++(?:\.\d++)?\s?(?:ms|s|seconds)\b|AGENT_OUTPUTS/\d++")
+_LONGEST = 100_000  # characters of a text in which that is looked for; no tool answers more
 
 
 def digest(*texts: str) -> bytes:
-    """The same for texts that differ only in what differs between two runs of the same thing."""
-    text = _VARYING.sub("~", "\0".join(texts))
+    """The same for texts that differ only in what differs between two runs of the same thing. Very long ones count
+    as they stand."""
+    text = "\0".join(one if len(one) > _LONGEST else _VARYING.sub("~", one) for one in texts)
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 

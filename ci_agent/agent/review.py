@@ -50,9 +50,9 @@ def review(model: Model, task: Task, diff: str, tests: str, deadline: float) -> 
 
 
 def _defects(text: str) -> list[str]:
-    """The defects an answer names, each with the lines that follow it."""
+    """The defects an answer names in its first 20,000 characters, each with the lines that follow it."""
     found: list[str] = []
-    for line in text.splitlines():
+    for line in text[:_TEXT_CHARACTERS].splitlines():
         if match := _DEFECT.match(line):
             found.append(match[1].strip())
         elif found and line.strip():

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ci_agent.agent.globs import matches
 from ci_agent.agent.markdown import chosen, shortened, visible
 
 Content = Callable[[str], bytes | None]
@@ -23,7 +24,10 @@ _ALL = 8_000  # characters of what is told at the beginning
 _CONTRIBUTING_MOST = 2_500  # it was written for people
 _LATER = 4_000  # of one that is told later
 _LONGEST = 200_000  # bytes that are looked at of a file
+_FRONT_MATTER = 4_000  # characters that are looked at of it
 _POINTER = 200  # characters of a file that only names another
+
+_COMMA = re.compile(r",(?![^{]*\})")  # between globs, not between braces
 
 # Headings of a CONTRIBUTING.md: what of it is about the code, and what is not.
 _ABOUT_CODE = re.compile(
@@ -56,7 +60,7 @@ class Scoped:
 
     def covers(self, path: str) -> bool:
         inside = path.startswith(self.folder)
-        return inside and (not self.globs or any(_matches(path, glob) for glob in self.globs))
+        return inside and (not self.globs or any(matches(path, glob) for glob in self.globs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,29 +199,10 @@ def _globs(head: str) -> tuple[str, ...]:
 
     Read by hand, because `paths: **/*.py`, which people write, is no YAML.
     """
-    found = re.search(r"^paths:[ \t]*(.*)((?:\n[ \t]*-.*)*)", head, re.MULTILINE)
+    found = re.search(r"^paths:[ \t]*(.*)((?:\n[ \t]*-.*)*)", head[:_FRONT_MATTER], re.MULTILINE)
     if not found:
         return ()
     line = found[1].strip().removeprefix("[").removesuffix("]")
     listed = [entry.strip().removeprefix("-") for entry in found[2].splitlines()]
     globs = (glob.strip().strip("'\"") for glob in [*_COMMA.split(line), *listed])
     return tuple(glob for glob in globs if glob)
-
-
-def _matches(path: str, glob: str) -> bool:
-    """As in `.gitignore`: `**` any folders, `*` and `?` within a name, `{a,b}`; without `/` the name in any folder."""
-    glob = re.sub(r"(?:\*\*/)+", "**/", glob.removeprefix("./").removeprefix("/"))
-    if "/" not in glob:
-        path = path.rpartition("/")[2]
-    if glob.endswith("/"):
-        glob += "**"
-    pattern = _GLOB.sub(lambda part: _REGEX.get(part[0], re.escape(part[0])), glob)
-    try:
-        return re.fullmatch(pattern, path) is not None
-    except re.error:  # a brace without its partner
-        return path == glob
-
-
-_COMMA = re.compile(r",(?![^{]*\})")  # between globs, not between braces
-_REGEX = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")", ",": "|"}
-_GLOB = re.compile(r"\*\*/|\*\*|.", re.DOTALL)

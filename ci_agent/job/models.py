@@ -46,12 +46,19 @@ def open_models(settings: Config, on_retry: Callable[[ModelRetried | ModelChosen
 
 def reached(name: str, settings: Config, cache_key: str = "") -> tuple[str, ModelSettings]:
     """The model `name` of the configuration as `open_model` takes it, and how it is reached. What is set for the
-    default model alone holds for no other."""
+    default model alone holds for no other. Raises `ModelError` for a name with two prefixes: each goes with keys of
+    its own."""
     model = settings.model
     default = name == model.name
     at_anthropic = name.startswith(_ANTHROPIC)
     api = "responses" if name.startswith(_RESPONSES) else model.api if default else "chat"
-    return name.removeprefix(_RESPONSES), ModelSettings(
+    bare = name.removeprefix(_RESPONSES)
+    if bare != name and split_name(bare) != ("openai", bare):
+        raise ModelError(
+            Ending.LLM_UNAVAILABLE,
+            f"`{_RESPONSES}` goes with names of OpenAI's API only; write `{bare}` without it",
+        )
+    return bare, ModelSettings(
         base_url=settings.anthropic.base_url if at_anthropic else model.base_url,
         api_key=settings.anthropic.api_key if at_anthropic else model.api_key,
         timeout=model.timeout,

@@ -12,9 +12,11 @@ from typing import Any
 from ci_agent.models import Message, ToolCall
 from ci_agent.models.anthropic_messages import KEPT, Block, fitting_id, is_blank, read_input
 from ci_agent.models.completion import (
+    CUT,
     Completion,
     Unreadable,
     completed,
+    cut_calls,
     plausible,
     quoted,
     read_message,
@@ -27,7 +29,7 @@ _REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
-    "max_tokens": "length",
+    "max_tokens": CUT,
     "refusal": "content_filter",
 }
 
@@ -38,6 +40,7 @@ def read(answer: Any, context: Sequence[Message], model: str) -> Completion:
     if not isinstance(content, list):
         raise Unreadable("the answer holds no message", quoted(answer))
     blocks = [block for block in content if isinstance(block, dict) and not is_blank(block)]
+    blocks, cut = cut_calls(blocks, lambda block: block.get("type") == "tool_use")
     texts = [str(block["text"]) for block in blocks if block.get("type") == "text"]
     wanted = [block for block in blocks if block.get("type") == "tool_use"]
     message, text, calls = read_message(
@@ -46,7 +49,7 @@ def read(answer: Any, context: Sequence[Message], model: str) -> Completion:
     message[KEPT] = {"model": model, "content": _with_calls(blocks, calls)}
     reason = answer.get("stop_reason")
     reason = _REASONS.get(reason, reason) if isinstance(reason, str) else None
-    return completed(message, text, calls, reason, read_usage(answer.get("usage")))
+    return completed(message, text, calls, CUT if cut else reason, read_usage(answer.get("usage")))
 
 
 def read_usage(usage: Any) -> Usage:

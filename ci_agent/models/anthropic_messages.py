@@ -18,7 +18,7 @@ from itertools import takewhile
 from typing import Any
 
 from ci_agent.models import Message, ToolSchema
-from ci_agent.models.completion import Unreadable, decode, read_message
+from ci_agent.models.completion import Unreadable, decode, entries_fit, read_message
 
 Block = dict[str, Any]
 
@@ -50,8 +50,9 @@ def convert(messages: Sequence[Message], tools: Sequence[ToolSchema], model: str
 def said(message: Message, model: str) -> list[Block]:
     """The blocks of an assistant's message: as they came if `model` said them, else made from text and calls."""
     kept = message.get(KEPT)
-    if isinstance(kept, dict) and kept.get("model") == model:
-        blocks = list(kept["content"])
+    blocks = kept.get("content") if isinstance(kept, dict) and kept.get("model") == model else None
+    if entries_fit(blocks, message, "tool_use", "id"):
+        blocks = list(blocks)
         while blocks and blocks[-1].get("type") in THOUGHTS:  # cut off while thinking; refused at the end
             blocks.pop()
         return blocks

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ci_agent.models import Message, ModelSettings, ToolSchema
-from ci_agent.models.completion import text_of
+from ci_agent.models.completion import public, text_of
 
-MAKER = "maker"  # in a message of the context: the model in reserve that it came from, see `fallback`
-# Keys under which others of us keep in a message what they want back, and no endpoint understands.
-PRIVATE = frozenset({"anthropic", "responses", "written", MAKER})
 # What every API can say of a message. The rest is its maker's: thoughts, signatures, ids.
 _COMMON = ("role", "content", "tool_call_id")
 
@@ -24,7 +21,7 @@ def request(
     home: bool,
 ) -> dict[str, Any]:
     """The body that asks for the next reply. `home`: the API is OpenAI's own, and knows its newer fields."""
-    body: dict[str, Any] = {"model": model, "messages": [_public(one) for one in messages], "stream": False}
+    body: dict[str, Any] = {"model": model, "messages": [public(one) for one in messages], "stream": False}
     if tools:  # an empty list is refused
         body["tools"] = tools
     if settings.temperature is not None:
@@ -52,9 +49,3 @@ def portable(message: Message) -> Message:
 def _portable_call(call: dict[str, Any]) -> dict[str, Any]:
     function = {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
     return {"id": call["id"], "type": "function", "function": function}
-
-
-def _public(message: Message) -> Message:
-    if PRIVATE.isdisjoint(message):
-        return message
-    return {key: value for key, value in message.items() if key not in PRIVATE}

@@ -12,11 +12,16 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from ci_agent.models import Message, ModelError, ToolCall
 from ci_agent.task import Ending, Usage
 
+MAKER = "maker"  # in a message of the context: the model in reserve that it came from, see `fallback`
+# Keys under which we keep in a message what one model wants back. No endpoint understands them, and none may set them.
+PRIVATE = frozenset({"anthropic", "responses", "written", MAKER})
+MOST_CALLS = 200  # of one reply; nobody means more
+CUT = "length"  # the finish reason of a reply that is not whole
 MOST_TOKENS = 1_000_000_000  # of one reply; no context is a hundredth of that
 
 
@@ -61,8 +66,38 @@ def read(answer: Any, context: Sequence[Message]) -> Completion:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise Unreadable("the answer holds no message", quoted(answer))
-    mended, text, calls = read_message(message, context)
-    return completed(mended, text, calls, choice.get("finish_reason"), read_usage(answer.get("usage")))
+    entries = message.get("tool_calls")
+    entries, cut = cut_calls(entries if isinstance(entries, list) else [], lambda _: True)
+    mended, text, calls = read_message({**public(message), "tool_calls": entries}, context)
+    reason = CUT if cut else choice.get("finish_reason")
+    return completed(mended, text, calls, reason, read_usage(answer.get("usage")))
+
+
+def cut_calls(entries: list[Any], is_call: Callable[[Any], bool]) -> tuple[list[Any], bool]:
+    """What a reply puts out, up to its last call that we take, and whether more was there."""
+    calls = [number for number, entry in enumerate(entries) if is_call(entry)]
+    if len(calls) <= MOST_CALLS:
+        return entries, False
+    return entries[: calls[MOST_CALLS]], True
+
+
+def public(message: Message) -> Message:
+    """`message` without what is private to us."""
+    if PRIVATE.isdisjoint(message):
+        return message
+    return {key: value for key, value in message.items() if key not in PRIVATE}
+
+
+def entries_fit(kept: Any, message: Message, kind: str, id_: str) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether `kept`, what an API put out for `message`, is a list of objects that make the message's calls and no
+    others. A call is of the type `kind` there, with its id under `id_`.
+
+    A context can come from a file: what does not fit would be refused by the API, or stand for another message.
+    """
+    if not isinstance(kept, list) or not all(isinstance(entry, dict) for entry in kept):
+        return False
+    ids = [entry.get(id_) for entry in kept if entry.get("type") == kind]
+    return ids == list(_ids([message]))
 
 
 def quoted(answer: Any) -> str:
@@ -160,6 +195,7 @@ def _mend_calls(calls: Any, context: Sequence[Message]) -> list[dict[str, Any]]:
     """Every call with an id of its own, a name that endpoints accept and its arguments as text."""
     taken = set(_ids(context))
     mended: list[dict[str, Any]] = []
+    number = 0  # all below that a call could get are taken
     for entry in calls if isinstance(calls, list) else []:
         if not isinstance(entry, dict):
             continue
@@ -167,7 +203,8 @@ def _mend_calls(calls: Any, context: Sequence[Message]) -> list[dict[str, Any]]:
         function = function if isinstance(function, dict) else {}
         id_ = entry.get("id")
         if not isinstance(id_, str) or not id_ or id_ in taken:
-            id_ = _free_id(len(context) + len(mended), taken)
+            number = _free_number(max(number, len(context) + len(mended)), taken)
+            id_ = f"call_{number}"
         taken.add(id_)
         function = {
             **function,
@@ -182,10 +219,10 @@ def _ids(context: Iterable[Message]) -> Iterable[str]:
     return (call["id"] for message in context for call in message.get("tool_calls", ()))
 
 
-def _free_id(number: int, taken: set[str]) -> str:
+def _free_number(number: int, taken: set[str]) -> int:
     while f"call_{number}" in taken:
         number += 1
-    return f"call_{number}"
+    return number
 
 
 def _name(name: Any) -> str:

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from ci_agent.journal.events import ModelChosen, ModelRetried
 from ci_agent.models import Message, Model, ModelError, ModelSettings, Reply, ToolSchema, open_model
-from ci_agent.models.chat import MAKER, portable
+from ci_agent.models.chat import portable
+from ci_agent.models.completion import MAKER
 from ci_agent.task import Ending
 
 TRIES = 3  # of one request to the first model, since there is a second

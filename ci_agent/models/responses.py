@@ -11,11 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ci_agent.models import Message, ModelSettings, ToolSchema
-from ci_agent.models.completion import Completion, Unreadable, completed, quoted, read_message, read_usage
+from ci_agent.models.completion import (
+    CUT,
+    Completion,
+    Unreadable,
+    completed,
+    cut_calls,
+    entries_fit,
+    quoted,
+    read_message,
+    read_usage,
+)
 
 ITEMS = "responses"  # in a message of the context: the items of this API that it was read from
 
-_FINISH = {"max_output_tokens": "length"}  # the one reason that chat completions call otherwise
+_FINISH = {"max_output_tokens": CUT}  # the one reason that chat completions call otherwise
 
 
 def request(
@@ -49,6 +59,7 @@ def read(answer: Any, context: Sequence[Message]) -> Completion:
     """What `answer`, decoded JSON, says. `context` is what was asked. Raises `Unreadable` and `ModelError`."""
     output = answer.get("output") if isinstance(answer, dict) else None
     items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
+    items, cut = cut_calls(items, lambda item: item.get("type") == "function_call")
     reason = _incomplete(answer) if isinstance(answer, dict) else None
     if not items and reason is None:
         raise Unreadable("the answer holds no message", quoted(answer))
@@ -57,13 +68,13 @@ def read(answer: Any, context: Sequence[Message]) -> Completion:
     message, text, read_calls = read_message({"content": said, "tool_calls": calls}, context)
     message[ITEMS] = _returned(items, message.get("tool_calls", ()))
     usage = read_usage(answer.get("usage"))
-    return completed(message, text, read_calls, reason and _FINISH.get(reason, reason), usage)
+    return completed(message, text, read_calls, CUT if cut else reason and _FINISH.get(reason, reason), usage)
 
 
 def _items(message: Message) -> Iterable[dict[str, Any]]:
     """The items that say `message`: its own where it came from this API."""
     own = message.get(ITEMS)
-    if own is not None:
+    if entries_fit(own, message, "function_call", "call_id"):
         return list(own)
     content = message.get("content") or ""
     if message["role"] == "tool":

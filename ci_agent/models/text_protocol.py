@@ -80,8 +80,8 @@ def with_calls(message: Message, text: str, calls: Sequence[WrittenCall]) -> Mes
 
 def _assistant(message: Message) -> Message:
     plain = {key: value for key, value in message.items() if key not in ("tool_calls", WRITTEN)}
-    if WRITTEN in message:
-        plain["content"] = message[WRITTEN]
+    if isinstance(written := message.get(WRITTEN), str):
+        plain["content"] = written
     elif calls := message.get("tool_calls"):  # from before, when they were native
         plain["content"] = "\n\n".join(filter(None, [text_of(message.get("content")), *map(_written, calls)]))
     return plain

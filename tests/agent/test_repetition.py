@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.agent.repetition import Repetition
+from ci_agent.agent.repetition import Repetition, digest
 
 
 def _after(*calls: str) -> Repetition:
@@ -51,3 +55,20 @@ def test_whoever_is_stuck_did_repeat_the_same_five_times(calls: list[str]) -> No
         len(calls) >= 5 * period and calls[-5 * period :] == calls[-period:] * 5 for period in (1, 2)
     )
     assert _after(*calls).stuck is expected
+
+
+def test_endless_digits_and_texts_are_compared_at_once() -> None:
+    began = time.process_time()
+    assert digest("1" * 90_000, "x") == digest("1" * 90_000, "x")
+    assert digest("1" * 5_000_000 + "2") != digest("1" * 5_000_001)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("one", ["0.1s", "12 ms", "1.2.3 seconds", "in 5s.", "AGENT_OUTPUTS/12"])
+def test_durations_and_kept_outputs_do_not_count(one: str) -> None:
+    assert digest(one) == digest(re.sub(r"\d+(?=\D*$)", "9871", one))
+
+
+@pytest.mark.parametrize("one", ["12 files", "1.5x", "5 sheep", "v1.2"])
+def test_other_numbers_count(one: str) -> None:
+    assert digest(one) != digest(re.sub(r"\d+(?=\D*$)", "9871", one))

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ci_agent.agent import Review, review
+from ci_agent.agent.review import _defects
 from ci_agent.models import ModelSettings, open_model
 from tests.agent.test_choice import TASK
 from tests.support.model_server import ModelServer, Say
@@ -54,3 +55,10 @@ def test_it_sees_the_issue_the_change_and_the_tests_and_has_no_tools() -> None:
         "40,001 characters left out",
     ):
         assert part in user
+
+
+def test_of_an_endless_answer_only_the_beginning_is_read() -> None:
+    began = time.process_time()
+    assert _defects("DEFECT: a\n" + "x\n" * 2_000_000)[0].startswith("a x x")
+    assert time.process_time() - began < 2
+    assert _defects("x\n" * 20_000 + "DEFECT: late") == []

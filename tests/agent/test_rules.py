@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -182,3 +184,32 @@ def test_no_file_of_rules_can_stop_the_work(files: dict[str, bytes]) -> None:
     rules = find_rules(files, files.get)
     assert sum(len(rule.text) for rule in rules.told) <= 8_000
     Reminder(rules.later, files, files.get).for_path("x/y.py")
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("# x", "x"),
+        ("  ### x y ##  ", "x y"),
+        ("# x#", "x#"),
+        ("# x # #", "x #"),
+        ("#", ""),
+        ("## ##", ""),
+        ("# x\t#", "x"),
+        ("# x" + " " * 100_000 + "y", "x" + " " * 100_000 + "y"),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_headings_are_read_at_once(line: str, title: str) -> None:
+    began = time.process_time()
+    assert [section.title for section in sections(f"{line}\n")] == [title]
+    assert time.process_time() - began < 1
+
+
+def test_endless_front_matter_is_read_at_once() -> None:
+    began = time.process_time()
+    head = f"---\npaths: {',' * 150_000}a\n---\n"
+    assert _rules({".ci-agent/rules/a.md": f"{head}Be brief."}).told == (
+        Rule(".ci-agent/rules/a.md", "Be brief."),
+    )
+    assert time.process_time() - began < 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ci_agent.models import Message, ToolCall
 from ci_agent.models.anthropic_answer import read, read_usage
 from ci_agent.models.anthropic_messages import GO_ON, NO_RESULT, convert, said, starts_unthought
-from ci_agent.models.completion import MOST_TOKENS, Unreadable
+from ci_agent.models.completion import MOST_CALLS, MOST_TOKENS, Unreadable
 from ci_agent.task import Usage
 from tests.support.anthropic_rules import VERSIONS, Block, check, every_block
 
@@ -333,3 +333,29 @@ def test_a_request_begins_with_the_one_before_it(
 
     before = prompt(*context)
     assert repr(prompt(*context, answer.message, *results, user("more"))[: len(before)]) == repr(before)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        None,
+        5,
+        "hm",
+        ["hm"],
+        [text("forged")],
+        [{"type": "tool_use", "id": "c2", "name": "bash", "input": {}}],
+    ],
+    ids=str,
+)
+def test_blocks_that_are_none_or_make_other_calls_are_not_sent(blocks: Any) -> None:
+    message = calling(("c1", "bash", "{}"), text="Looking.")
+    assert said({**message, "anthropic": {"model": CLAUDE, "content": blocks}}, CLAUDE) == said(
+        message, CLAUDE
+    )
+
+
+def test_of_endless_calls_the_first_are_taken_and_the_reply_counts_as_cut_off() -> None:
+    blocks = [{"type": "tool_use", "id": f"c{n}", "name": "bash", "input": {}} for n in range(MOST_CALLS + 9)]
+    completion = read({"content": blocks, "stop_reason": "tool_use"}, [], CLAUDE)
+    assert (len(completion.calls), completion.finish_reason) == (MOST_CALLS, "length")
+    assert said(completion.message, CLAUDE) == blocks[:MOST_CALLS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -10,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.models.completion import Completion, Unreadable, decode, read, read_message, read_usage
+from ci_agent.models.completion import (
+    MOST_CALLS,
+    PRIVATE,
+    Completion,
+    Unreadable,
+    decode,
+    read,
+    read_message,
+    read_usage,
+)
 from ci_agent.task import Usage
 
 JSON = st.recursive(
@@ -236,3 +246,27 @@ def test_what_is_no_answer_says_why(raw: bytes, reason: str) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_answer() -> None:
     assert decode(b'\xef\xbb\xbf{"a": 1}', str) == {"a": 1}
+
+
+def test_what_is_private_to_us_is_not_taken_from_an_endpoint_but_kept_when_it_is_read_again() -> None:
+    private = {"maker": "m", "anthropic": {"model": "m", "content": 5}, "responses": 5, "written": 5}
+    assert private.keys() == PRIVATE
+    said = {"role": "assistant", "content": "hi", "reasoning_content": "hm"}
+    assert mended({**said, **private}).message == said
+    assert read_message({**said, **private}, [])[0] == {**said, **private}
+
+
+def test_made_up_ids_are_found_at_once_where_many_are_taken() -> None:
+    count = 20_000
+    calls = [{"id": f"call_{count + number}"} for number in range(count)] + [{}] * count
+    began = time.process_time()
+    _, _, read_calls = read_message({"tool_calls": calls}, [])
+    assert time.process_time() - began < 2
+    assert [one.id for one in read_calls[count:]] == [f"call_{2 * count + n}" for n in range(count)]
+
+
+def test_of_endless_calls_the_first_are_taken_and_the_reply_counts_as_cut_off() -> None:
+    whole, cut = (mended({"tool_calls": [call()] * count}) for count in (MOST_CALLS, MOST_CALLS + 1))
+    assert (len(whole.calls), whole.finish_reason) == (MOST_CALLS, "tool_calls")
+    assert (len(cut.calls), cut.finish_reason) == (MOST_CALLS, "length")
+    assert len(cut.message["tool_calls"]) == MOST_CALLS

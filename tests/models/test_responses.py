@@ -12,7 +12,7 @@ from openai.types.responses import Response
 
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Message, Model, ModelError, ModelSettings, Reply, ToolCall, ToolSchema, open_model
-from ci_agent.models.completion import Completion, Unreadable
+from ci_agent.models.completion import MOST_CALLS, Completion, Unreadable
 from ci_agent.models.responses import ITEMS, read, request
 from ci_agent.task import Ending, Usage
 from tests.support.model_server import Fault, ModelServer, Say, Step, response
@@ -220,3 +220,28 @@ def test_any_answer_is_read_or_unreadable_and_what_was_read_can_be_sent(answer: 
     sent = request("m", [*MESSAGES, completion.message], TOOLS, ModelSettings(), home=True)["input"][1:]
     assert [item["call_id"] for item in sent if item.get("type") == "function_call"] == ids
     assert not sent or sent[-1].get("type") != "reasoning"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [None, 5, "hm", ["hm"], [], [{"type": "function_call", "call_id": "c2", "name": "bash"}]],
+    ids=str,
+)
+def test_items_that_are_none_or_make_other_calls_are_not_sent(items: Any) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "hm", "tool_calls": [call]}
+
+    def sent(message: Message) -> Any:
+        return request("m", [message], [], ModelSettings(), home=True)["input"]
+
+    assert sent({**message, ITEMS: items}) == sent(message)
+
+
+def test_of_endless_calls_the_first_are_taken_and_the_reply_counts_as_cut_off() -> None:
+    items = [
+        {"type": "function_call", "call_id": f"c{n}", "name": "bash", "arguments": "{}"}
+        for n in range(MOST_CALLS + 9)
+    ]
+    completion = read({"output": items}, [])
+    assert (len(completion.calls), completion.finish_reason) == (MOST_CALLS, "length")
+    assert completion.message[ITEMS] == items[:MOST_CALLS]
