@@ -74,7 +74,8 @@ def test_the_whole_session_is_told(report: Path, tmp_path: Path) -> None:
     assert re.search(
         r"^step 1 · \d\d:\d\d:\d\d · .* · 1,000 tokens in \(90 % cached\), 50 out", said, re.MULTILINE
     )
-    assert "\nI look first.\n▸ read_file  calculator.py\n  ✓ read_file, 0 s\n  │ def add(a, b):\n" in said
+    assert "\nI look first.\n" in said
+    assert "\n▸ read_file  calculator.py\n  ✓ read_file, 0 s\n  │ def add(a, b):\n" in said
     assert "\n▸ bash\n  │ ls; pwd; date\n" in said
     assert (
         "▸ edit_file  calculator.py\n  │ - no such text\n  │ + x\n  ✗ edit_file, 0 s\n  │ `old` is not in"

@@ -41,7 +41,9 @@ anything = st.builds(
     kind=st.sampled_from(Kind),
     thread=st.none() | st.builds(Thread, numbers, st.booleans()),
     actor=st.none() | st.builds(Account, words, words, st.booleans()),
-    at=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.timezones()),  # noqa: DTZ001 - see timezones
+    at=st.datetimes(
+        datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.timezones(), allow_imaginary=False
+    ),  # noqa: DTZ001 - see timezones
     command=options,
     comment=st.just("") | numbers,
     issue=st.none() | st.builds(Snapshot, words, words),
