@@ -24,6 +24,7 @@ PLAIN = Trigger(
     Kind.COMMAND, Thread("12"), Account("dana", "7"), NOW, Command(Verb.RETRY, "", "m", 1.5, "main"), "99"
 )
 
+FIRST, LAST = datetime(2000, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - see timezones below
 words = st.text(st.characters(codec="utf-8"), max_size=50)
 numbers = st.integers(1, 10**15 - 1).map(str)
 options = st.builds(
@@ -41,9 +42,7 @@ anything = st.builds(
     kind=st.sampled_from(Kind),
     thread=st.none() | st.builds(Thread, numbers, st.booleans()),
     actor=st.none() | st.builds(Account, words, words, st.booleans()),
-    at=st.datetimes(
-        datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.timezones(), allow_imaginary=False
-    ),  # noqa: DTZ001 - see timezones
+    at=st.datetimes(min_value=FIRST, max_value=LAST, timezones=st.timezones(), allow_imaginary=False),
     command=options,
     comment=st.just("") | numbers,
     issue=st.none() | st.builds(Snapshot, words, words),
