@@ -20,6 +20,7 @@ from ci_agent.tools.text import clean, cut
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 
 _LINES = 400  # of one answer
+_SPARE = 80  # more lines that are shown where they are the rest
 _LINE = 2_000  # characters that are shown of one line
 _CHARACTERS = 16_000  # of one answer
 _ENTRIES = 300  # of a folder
@@ -131,6 +132,8 @@ def _window(
     start = max(1, total - _LAST + 1) if past else start
     wanted = total if past else min(max(end, start), total)
     last = min(wanted, start + _LINES - 1)
+    if wanted - last <= _SPARE:
+        last = wanted
     file.seek(0)
     _skip_lines(file, start - 1)
     raw = [_line(file) for _ in range(start, last + 1)]

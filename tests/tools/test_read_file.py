@@ -49,6 +49,12 @@ def test_at_most_four_hundred_lines_are_shown(do: Do, world: World) -> None:
     assert asked.endswith("\n[lines 2 to 401 of 1,000; go on with start=402]")
 
 
+def test_a_short_rest_is_not_cut_off(do: Do, world: World) -> None:
+    (world.root / "a.txt").write_text("x\n" * 1000)
+    assert do("read_file", path="a.txt", start=1, end=480).text.endswith("\n[lines 1 to 480 of 1,000]")
+    assert "go on with start=401" in do("read_file", path="a.txt", start=1, end=481).text
+
+
 def test_at_most_sixteen_thousand_characters_are_shown(do: Do, world: World) -> None:
     (world.root / "a.txt").write_text(("x" * 999 + "\n") * 100)
     text = do("read_file", path="a.txt").text
