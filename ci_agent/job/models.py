@@ -32,7 +32,7 @@ def open_models(settings: Config, on_retry: Callable[[ModelRetried | ModelChosen
             return _opened(name, settings, on_retry, cache_key)
         except ModelError as error:
             kind = AuthenticationError if error.ending is Ending.LLM_AUTH else UsageError
-            raise kind(f"`{key}`: {error}") from error
+            raise kind(str(error) if key == "model.name" else f"`{key}`: {error}") from error
 
     if names.fallback:  # so that what is wrong with it is said of it
         opened("models.fallback", names.fallback)
