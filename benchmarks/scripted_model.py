@@ -61,12 +61,14 @@ class ScriptedModel:
     def exchange(self, request: bytes) -> bytes:
         """Called when a request was read: the bytes to answer with."""
         received = time.monotonic()
+        if self._keep:
+            self.requests.append(request)
+        if _SUMMARY in request:  # it is asked for beside the steps of the script
+            return _response("200 OK", {**_SUMMED_UP, "usage": _usage(request)})
         number = len(self.exchanges)
         reply = _TOO_MANY
         if number < len(self._replies):
             reply = _response("200 OK", {**self._replies[number], "usage": _usage(request)})
-        if self._keep:
-            self.requests.append(request)
         self.exchanges.append(Exchange(received, sent=time.monotonic()))
         return reply
 
@@ -127,5 +129,23 @@ def _response(status: str, content: Mapping[str, Any]) -> bytes:
     return head.encode() + body
 
 
+# How ci-agent begins to ask for a summary (agent/prompts/summary.md); about as long as one may be.
+_SUMMARY = b"The conversation has become too long and goes on in a new one"
+_SUMMED_UP = {
+    "id": "chatcmpl-summary",
+    "object": "chat.completion",
+    "created": 1_700_000_000,
+    "model": NAME,
+    "choices": [
+        {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": "I looked at the parts of argparse one by one. " * 50,
+            },
+            "finish_reason": "stop",
+        }
+    ],
+}
 _TOO_MANY = _response("400 Bad Request", {"error": {"message": "the script is over", "type": "scripted"}})
 _NOT_FOUND = _response("404 Not Found", {"error": {"message": "only chat completions", "type": "scripted"}})
