@@ -406,7 +406,7 @@ class ContextSettings:
         60_000,
         "How long the conversation may grow before what is old in it is left out, and half of what the model can read "
         "at once in any case. Less often is dearer without a cache at the provider, more often with one: at 60,000 a "
-        "session of 150 answers costs about 40 % less than one that only grows. 0: only when it must.",
+        "session of 150 answers costs, by calculation, about 40 % less than one that only grows. 0: only when it must.",
         unit="tokens",
         minimum=0,
         maximum=100_000_000,

@@ -193,6 +193,7 @@ class _Work:
         self, attempt: _Attempt, tree: str, left_over: Objections
     ) -> tuple[Stop, str | None] | None:
         before = attempt.examined
+        # One that held is measured anew: it may come back with a reason why there is no test.
         same = before is not None and before[0] == tree and not before[1].judged.ready
         if attempt.examined is None or not same:
             self._voice.status(Status.TESTING)
@@ -203,7 +204,7 @@ class _Work:
             return Stop(Ending.UNVERIFIED, left_over.fatal[0]), tree
         if judged.ready:
             stop = Stop(Ending.SUBMITTED, judged.reasons[0])
-            wanted = "" if same else self._still_wanted(attempt, examined, tree)
+            wanted = self._still_wanted(attempt, examined, tree)
             remarks = (*left_over.doubtful, *self._left_out())
             if not wanted:
                 self._tell(remarks)
