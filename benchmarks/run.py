@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import confinement
 import contest
 import evidence
 import jobs
@@ -39,11 +40,14 @@ class Runs:
     start_ups: int
     jobs: int  # CI jobs that work
     sessions: contest.Runs
+    commands: int  # in either sandbox
     suite: float  # seconds that the tests of the suite take which is verified
 
 
-_THOROUGH = Runs(start_ups=25, jobs=7, sessions=contest.Runs(ours=6, theirs=3, shorter=5), suite=60)
-_QUICK = Runs(start_ups=5, jobs=3, sessions=contest.Runs(ours=2, theirs=1, shorter=2), suite=10)
+_THOROUGH = Runs(
+    start_ups=25, jobs=7, sessions=contest.Runs(ours=6, theirs=3, shorter=5), commands=200, suite=60
+)
+_QUICK = Runs(start_ups=5, jobs=3, sessions=contest.Runs(ours=2, theirs=1, shorter=2), commands=50, suite=10)
 _SUITE = 2_000  # test cases
 _COMPARED = 50_000
 
@@ -62,8 +66,11 @@ def main() -> int:
         default=_COMPACT_AT,
         help="of the context, for the sessions with compaction; 0: leave them out",
     )
+    parser.add_argument("--only-confinement", action="store_true", help="nothing but what confinement costs")
     options = parser.parse_args()
     runs = _QUICK if options.quick else _THOROUGH
+    if options.only_confinement:
+        return _only(_confinement(runs))
     _say("installing")
     theirs = mini_swe_agent(_MINI_VENV)
     command = fresh(_OUR_VENV)
@@ -77,7 +84,11 @@ def main() -> int:
         _MINI_VENV / "bin/python",
         _say,
     )
-    figures = [] if options.only_sessions else [*_start_ups(command, runs), *_jobs(runs), *_evidence(runs)]
+    figures = (
+        []
+        if options.only_sessions
+        else [*_start_ups(command, runs), *_confinement(runs), *_jobs(runs), *_evidence(runs)]
+    )
     figures += [*agents.figures(), *_installations()]
     imports = sorted({name for flag in ("--version", "--help") for name in start_up.imported(command, flag)})
     heavy = [name for name in imports if name != "click"]
@@ -93,6 +104,21 @@ def main() -> int:
     for name in missed:
         print(f"MISSED: {name}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def _only(figures: Sequence[Figure]) -> int:
+    print(table(figures))
+    return 1 if any(figure.missed for figure in figures) else 0
+
+
+def _confinement(runs: Runs) -> list[Figure]:
+    _say("confinement")
+    found = confinement.costs(runs.commands)
+    confined, plain = found.confined * 1e3, found.plain * 1e3
+    return [
+        Figure("one command, confined", "ms", confined, plain, "not confined", goal=plain + 5),
+        Figure(f"self-test (level `{found.level}`)", "ms", found.self_test * 1e3, 300, "the limit", goal=300),
+    ]
 
 
 def _start_ups(command: Path, runs: Runs) -> list[Figure]:

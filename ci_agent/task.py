@@ -45,6 +45,7 @@ class Ending(StrEnum):
     LLM_UNAVAILABLE = "llm_unavailable"
     LLM_POLICY = "llm_policy"
     LLM_REPLAY = "llm_replay"  # the recording that plays the model does not fit this run
+    WITHHELD = "withheld"  # the work held a secret
     ENVIRONMENT = "env"
     CANCELLED = "cancelled"
     INTERNAL = "internal"

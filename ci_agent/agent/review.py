@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_agent.framing import framed
 from ci_agent.models import Message, Model, Reply
 from ci_agent.task import Task
 
@@ -39,8 +40,9 @@ def review(model: Model, task: Task, diff: str, tests: str, deadline: float) -> 
         {"role": "system", "content": system.strip()},
         {
             "role": "user",
-            "content": f"# The issue: {task.title}\n\n{said}\n\n# What the harness measured\n\n{tests}\n\n"
-            f"# The change\n\n```diff\n{_cut(diff, _DIFF_CHARACTERS)}\n```",
+            "content": f"# The issue: {task.title}\n\n{framed('issue', said)}\n\n"
+            f"# What the harness measured\n\n{framed('results', tests)}\n\n"
+            f"# The change\n\n{framed('diff', _cut(diff, _DIFF_CHARACTERS))}",
         },
     ]
     reply = model.reply(messages, [], deadline)

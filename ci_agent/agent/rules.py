@@ -9,10 +9,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ci_agent.agent.globs import matches
+from ci_agent.agent.hidden import plainly_as_seen
 from ci_agent.agent.markdown import chosen, shortened, visible
+from ci_agent.journal.events import Hidden
 
 Content = Callable[[str], bytes | None]
 
@@ -48,6 +50,7 @@ class Rule:
 
     path: str
     text: str
+    hidden: tuple[Hidden, ...] = ()  # characters without a shape that were in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def _is_ours(path: str) -> bool:
 
 def _ours(path: str, content: Content) -> tuple[Rule, tuple[str, ...]]:
     head, text = _front_matter(_decoded(content(path)))
-    return Rule(path, visible(text).strip()), _globs(head)
+    return _rule(path, text), _globs(head)
 
 
 def _nested(known: frozenset[str]) -> list[Scoped]:
@@ -140,8 +143,9 @@ def _contributing(known: frozenset[str], content: Content) -> list[Rule]:
     path = next((places[place] for place in _CONTRIBUTING if place in places), None)
     if path is None:
         return []
-    text = chosen(_text(path, known, content).text, _is_about_code)
-    return [Rule(path, shortened(text, _CONTRIBUTING_MOST, path))]
+    rule = _text(path, known, content)
+    text = chosen(rule.text, _is_about_code)
+    return [replace(rule, path=path, text=shortened(text, _CONTRIBUTING_MOST, path))]
 
 
 def _is_about_code(title: str) -> bool | None:
@@ -157,7 +161,7 @@ def _fitting(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     for done, rule in enumerate(sorted(rules, key=lambda rule: len(rule.text))):
         texts[rule.path] = shortened(rule.text, room // (len(rules) - done), rule.path)
         room -= len(texts[rule.path])
-    return tuple(Rule(rule.path, texts[rule.path]) for rule in rules)
+    return tuple(replace(rule, text=texts[rule.path]) for rule in rules)
 
 
 # --- reading them ------------------------------------------------------------------------------------------
@@ -170,7 +174,12 @@ def _text(path: str, known: frozenset[str], content: Content) -> Rule:
     other = _pointed_at(path, text, known)
     if other:
         path, text = other, _front_matter(_decoded(content(other)))[1]
-    return Rule(path, visible(text).strip())
+    return _rule(path, text)
+
+
+def _rule(path: str, text: str) -> Rule:
+    seen = plainly_as_seen(visible(text))
+    return Rule(path, seen.text.strip(), seen.hidden)
 
 
 def _pointed_at(path: str, text: str, known: frozenset[str]) -> str | None:

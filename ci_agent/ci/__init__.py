@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from ci_agent.guard import Guard
 from ci_agent.task import Account
 
 
@@ -41,6 +42,7 @@ class Job:
     checkout: Path | None  # the CI's own checkout of the repository; None: there is none
     scratch: Path  # for files that live as long as the job
     minutes: float | None = None  # that the job's own commands may take, where the CI says so
+    sha: str = ""  # the commit whose pipeline this is; empty: the CI does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,4 @@ class Host:
 
     job: Job
     output: Output = field(repr=False)
+    guard: Guard = field(repr=False)  # knows the secrets of the job

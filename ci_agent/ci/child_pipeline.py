@@ -25,6 +25,8 @@ _BEFORE = 5  # minutes for the image, the checkout and the cache, which no limit
 _AFTER = 5  # minutes for the last word and the upload
 _LEAST = 20  # minutes; less leaves no time to work
 
+_ENVIRONMENTS = "ci-agent"  # what the names of the two jobs' environments begin with
+_BUNDLE, _PUBLISHED = "ci-agent-bundle", "ci-agent-published"  # folders of artifacts
 _FINAL_WORD = "if [ -x .ci-agent/ci-agent ]; then .ci-agent/ci-agent job --final-word; fi"
 _IDLE = "echo 'There was nothing to do here; the log of the routing job says why.'"
 
@@ -39,10 +41,14 @@ def child_pipeline(
     the settings that are no secrets. Raises `ConfigError` for a time-out that can't be one, `ValueError` for a
     number that is none.
     """
-    jobs = {
-        f"ci-agent-{_number(number)}": _work(number, trigger, environment) for number, trigger in sessions
-    }
-    comment = f"# {len(jobs)} to do" if jobs else f"# nothing to do: {_quoted(why)}"
+    split = environment.get("CI_AGENT_SPLIT", "").strip() == "true"
+    jobs: dict[str, Any] = {}
+    for number, trigger in sessions:
+        name, job = f"ci-agent-{_number(number)}", _work(number, trigger, environment)
+        jobs |= {name: _apart(job), f"{name}-publish": _publish(job, name)} if split else {name: job}
+    comment = (
+        f"# {len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}" if jobs else f"# nothing to do: {_quoted(why)}"
+    )
     return f"{comment}\n{_yaml(jobs or {'ci-agent-idle': _idle()})}\n"
 
 
@@ -71,6 +77,35 @@ def _work(number: str, trigger: str, environment: Mapping[str, str]) -> dict[str
             "expire_in": "30 days",
             "paths": ["ci-agent-report/"],
             "reports": {"junit": "ci-agent-report/junit.xml", "dotenv": "report.env"},
+        },
+    }
+
+
+def _apart(job: dict[str, Any]) -> dict[str, Any]:
+    """The job that works, where another one publishes: GitLab gives it the variables of its environment only."""
+    artifacts = job["artifacts"]
+    return {key: value for key, value in job.items() if key != "after_script"} | {
+        "environment": {"name": f"{_ENVIRONMENTS}/work", "action": "access"},
+        "script": [f".ci-agent/ci-agent job --no-publish --bundle {_BUNDLE}"],
+        "artifacts": artifacts
+        | {"paths": [*artifacts["paths"], f"{_BUNDLE}/"], "reports": {"junit": "ci-agent-report/junit.xml"}},
+    }
+
+
+def _publish(job: dict[str, Any], work: str) -> dict[str, Any]:
+    """The job that publishes what the job `work` did. No cache: whoever broke out there could have left something."""
+    artifacts = job["artifacts"]
+    return {key: value for key, value in job.items() if key != "cache"} | {
+        "needs": [{"job": work, "artifacts": True}],
+        "when": "always",
+        "environment": {"name": f"{_ENVIRONMENTS}/publish", "action": "access"},
+        "script": [f".ci-agent/ci-agent publish {_BUNDLE} --output-dir {_PUBLISHED}"],
+        "after_script": [_FINAL_WORD.replace("--final-word", f"--final-word --output-dir {_PUBLISHED}")],
+        "artifacts": artifacts
+        | {
+            "name": f"{artifacts['name']}-published",
+            "paths": [f"{_PUBLISHED}/"],
+            "reports": {"dotenv": "report.env"},
         },
     }
 

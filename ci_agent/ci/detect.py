@@ -65,6 +65,7 @@ def _github(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         pipeline=run,
         checkout=_checkout(environment.get("GITHUB_WORKSPACE", "")),
         scratch=Path(temporary) / f"ci-agent-{run or 'local'}",
+        sha=environment.get("GITHUB_SHA", ""),
     )
 
 
@@ -103,6 +104,7 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         checkout=_checkout(environment.get("CI_PROJECT_DIR", "")),
         scratch=_gitlab_scratch(environment, job),
         minutes=_minutes(environment.get("RUNNER_SCRIPT_TIMEOUT", "")),
+        sha=environment.get("CI_COMMIT_SHA", ""),
     )
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from ci_agent.ci import Annotation, Output
+from ci_agent.ci.step_files import StepFile
+from ci_agent.guard import Flow, Guard
+from ci_agent.unseen import LINE_ENDS, none
 
 SUMMARY_BYTES = 1024 * 1024  # of all summaries of a step; GitHub shows none where they are longer
 ANNOTATIONS = 10  # per type and step, as GitHub's runner has it
@@ -24,11 +27,11 @@ DOTENV_BYTES = 5 * 1024  # GitLab refuses a dotenv report that is not below
 LONGEST_LINE = 16_384  # characters; a longer line goes on in the next one
 
 
-def output(environment: Mapping[str, str], stream: TextIO, platform: str) -> Output:
-    """The output of a job on `platform`; `stream` is the job's log."""
+def output(environment: Mapping[str, str], stream: TextIO, platform: str, guard: Guard) -> Output:
+    """The output of a job on `platform`; `stream` is the job's log. Everything passes `guard`."""
     if platform == "github":
-        return GitHubOutput(environment, stream)
-    return GitLabOutput(stream)
+        return GitHubOutput(environment, stream, guard)
+    return GitLabOutput(stream, guard)
 
 
 # --- the log ----------------------------------------------------------------------------------------------
@@ -40,10 +43,6 @@ _HASHES = re.compile(r"##(?=\[)")
 # What GitLab takes for the border of a section: `section_start:TIME:NAME`, CR, ESC (gitlab-org/gitlab,
 # lib/gitlab/regex.rb, build_trace_section_regex).
 _SECTION = re.compile(r"(section)_(?=(?:start|end):)")
-# Controls but tab, and what takes no room: the runner compares by a culture that looks past such characters.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-)
 
 
 class QuietLog(io.TextIOBase):
@@ -53,8 +52,9 @@ class QuietLog(io.TextIOBase):
     too, for its end, for `finish`, or until it is longer than `LONGEST_LINE`.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, guard: Guard) -> None:
         self._stream = stream
+        self._flow = Flow(guard, "line of the log")
         self._encoding = stream.encoding or "utf-8"
         self._begun = ""
 
@@ -91,16 +91,29 @@ class QuietLog(io.TextIOBase):
         super().close()
 
     def _put(self, line: str) -> None:
-        encoded = inert(line).encode(self._encoding, "replace")  # a log in ASCII is no reason to fail
+        encoded = inert(self._flow.cleared(line)).encode(
+            self._encoding, "replace"
+        )  # a log in ASCII is no reason to fail
         self._stream.write(encoded.decode(self._encoding) + "\n")
 
 
 def inert(line: str) -> str:
-    """One line that no runner takes for more than text."""
-    line = _UNSEEN.sub("", line)
+    """One line that no runner takes for more than text. The runner compares by a culture that looks past characters
+    that can't be seen."""
+    line = none(line.replace("\n", ""))
     line = _HASHES.sub("# #", line)
     line = _COLONS.sub(r"\1: ", line)
     return _SECTION.sub(r"\1 ", line)
+
+
+_TITLE = "title of a section"  # channels, for the guard
+_OUTPUT = "output of the job"
+
+
+def _cleared(found: Annotation, guard: Guard) -> Annotation:
+    """Without what it says, where that holds a secret."""
+    said = guard.cleared(f"{found.file}\n{found.title}\n{found.message}", "annotation")
+    return found if said.startswith(found.file + "\n") else Annotation("Withheld", said)
 
 
 def _list(annotations: Sequence[Annotation], log: QuietLog) -> None:
@@ -115,10 +128,10 @@ def _list(annotations: Sequence[Annotation], log: QuietLog) -> None:
     log.flush()
 
 
-def _written(path: Path, text: str, log: TextIO, *, append: bool) -> None:
+def _written(path: Path, text: str, log: TextIO) -> None:
     try:
-        with path.open("a" if append else "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
+        path.unlink(missing_ok=True)  # a command may have put a link in its place
+        path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
         print(f"{path}, a file of the CI, can't be written: {error.strerror}.", file=log, flush=True)
 
@@ -133,12 +146,15 @@ class GitHubOutput:
     standard error of this process, and what other programs write there.
     """
 
-    def __init__(self, environment: Mapping[str, str], stream: TextIO) -> None:
+    def __init__(self, environment: Mapping[str, str], stream: TextIO, guard: Guard) -> None:
         self._stream = stream
-        self._quiet = QuietLog(stream)
+        self._guard = guard
+        self._quiet = QuietLog(stream, guard)
         self.log = cast("TextIO", self._quiet)
-        self._output = environment.get("GITHUB_OUTPUT", "")
-        self._summary = environment.get("GITHUB_STEP_SUMMARY", "")
+        self._output, self._summary = (
+            StepFile(name, Path(environment[name]), self.log) if environment.get(name) else None
+            for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        )
         self._annotated = 0
         self._token = secrets.token_hex(16)
         self._say(f"::stop-commands::{self._token}")
@@ -146,7 +162,7 @@ class GitHubOutput:
     @contextlib.contextmanager
     def section(self, name: str, title: str) -> Iterator[None]:
         del name
-        self._command(_command("group", {}, title))
+        self._command(_command("group", {}, self._guard.cleared(title, _TITLE)))
         try:
             yield
         finally:
@@ -162,22 +178,19 @@ class GitHubOutput:
         parts = []
         for name, value in values.items():
             border = f"end-{secrets.token_hex(16)}"  # nobody can guess it, so no value can hold it
-            parts.append(f"{name}<<{border}\n{value}\n{border}\n")
+            parts.append(f"{name}<<{border}\n{self._guard.cleared(value, _OUTPUT)}\n{border}\n")
         if self._output:
-            _written(Path(self._output), "".join(parts), self.log, append=True)
+            self._output.append("".join(parts))
 
     def summary(self, markdown: str) -> None:
-        if not self._summary:
-            return
-        path = Path(self._summary)
-        with contextlib.suppress(OSError):  # then writing says so
-            room = SUMMARY_BYTES - path.stat().st_size
-            markdown = _cut(markdown, room - 1)
-        _written(path, markdown + "\n", self.log, append=True)
+        if self._summary:
+            markdown = self._guard.cleared(markdown, "job summary")
+            self._summary.append(_cut(markdown, self._summary.room(SUMMARY_BYTES) - 1) + "\n")
 
     def annotate(self, annotations: Sequence[Annotation]) -> None:
         """As errors. Those that GitHub would not show are in the log."""
         room = ANNOTATIONS - self._annotated
+        annotations = [_cleared(found, self._guard) for found in annotations]
         shown, others = annotations[:room], annotations[room:]
         self._annotated += len(shown)
         if shown:
@@ -238,15 +251,16 @@ class GitLabOutput:
 
     DOTENV = "report.env"  # in the working directory; the template's `artifacts:reports:dotenv`
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, guard: Guard) -> None:
         self._stream = stream
-        self._quiet = QuietLog(stream)
+        self._guard = guard
+        self._quiet = QuietLog(stream, guard)
         self.log = cast("TextIO", self._quiet)
         self._values: dict[str, str] = {}
 
     @contextlib.contextmanager
     def section(self, name: str, title: str) -> Iterator[None]:
-        self._border("start", name, inert(title))
+        self._border("start", name, inert(self._guard.cleared(title, _TITLE)))
         try:
             yield
         finally:
@@ -258,16 +272,17 @@ class GitLabOutput:
     def values(self, values: Mapping[str, str]) -> None:
         """GitLab's dotenv takes one line per value and no quotes; what it has no room for is left out."""
         self._values |= {
-            f"CI_AGENT_{name.upper().replace('-', '_')}": value for name, value in values.items()
+            f"CI_AGENT_{name.upper().replace('-', '_')}": self._guard.cleared(value, _OUTPUT)
+            for name, value in values.items()
         }
         text = ""
         for name, value in self._values.items():
-            line = f"{name}={' '.join(_UNSEEN.sub(' ', value).split())}\n"
+            line = f"{name}={' '.join(none(LINE_ENDS.sub(' ', value)).split())}\n"
             if len((text + line).encode("utf-8", "replace")) < DOTENV_BYTES:
                 text += line
             else:
                 print(f"{name} is too long for {self.DOTENV} and left out.", file=self.log, flush=True)
-        _written(Path(self.DOTENV), text, self.log, append=False)
+        _written(Path(self.DOTENV), text, self.log)
 
     def summary(self, markdown: str) -> None:
         del markdown

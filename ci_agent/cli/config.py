@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import click
 
@@ -19,7 +19,8 @@ def config() -> None:
 )
 @click.option("--base", metavar="BRANCH", help="Read .ci-agent.yml from it.  [default: what is checked out]")
 @click.option("--state-dir", metavar="DIR", help="Where issues and sessions are kept.")
-def show(*, repository: str, **flags: object) -> int:
+@click.pass_obj
+def show(environment: Mapping[str, str], /, *, repository: str, **flags: object) -> int:
     """Print each effective value and where it came from.
 
     Values come from the defaults, `.ci-agent.yml` in the base branch's commit, the environment, and flags, in
@@ -32,7 +33,7 @@ def show(*, repository: str, **flags: object) -> int:
 
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        loaded, source = load_settings(repository, given)
+        loaded, source = load_settings(repository, given, environment)
     except ConfigError as error:
         click.echo(f"ci-agent: {error}\n\nThe settings and their defaults:\n", err=True)
         _table(load(file=None, environment={}, flags={}).rows())

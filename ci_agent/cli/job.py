@@ -1,8 +1,8 @@
-"""`ci-agent job` and `ci-agent poll`: what a CI starts."""
+"""`ci-agent job`, `ci-agent publish` and `ci-agent poll`: what a CI starts."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -18,11 +18,15 @@ _CHILD_PIPELINE = click.option(
 )
 
 
-@click.command()
-@click.option("--issue", metavar="N", help="Work on this issue, whatever the event says.")
-@click.option(
+_ISSUE = click.option("--issue", metavar="N", help="Work on this issue, whatever the event says.")
+_INTENT = click.option(
     "--intent", metavar="TEXT", help="What is to be done; without --issue an issue is opened for it."
 )
+
+
+@click.command()
+@_ISSUE
+@_INTENT
 @click.option(
     "--route",
     is_flag=True,
@@ -32,14 +36,31 @@ _CHILD_PIPELINE = click.option(
 @click.option(
     "--final-word", is_flag=True, help="Say the last word for a job whose process died; run it always."
 )
+@click.option(
+    "--no-publish",
+    is_flag=True,
+    help="Work, but write nothing to the platform: `ci-agent publish` does, in a job of its own.",
+)
+@click.option(
+    "--bundle",
+    metavar="DIR",
+    default="ci-agent-bundle",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="With --no-publish: the folder for what is to be published.",
+)
 @_OUTPUT_DIR
+@click.pass_obj
 def job(
+    environment: Mapping[str, str],
     *,
     issue: str | None,
     intent: str | None,
     route: bool,
     child_pipeline: Path | None,
     final_word: bool,
+    no_publish: bool,
+    bundle: Path,
     output_dir: str | None,
 ) -> int:
     """Do what the event asks for that started this CI job.
@@ -51,13 +72,49 @@ def job(
     from ci_agent.job.pipeline import work
     from ci_agent.job.request import Request
 
-    flags = {"report.output_dir": output_dir} if output_dir else {}
-    return work(Request(flags, issue, intent, route, child_pipeline, final_word), os.environ)
+    if no_publish and (route or final_word):
+        raise click.UsageError("--no-publish is for the job that works: --route and --final-word publish")
+    hold = bundle if no_publish else None
+    return work(
+        Request(_flags(output_dir), issue, intent, route, child_pipeline, final_word, hold), environment
+    )
+
+
+@click.command()
+@click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
+@_ISSUE
+@_INTENT
+@_OUTPUT_DIR
+@click.pass_obj
+def publish(
+    environment: Mapping[str, str],
+    *,
+    bundle: Path,
+    issue: str | None,
+    intent: str | None,
+    output_dir: str | None,
+) -> int:
+    """Publish what `ci-agent job --no-publish` left in the folder BUNDLE.
+
+    Runs in a second job of the same pipeline, with a token that may write and without the model's key. It decides
+    again by the event who asked for what, checks the signature, the policy and everything else that it can find out
+    itself, then pushes the branch, opens the merge request and says on the issue how it ended. Where there is no
+    bundle, or one that is not to be trusted, it says that. Needs CI_AGENT_BUNDLE_KEY, as the first job does.
+    """
+    from ci_agent.job.pipeline import work
+    from ci_agent.job.request import Request
+
+    return work(Request(_flags(output_dir), issue, intent, publish=bundle), environment)
+
+
+def _flags(output_dir: str | None) -> dict[str, object]:
+    return {"report.output_dir": output_dir} if output_dir else {}
 
 
 @click.command()
 @_CHILD_PIPELINE
-def poll(*, child_pipeline: Path | None) -> int:
+@click.pass_obj
+def poll(environment: Mapping[str, str], *, child_pipeline: Path | None) -> int:
     """Find the open issues that wait for a session, for a schedule.
 
     These are the issues with the label `ai-task` (`trigger.label`). On GitHub their numbers become the output
@@ -65,4 +122,4 @@ def poll(*, child_pipeline: Path | None) -> int:
     """
     from ci_agent.job.poll import poll as find
 
-    return find(os.environ, child_pipeline)
+    return find(environment, child_pipeline)

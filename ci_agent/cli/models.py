@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -16,7 +17,8 @@ import click
 @click.option("--model", metavar="NAME", help="Another default model, to see what is known of it.")
 @click.option("--state-dir", metavar="DIR", help="Where issues and sessions are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of the table.")
-def models(*, repository: str, as_json: bool, **flags: object) -> int:
+@click.pass_obj
+def models(environment: Mapping[str, str], /, *, repository: str, as_json: bool, **flags: object) -> int:
     """List the models, what they can read at once, and what they cost.
 
     Prices are US dollars per million tokens: of input, of input that the provider's cache served, and of output;
@@ -27,7 +29,7 @@ def models(*, repository: str, as_json: bool, **flags: object) -> int:
     from ci_agent.job.settings import load_settings
 
     given = {name: value for name, value in flags.items() if value is not None}
-    loaded, _ = load_settings(repository, given)
+    loaded, _ = load_settings(repository, given, environment)
     rows = listing(loaded.config)
     if as_json:
         click.echo(json.dumps([row.as_json() for row in rows], indent=2))

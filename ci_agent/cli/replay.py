@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -20,7 +21,15 @@ import click
 @click.option(
     "--all", "everything", is_flag=True, help="Go on after the first difference, and count them all."
 )
-def replay(*, journal: Path, repository: str | None, last: int | None, everything: bool) -> int:
+@click.pass_obj
+def replay(
+    environment: Mapping[str, str],
+    *,
+    journal: Path,
+    repository: str | None,
+    last: int | None,
+    everything: bool,
+) -> int:
     """Run a recorded session's tool calls again and show the first that differs.
 
     JOURNAL is a session.jsonl, or a folder that holds one: a report's or a session's. The commit that the session began
@@ -43,4 +52,4 @@ def replay(*, journal: Path, repository: str | None, last: int | None, everythin
     from ci_agent.job.replay import Request
     from ci_agent.job.replay import replay as run_again
 
-    return run_again(Request(journal, repository, last, everything))
+    return run_again(Request(journal, repository, last, everything), environment)

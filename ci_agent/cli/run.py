@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -37,7 +38,10 @@ import click
 @click.option("--output-dir", metavar="DIR", help="The report's folder.  [default: ci-agent-report]")
 @click.option("--state-dir", metavar="DIR", help="Where issues and sessions are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON lines, nothing else.")
+@click.pass_obj
 def run(
+    environment: Mapping[str, str],
+    /,
     *,
     description: str | None,
     issue_file: Path | None,
@@ -69,4 +73,4 @@ def run(
         flags={name: value for name, value in flags.items() if value is not None},
         as_json=as_json,
     )
-    return work(request).exit_code
+    return work(request, environment).exit_code

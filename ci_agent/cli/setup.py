@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,8 +47,15 @@ def _where(command: F) -> F:
     help="Change the platform's settings, with the token of an administrator in GITHUB_TOKEN or of a Maintainer in "
     "GITLAB_TOKEN.",
 )
+@click.pass_obj
 def init(
-    *, folder: Path, platform: str | None, repository: str | None, action: str | None, apply: bool
+    environment: Mapping[str, str],
+    *,
+    folder: Path,
+    platform: str | None,
+    repository: str | None,
+    action: str | None,
+    apply: bool,
 ) -> int:
     """Set up a repository for ci-agent.
 
@@ -61,13 +68,16 @@ def init(
     from ci_agent.job.init import initialise
 
     return initialise(
-        os.environ, folder, click.echo, platform=platform, repository=repository, action=action, apply=apply
+        environment, folder, click.echo, platform=platform, repository=repository, action=action, apply=apply
     )
 
 
 @click.command()
 @_where
-def doctor(*, folder: Path, platform: str | None, repository: str | None) -> int:
+@click.pass_obj
+def doctor(
+    environment: Mapping[str, str], *, folder: Path, platform: str | None, repository: str | None
+) -> int:
     """Look whether everything is there that a job needs.
 
     Configuration, git, the model's endpoint and key, the test command, the token with its rights, and the
@@ -80,7 +90,7 @@ def doctor(*, folder: Path, platform: str | None, repository: str | None) -> int
     from ci_agent.job.doctor import examine
     from ci_agent.reporting.text import clean
 
-    checks = list(examine(os.environ, folder, platform, repository))
+    checks = list(examine(environment, folder, platform, repository))
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")

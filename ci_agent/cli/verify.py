@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 
@@ -28,7 +30,17 @@ import click
 @click.option("--output-dir", metavar="DIR", help="The report's folder.  [default: ci-agent-report]")
 @click.option("--state-dir", metavar="DIR", help="Where runs on the base are remembered.")
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON lines, nothing else.")
-def verify(*, repository: str, head: str, as_json: bool, fresh: bool, **flags: object) -> int:
+@click.pass_obj
+def verify(
+    environment: Mapping[str, str],
+    /,
+    *,
+    repository: str,
+    head: str,
+    as_json: bool,
+    fresh: bool,
+    **flags: object,
+) -> int:
     """Compare the tests of a branch with those of where it came from.
 
     In clean checkouts of both sides: the project's own tests, test by test; what broke is run again, alone and on
@@ -48,4 +60,4 @@ def verify(*, repository: str, head: str, as_json: bool, fresh: bool, **flags: o
     from ci_agent.job.verify import verify as compare
 
     given = {name: value for name, value in flags.items() if value is not None}
-    return compare(Request(repository, head, given, as_json, fresh))
+    return compare(Request(repository, head, given, as_json, fresh), environment)

@@ -3,6 +3,7 @@ what is wanted instead, or "" when all is well."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -65,11 +66,72 @@ def header_value(value: str, source: Source) -> str:
     return "" if re.fullmatch(r"[!-~]+", value) else "only letters, digits and signs of ASCII are in a key"
 
 
+_LONG = 32  # characters
+
+
+def long_key(value: str, source: Source) -> str:
+    """A key that can't be guessed, by its length."""
+    del source
+    return "" if len(value.strip()) >= _LONG else f"at least {_LONG} characters are wanted"
+
+
 def variable_names(value: tuple[str, ...], source: Source) -> str:
     """Names an environment variable can have."""
     del source
     wrong = [name for name in value if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
     return f"{wrong[0]!r} is not the name of an environment variable" if wrong else ""
+
+
+_HOST = re.compile(
+    r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9])?", re.IGNORECASE
+)
+_LONGEST_HOST = 253  # characters, RFC 1035, section 2.3.4
+
+
+def hosts(value: tuple[str, ...], source: Source) -> str:
+    """Names of hosts, `*.` in front for all names below one."""
+    del source
+    wrong = [name for name in value if not _is_host(name)]
+    wanted = "is not the name of a host, such as `files.example.org` or `*.example.org`"
+    return f"{wrong[0]!r} {wanted}" if wrong else ""
+
+
+_PORTS = range(1, 65_536)
+
+
+def services(value: tuple[str, ...], source: Source) -> str:
+    """Names of hosts with a port each."""
+    del source
+    wrong = [name for name in value if not _is_service(name)]
+    return f"{wrong[0]!r} is not a host with a port, such as `postgres:5432`" if wrong else ""
+
+
+def _is_service(name: str) -> bool:
+    host, _, port = name.rpartition(":")
+    named = _is_host(host) and "*" not in host
+    return (named or _is_address(host)) and port.isdecimal() and port.isascii() and int(port) in _PORTS
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return ":" not in name
+
+
+def _is_host(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    number = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last, re.IGNORECASE)  # an address, to the resolver
+    return bool(_HOST.fullmatch(name)) and len(name) <= _LONGEST_HOST and not number
+
+
+def places(value: tuple[str, ...], source: Source) -> str:
+    """Absolute paths, or paths below the home folder."""
+    del source
+    wrong = [path for path in value if not path.startswith(("/", "~/")) or ".." in path.split("/")]
+    wanted = "is not an absolute path, or one that begins with `~/`, without `..`"
+    return f"{wrong[0]!r} {wanted}" if wrong else ""
 
 
 def one_of(*words: str) -> Check:

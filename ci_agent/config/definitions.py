@@ -13,16 +13,18 @@ from typing import Final
 
 from ci_agent.config import checks
 from ci_agent.config.settings import Setting, Source, collect, setting
+from ci_agent.config.variables import OF_CLIENTS, STEERING
 
 
-def _no_key_among_them(value: tuple[str, ...], source: Source) -> str:
-    keys = {name for item in SETTINGS if item.secret for name in item.variables}
-    leaked = sorted(keys.intersection(value))
-    return (
-        f"{leaked[0]} is a key, and keys never reach a command"
-        if leaked
-        else checks.variable_names(value, source)
-    )
+def _none_that_are_withheld(value: tuple[str, ...], source: Source) -> str:
+    if leaked := sorted(KEYS.intersection(value)):
+        return f"{leaked[0]} is a key, and keys never reach a command"
+    if steering := sorted(STEERING.intersection(value)):
+        return f"by {steering[0]} a command could steer the rest of the CI job, so that none gets it"
+    return checks.variable_names(value, source)
+
+
+_ACTION = checks.one_of("refuse", "draft", "allow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +348,7 @@ class SandboxSettings:
         "Environment variables that are passed on to commands: names with commas or blanks between them. Keys "
         "of the model are refused.",
         not_in_file="what is passed on may be a secret of your job, so a repository must not choose it",
-        check=_no_key_among_them,
+        check=_none_that_are_withheld,
     )
     command_timeout: int = setting(
         120,
@@ -354,6 +356,76 @@ class SandboxSettings:
         unit="seconds",
         minimum=1,
         maximum=3600,
+    )
+    allow: str = setting(
+        "secrets",
+        "The weakest confinement with which commands are run: `full` (secrets, files and network are out of their "
+        "reach), `secrets+files`, `secrets`, or `none`. What this machine can do is found by trying, at the beginning "
+        "of each session; below this level nothing is run.",
+        loosens=lambda level: level == "none",
+        check=checks.one_of("full", "secrets+files", "secrets", "none"),
+    )
+    network: str = setting(
+        "allowlist",
+        "Where commands may connect to: `off`, nowhere but this machine; `setup-only`, the set-up as with `allowlist`, "
+        "everything else as with `off`; `allowlist`, the package registries that this machine's package managers are "
+        "configured for, and `sandbox.hosts`; `open`, anywhere.",
+        loosens=lambda network: network == "open",
+        check=checks.one_of("off", "setup-only", "allowlist", "open"),
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Hosts that commands may reach beside the package registries, over HTTP and HTTPS: `files.example.org`, or "
+        "`*.example.org` for all below it. No addresses of numbers.",
+        loosens=bool,
+        example=("files.example.org", "*.cdn.example.org"),
+        check=checks.hosts,
+    )
+    services: tuple[str, ...] = setting(
+        (),
+        "Services of the job that tests need, such as databases, each as `name:port`: commands may connect to them "
+        "directly. The name is looked up once, at the beginning; for commands it has to stand in `/etc/hosts`, as "
+        "CIs mostly have it, or give the address, `10.0.0.5:5432`. Those on `127.0.0.1` need no entry.",
+        loosens=bool,
+        example=("postgres:5432",),
+        check=checks.services,
+    )
+    readable: tuple[str, ...] = setting(
+        (),
+        "Files and folders that commands may read beside the workspace, the system and the toolchains.",
+        loosens=bool,
+        example=("/srv/testdata",),
+        check=checks.places,
+    )
+    writable: tuple[str, ...] = setting(
+        (),
+        "Files and folders that commands may write to beside the workspace and their own HOME and TMPDIR. What one "
+        "session leaves there, the next one finds.",
+        loosens=bool,
+        example=("/srv/cache",),
+        check=checks.places,
+    )
+    processes: int = setting(
+        4_096,
+        "How many processes and threads one command may have at a time.",
+        minimum=16,
+        maximum=1_000_000,
+    )
+    memory: int | None = setting(
+        None,
+        "How much memory one command may use, with all its processes. Not set: nine tenths of what this machine or "
+        "container has.",
+        unit="megabytes",
+        minimum=64,
+        maximum=100_000_000,
+        example=8_000,
+    )
+    file_size: int = setting(
+        4_000,
+        "The largest file a command may write.",
+        unit="megabytes",
+        minimum=1,
+        maximum=100_000_000,
     )
 
 
@@ -495,6 +567,100 @@ class GitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """What a change may touch. Each rule is `refuse`: nothing is pushed, the report has the change as a patch; `draft`:
+    it is pushed, but its merge request is a draft that names the files first; or `allow`. The rules hold for every
+    push, however the session ended, and for what the session adds, not for what people pushed to its branch. The
+    file's word counts only as the base branch has it."""
+
+    ci: str = setting(
+        "refuse",
+        "Files that say what the CI runs: workflows, actions and pipelines of all usual systems, and what GitLab's "
+        "pipeline includes from the repository. They run when they are pushed, before anybody has read them.",
+        check=_ACTION,
+    )
+    owners: str = setting(
+        "refuse", "`CODEOWNERS`, which says who has to review what, in all its places.", check=_ACTION
+    )
+    configuration: str = setting(
+        "refuse", "ci-agent's own configuration: `.ci-agent.yml` and the folder `.ci-agent`.", check=_ACTION
+    )
+    submodules: str = setting(
+        "refuse",
+        "New or changed submodules and `.gitmodules`: they bring in code that no diff shows.",
+        check=_ACTION,
+    )
+    links: str = setting(
+        "refuse",
+        "Symbolic links that lead out of the repository or into `.git`, also by way of other links.",
+        check=_ACTION,
+    )
+    names: str = setting(
+        "refuse",
+        "Names that are `.git`, another folder or a link to file systems that don't tell upper from lower case or "
+        "drop characters, and names with control characters.",
+        check=_ACTION,
+    )
+    instructions: str = setting(
+        "draft",
+        "Files that other bots and agents obey, such as `AGENTS.md`, `CLAUDE.md`, `renovate.json` and "
+        "`.github/dependabot.yml`. They take effect once they are merged, so a person should read them.",
+        check=_ACTION,
+    )
+    large: str = setting(
+        "draft", "Files above `max_file_size`, and binary ones above `max_binary_size`.", check=_ACTION
+    )
+    many: str = setting("draft", "Changes to more than `max_files` files.", check=_ACTION)
+    max_file_size: float = setting(
+        5.0, "The largest file that is usual in a change.", unit="megabytes", above=0, maximum=100_000
+    )
+    max_binary_size: float = setting(
+        1.0, "The largest binary file that is usual in a change.", unit="megabytes", above=0, maximum=100_000
+    )
+    max_files: int = setting(
+        300, "The most files that are usual in a change.", unit="files", minimum=1, maximum=1_000_000
+    )
+    pipeline: str | None = setting(
+        None,
+        "GitLab's pipeline file, where the project names another one than `.gitlab-ci.yml`. In a pipeline, GitLab says "
+        "it.",
+        environment=("CI_CONFIG_PATH",),
+        example="ci/pipeline.yml",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleSettings:
+    """The work on its way from the job that did it to the one that publishes it: `ci-agent job --no-publish` and
+    `ci-agent publish`. Only their own environment counts, see docs/split.md."""
+
+    key: str | None = setting(
+        None,
+        "The key with which the first job signs its bundle and the second one checks it: 32 characters or more that "
+        "nobody can guess, such as those of `openssl rand -hex 32`.",
+        secret=True,
+        not_in_file="a key in a file is a key in the history of the repository, for everyone who can read it",
+        check=checks.long_key,
+    )
+    max_size: float = setting(
+        100.0,
+        "The largest bundle that is made or taken.",
+        unit="megabytes",
+        above=0,
+        maximum=2_000,
+        not_in_file="both jobs have to agree on it",
+    )
+    max_age: float = setting(
+        72.0,
+        "How old a bundle may be when it is published: somebody may have to approve the second job first.",
+        unit="hours",
+        above=0,
+        maximum=720,
+        not_in_file="both jobs have to agree on it",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSettings:
     """Where the work is done on this machine."""
 
@@ -531,10 +697,12 @@ class Config:
     verification: VerificationSettings = field(default_factory=VerificationSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     git: GitSettings = field(default_factory=GitSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
     context: ContextSettings = field(default_factory=ContextSettings)
     github: GitHubSettings = field(default_factory=GitHubSettings)
     gitlab: GitLabSettings = field(default_factory=GitLabSettings)
+    bundle: BundleSettings = field(default_factory=BundleSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     checks: tuple[str, ...] = setting(
@@ -562,12 +730,19 @@ class Config:
 
 SETTINGS: tuple[Setting, ...] = tuple(collect(Config))
 
+# The variables of our own keys and tokens.
+KEYS: Final = frozenset(name for item in SETTINGS if item.secret for name in item.variables)
+
+# What is taken out of our own environment at the beginning, so that no child inherits it.
+NOT_INHERITED: Final = KEYS | STEERING | OF_CLIENTS
+
 # Variables with our prefix that are no settings: a CI's job is told by them what to do, or tells later jobs.
 OF_THE_JOB: Final[dict[str, str]] = {
     "CI_AGENT_ISSUE": "GitLab: the issue to work on, in a pipeline started by hand or by API",
     "CI_AGENT_INTENT": "GitLab: what is to be done, in such a pipeline, without an issue",
     "CI_AGENT_POLL": "GitLab: `true` in a pipeline schedule that looks for the issues that wait",
     "CI_AGENT_TRIGGER": "GitLab: what the routing job hands to the job that works",
+    "CI_AGENT_SPLIT": "GitLab: `true` where one job works and another one publishes, see docs/split.md",
     "CI_AGENT_STATUS": "GitLab: for later jobs, how the session ended",
     "CI_AGENT_BRANCH": "GitLab: for later jobs, the work branch",
     "CI_AGENT_MERGE_REQUEST_URL": "GitLab: for later jobs, the address of the merge request",

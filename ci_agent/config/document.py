@@ -66,7 +66,7 @@ def _section(title: str, introduction: str, settings: list[Setting]) -> str:
 
 
 def _row(setting: Setting) -> str:
-    note = f" Not in the file: {setting.not_in_file}." if setting.not_in_file else ""
+    note = f" Not in the file: {setting.not_in_file}." if setting.not_in_file else _loose(setting)
     cells = [
         f"`{setting.key}`",
         setting.wanted,
@@ -76,6 +76,14 @@ def _row(setting: Setting) -> str:
         setting.doc + note,
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _loose(setting: Setting) -> str:
+    """Which values count in the file only in CI."""
+    if setting.loosens is None:
+        return ""
+    named = [f"`{word}`" for word in ("none", "open") if setting.kind is str and setting.loosens(word)]
+    return f" {named[0]} in the file only in CI." if named else " In the file only in CI."
 
 
 def _environment() -> str:
@@ -114,6 +122,11 @@ what could be one in an address.
 **The file is read from the commit of the base branch**, not from the folder on disk and not from the branch
 the work is done on. What the agent writes into its branch can't change its own limits or commands; a change of
 the file holds once it was merged.
+
+**On your machine the file can't open anything.** The repository may be a stranger's there, so that `ci-agent run`,
+`verify` and `replay` leave out what would let commands get at more than by default: where the table says *in the
+file only in CI*, with the values it names. They say so in one line, with the variable by which you can allow it
+yourself. Stricter values count everywhere. In a CI job the file of the default branch counts whole.
 
 What can't be understood ends the run before it begins, with exit code 2 and a message that names the file, the
 line and the key, or the variable, or the flag: an unknown key, a key written twice, a wrong type, a value out

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, NamedTuple, cast, get_type_hints
 
 from ci_agent.config import strict_yaml
@@ -52,6 +52,7 @@ class Loaded:
 
     config: Config
     origins: Mapping[str, Origin]
+    notices: tuple[str, ...] = ()  # for the person: what the file asks for and does not get here
 
     def rows(self) -> tuple[Row, ...]:
         """All settings as people see them, in the order of the documentation."""
@@ -66,15 +67,22 @@ class Loaded:
 
 
 def load(
-    *, file: tuple[str, bytes] | None, environment: Mapping[str, str], flags: Mapping[str, object]
+    *,
+    file: tuple[str, bytes] | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, object],
+    trusted: bool = False,
 ) -> Loaded:
     """The configuration that `file` (its name and content), the environment and the flags add up to.
 
-    `flags` goes by the setting's key, such as `limits.max_cost`; a flag whose value is None was not given.
-    Raises `ConfigError`, which names all that is wrong.
+    `flags` goes by the setting's key, such as `limits.max_cost`; a flag whose value is None was not given. `trusted`:
+    the file is the one of the default branch on the platform that started this job. Any other may be a stranger's, so
+    that nothing counts in it by which commands get at more than by default. Raises `ConfigError`, which names all that
+    is wrong.
     """
+    written = _from_file(*file) if file else _Layer({}, ())
     layers = (
-        _from_file(*file) if file else _Layer({}, ()),
+        written if trusted else _without(written, _loose(written)),
         _from_environment(environment),
         _from_flags(flags),
     )
@@ -86,7 +94,15 @@ def load(
     if problems:
         raise _config_error(problems)
     config = _build(Config, "", {key: item.value for key, item in found.items()})
-    return Loaded(config, {key: item.origin for key, item in found.items()})
+    return Loaded(
+        config,
+        {key: item.origin for key, item in found.items()},
+        tuple(
+            _notice(_BY_KEY[key], written.found[key])
+            for key in ([] if trusted else _loose(written))
+            if found[key].origin.source is Source.DEFAULT
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +153,7 @@ def _walk(
             problems.append((entry.line, wrong))
         else:
             try:
-                fitting = fit(_BY_KEY[key], from_tree(value), Source.FILE)
+                fitting = fit(_BY_KEY[key], from_tree(_BY_KEY[key], value), Source.FILE)
             except UnfitError as error:
                 problems.append((entry.line, str(error)))
             else:
@@ -171,6 +187,23 @@ def _misplaced(setting: Setting) -> str:
     ways = " or ".join(f"`{way}`" for way in (*setting.variables[::-1], setting.flag) if way)
     return (
         f"`{setting.key}` can't stand in this file: {setting.not_in_file}. Take it out and use {ways} instead"
+    )
+
+
+def _loose(layer: _Layer) -> list[str]:
+    """The keys whose values open what is closed by default."""
+    return [key for key, item in layer.found.items() if (rule := _BY_KEY[key].loosens) and rule(item.value)]
+
+
+def _without(layer: _Layer, keys: Iterable[str]) -> _Layer:
+    return replace(layer, found={key: item for key, item in layer.found.items() if key not in keys})
+
+
+def _notice(setting: Setting, item: _Found) -> str:
+    value = masked(show(item.value))
+    return (
+        f"{item.origin.place} asks for `{setting.key}: {value}`. That counts only in a CI job; if you want it on this "
+        f"machine, set {setting.variable}={value}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ci_agent.config.definitions import SETTINGS, Config
+from ci_agent.config.settings import Setting
 
 # Shorter ones stand in too many harmless words; `ollama` is what people write where an endpoint needs no key.
 KEY = 8  # characters of a key or token
@@ -23,8 +24,26 @@ _PARAMETER = re.compile(
 def secrets(config: Config) -> tuple[str, ...]:
     """The keys and tokens, and the passwords in addresses that other settings hold, such as a package index in the
     set-up command; the longest first, so that replacing one leaves no half of another."""
-    found = {secret for setting in SETTINGS for secret in _of(_value(config, setting.key), setting.secret)}
+    found = {secret for setting in SETTINGS for secret in of_setting(config, setting)}
     return tuple(sorted(found, key=lambda one: (-len(one), one)))
+
+
+def of_setting(config: Config, setting: Setting) -> Iterator[str]:
+    """The secrets in the value of one setting."""
+    value = _value(config, setting.key)
+    if not isinstance(value, str):
+        return
+    if setting.secret and len(value.strip()) >= KEY:
+        yield value.strip()
+    yield from in_address(value)
+
+
+def in_address(text: str) -> Iterator[str]:
+    """The passwords in the addresses in `text`."""
+    for part in _USER.findall(text):
+        yield from _written(_in_front(part))
+    for part in _PARAMETER.findall(text):
+        yield from _written(part if len(part) >= PASSWORD else "")
 
 
 def _value(config: Config, key: str) -> Any:
@@ -32,17 +51,6 @@ def _value(config: Config, key: str) -> Any:
     for word in key.split("."):
         value = getattr(value, word)
     return value
-
-
-def _of(value: Any, secret: bool) -> Iterator[str]:
-    if not isinstance(value, str):
-        return
-    if secret and len(value.strip()) >= KEY:
-        yield value.strip()
-    for part in _USER.findall(value):
-        yield from _written(_in_front(part))
-    for part in _PARAMETER.findall(value):
-        yield from _written(part if len(part) >= PASSWORD else "")
 
 
 def _in_front(part: str) -> str:

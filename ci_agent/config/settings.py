@@ -29,6 +29,9 @@ class Source(StrEnum):
 Check = Callable[[Any, Source], str]
 """Takes a value of the right type and its source; gives what is wanted instead, or "" when all is well."""
 
+Loosens = Callable[[Any], bool]
+"""Takes a value of the right type; says whether it opens something that is closed by default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -40,6 +43,9 @@ class Setting:
     flag: str = ""
     secret: bool = False  # never shown, nor in the `repr` of the configuration
     not_in_file: str = ""  # why it can't stand in the file, as a clause; empty: it can
+    loosens: Loosens | None = (
+        None  # such values of the file count only in a CI job; None: all count everywhere
+    )
     example: Any = None  # for the documentation, where the default says little
     lines: bool = False  # text may have more than one line; of a list: each line is a text, not each word
     above: float | None = None  # bounds of a number: more than this,
@@ -84,6 +90,7 @@ def setting(
     flag: str = "",
     secret: bool = False,
     not_in_file: str = "",
+    loosens: Loosens | None = None,
     example: Any = None,
     lines: bool = False,
     above: float | None = None,
@@ -93,7 +100,19 @@ def setting(
 ) -> T:
     """A field of a settings dataclass. It claims to be of the default's type, so that types are checked."""
     described = Setting(
-        doc, unit, environment, flag, secret, not_in_file, example, lines, above, minimum, maximum, check
+        doc,
+        unit,
+        environment,
+        flag,
+        secret,
+        not_in_file,
+        loosens,
+        example,
+        lines,
+        above,
+        minimum,
+        maximum,
+        check,
     )
     return field(default=default, repr=not secret, metadata={"setting": described})
 

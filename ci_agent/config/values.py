@@ -38,12 +38,15 @@ def from_text(setting: Setting, text: str) -> object:
     return text
 
 
-def from_tree(tree: Tree) -> object:
-    """What the file says, as `fit` takes it."""
+def from_tree(setting: Setting, tree: Tree) -> object:
+    """What the file says for a setting, as `fit` takes it. YAML has `off` for false; where it is one of the words that
+    the setting knows, the word is meant."""
     if isinstance(tree, Scalar):
-        return tree.value
+        is_word = setting.kind is str and isinstance(tree.value, bool) and setting.check is not None
+        meant = is_word and setting.check and not setting.check(tree.text, Source.FILE)
+        return tree.text if meant else tree.value
     if isinstance(tree, List):
-        return [from_tree(item) for item in tree.items]
+        return [from_tree(setting, item) for item in tree.items]
     return Odd("a section")
 
 

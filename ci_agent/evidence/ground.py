@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from ci_agent import verification
-from ci_agent.config import Config, secrets
-from ci_agent.journal import Journal, hidden
+from ci_agent.config import Config
+from ci_agent.guard import Guard
+from ci_agent.journal import Journal
 from ci_agent.journal.events import CommandStarted, SetupChosen, SetupRan
-from ci_agent.sandbox import Sandbox, open_sandbox
+from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.confinement import Confinement
 from ci_agent.workspace import Control, Room, discard
 
 VENV = ".venv"
@@ -29,10 +30,12 @@ class Ground:
     """
 
     control: Control
+    confinement: Confinement
     folder: Path
     logs: Path
     journal: Journal
     config: Config
+    guard: Guard
     remembered: Path | None
     seconds_left: Callable[[], float]
 
@@ -42,8 +45,8 @@ class Ground:
 
     @property
     def hide(self) -> Callable[[str], str]:
-        """What takes the secrets of the configuration out of what a command printed."""
-        return partial(hidden, secrets=secrets(self.config))
+        """What takes the secrets of the job out of what a command printed."""
+        return self.guard.masked
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ class Place:
         self._folder = ground.folder / name
         self._room = Room(ground.control, self._folder / "checkout")
         self.tree = ""
-        self.sandbox = _sandbox(ground, self._folder)
+        self.sandbox = self._sandbox()
 
     @property
     def root(self) -> Path:
@@ -101,7 +104,7 @@ class Place:
         self.close()
         self._room.lay_out(tree, self._ground.base)
         self.tree = tree
-        self.sandbox = _sandbox(self._ground, self._folder)
+        self.sandbox = self._sandbox()
 
     def prepare(self, setup: SetupChosen, timeout: float) -> None:
         """Run a set-up in it. How that ended is in `set_up`, which keeps a failure when another one follows."""
@@ -121,6 +124,17 @@ class Place:
         self._room.remove()
         discard(self._folder)
         self.tree, self.set_up = "", None
+
+    def _sandbox(self) -> Sandbox:
+        ground, folder = self._ground, self._folder
+        return ground.confinement.sandbox(
+            self.root,
+            folder / "home",
+            folder / "tmp",
+            ground.control.objects,
+            ceiling=ground.folder,
+            caches=folder / "caches",  # what the agent, or another change, put aside is no evidence
+        )
 
 
 def prepare(
@@ -173,8 +187,3 @@ def failed(ran: SetupRan | None) -> str:
         if ran and said
         else ""
     )
-
-
-def _sandbox(ground: Ground, folder: Path) -> Sandbox:
-    names = ground.config.sandbox.env
-    return open_sandbox(folder / "home", folder / "tmp", names, ceiling=ground.folder)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
-import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO, cast
 
 import click
 
 from ci_agent import session
 from ci_agent.agent import Models
-from ci_agent.config import Config, secrets
-from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.config import Config
+from ci_agent.errors import UsageError
+from ci_agent.guard import Guard, GuardedStream, of_config, of_environment
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.settings import state_folder
 from ci_agent.journal import Journal
 from ci_agent.platforms import Platform
 from ci_agent.reporting.folder import write_folder
 from ci_agent.reporting.terminal import JsonLines, PlainLog
-from ci_agent.sandbox import open_sandbox
+from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.confinement import Confinement
 from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, discard
 
@@ -37,23 +37,46 @@ def assemble(
     models: Models,
     folder: Path,
     marker: str,
+    guard: Guard,
 ) -> session.Parts:
-    """The parts of a session in `folder`, which is its own. `marker` is that of its progress comment."""
-    sandbox = open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder)
+    """The parts of a session in `folder`, which is its own. `platform` is guarded already; `marker` is that of its
+    progress comment."""
+    workspace = Workspace(source, folder)
+    confinement = confined(settings, source, folder)
     return session.Parts(
         task=task,
         limits=limits(settings),
         config=settings,
         platform=platform,
-        workspace=Workspace(source, folder),
-        sandbox=sandbox,
+        workspace=workspace,
+        confinement=confinement,
+        sandbox=sandbox_of(confinement, workspace, folder),
         models=models,
-        journal=Journal(folder / session.JOURNAL, secrets=secrets(settings)),
+        journal=Journal(folder / session.JOURNAL, hides=guard),
         folder=folder,
         marker=marker,
         interrupts=Interrupts(),
+        guard=guard,
         remembered=baselines(settings),
     )
+
+
+def confined(settings: Config, source: Source, folder: Path) -> Confinement:
+    """How commands are confined that work on `source` in `folder`."""
+    people = [Path(source.git_dir)] if source.is_copy else [Path(source.git_dir), Path(source.address)]
+    return Confinement(settings.sandbox, folder, people, source.files())
+
+
+def sandbox_of(confinement: Confinement, workspace: Workspace, folder: Path) -> Sandbox:
+    """The sandbox of the checkout in `workspace`, whose other things are in `folder`."""
+    return confinement.sandbox(
+        workspace.root, folder / "home", folder / "tmp", workspace.control.objects, ceiling=folder
+    )
+
+
+def guard_here(settings: Config, environment: Mapping[str, str]) -> Guard:
+    """What keeps the secrets of `environment`, this process's, and of the settings, outside of a CI's job."""
+    return Guard([*of_environment(environment), *of_config(settings)])
 
 
 def baselines(settings: Config) -> Path:
@@ -63,9 +86,9 @@ def baselines(settings: Config) -> Path:
 
 def run(parts: session.Parts, watching: contextlib.AbstractContextManager[None]) -> Outcome:
     """Run the session while `watching` shows it, and tidy up behind it."""
-    with watching, parts.interrupts:
+    with watching, parts.interrupts, contextlib.closing(parts.confinement):
         outcome = session.run(parts)
-    for scratch in ("home", "tmp"):
+    for scratch in ("home", "tmp", "caches"):
         discard(parts.folder / scratch)
     return outcome
 
@@ -102,13 +125,15 @@ def limits(settings: Config) -> Limits:
 
 @contextlib.contextmanager
 def shown(
-    journal: Journal, stream: TextIO | None, *, as_json: bool = False, alone: bool = False
+    journal: Journal, stream: TextIO | None, guard: Guard, *, as_json: bool = False, alone: bool = False
 ) -> Iterator[None]:
     """Show the session while it runs: as JSON lines, live on a terminal, else as plain lines. `alone`: it is a
     comparison without a session. None: there is nobody to show it to, because the standard output is closed."""
     if stream is None:
         yield
-    elif as_json:
+        return
+    stream = cast("TextIO", GuardedStream(stream, guard, "output"))
+    if as_json:
         journal.watch(JsonLines(stream))
         yield
     elif stream.isatty():
@@ -144,64 +169,16 @@ def give_up_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def write_report(journal: Journal, folder: Path, report: Path, settings: Config) -> None:
-    """Leave the report of the session in `folder` in `report`, without the secrets of the settings. Raises
-    `CiAgentError` when it can't be written."""
-    clean_logs(folder / session.LOGS, settings)
+def write_report(journal: Journal, folder: Path, report: Path, guard: Guard) -> None:
+    """Leave the report of the session in `folder` in `report`; every file of it passes `guard`. Raises `CiAgentError`
+    when it can't be written."""
     patch, text = folder / session.PATCH, folder / session.MERGE_REQUEST_TEXT
     write_folder(
         report,
         journal.events,
+        guard,
         journal=journal.path,
         logs=folder / session.LOGS,
-        diff=without_secrets(patch.read_bytes(), settings) if patch.exists() else None,
+        diff=patch.read_bytes() if patch.exists() else None,
         merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
     )
-
-
-def without_secrets(content: bytes, settings: Config) -> bytes:
-    """The secrets of the settings taken out of it."""
-    for secret in secrets(settings):
-        content = content.replace(secret.encode(), b"***")
-    return content
-
-
-def clean_logs(logs: Path, settings: Config) -> None:
-    """Take the secrets of the settings out of what commands printed. Links, pipes and folders that a command put
-    in the place of a log are left alone, and what is behind them too: no report takes them for a log. Raises
-    `CiAgentError` when a log with a secret can't be written anew."""
-    if logs.is_symlink():
-        return
-    known = [secret.encode() for secret in secrets(settings)]
-    for log in sorted(logs.glob("*")):
-        try:
-            file = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            continue
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
-            continue
-        with os.fdopen(file, "rb") as reading:
-            _clean(log, reading, known)
-
-
-def _clean(log: Path, reading: BinaryIO, secrets: Sequence[bytes]) -> None:
-    """Take out of a log what a command printed of them."""
-    if not os.fstat(reading.fileno()).st_size:
-        return
-    with mmap.mmap(reading.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        found = [secret for secret in secrets if content.find(secret) >= 0]
-    if not found:
-        return
-    clean = reading.read()  # no longer than a sandbox lets a command print
-    for secret in found:
-        clean = clean.replace(secret, b"***")
-    try:
-        log.unlink()  # a new file, because this one may have another name elsewhere
-        with log.open("xb") as writing:
-            writing.write(clean)
-    except OSError as error:
-        raise CiAgentError(
-            f"the log {log.name} holds a secret that can't be taken out of it ({error.strerror}), so no report was "
-            "written; see that commands leave the folder of logs alone"
-        ) from error

@@ -18,6 +18,7 @@ class Case:
     forge: Forge
     settings: Config  # as the default branch's file has them
     trigger: Trigger
+    silent: bool = False  # nothing is said here; the job that publishes decides again, and says it
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @property
@@ -42,5 +43,5 @@ class Refused:
 def turn_away(case: Case, refused: Refused) -> None:
     """Say that nothing will be done: in the log, and on the thread if somebody waits there."""
     print(f"Nothing to work on: {refused.why}.", file=case.host.output.log, flush=True)
-    if case.trigger.thread and refused.text:
+    if case.trigger.thread and refused.text and not case.silent:
         case.forge.reply(case.trigger.thread, refused.marker, refused.text)

@@ -10,13 +10,17 @@ from ci_agent import config
 from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import ConfigError, UsageError
+from ci_agent.guard import of_config
 from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
 from ci_agent.job.case import Case, Refused, turn_away
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
+from ci_agent.job.leftovers import without_leftovers
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
+from ci_agent.job.split.apart import work_apart
+from ci_agent.job.split.publish import publish
 from ci_agent.job.telling import tell_why_not
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
@@ -27,7 +31,7 @@ from ci_agent.triggers import Command, Kind, Trigger
 
 def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
     """Do what the trigger asks for, as far as it may be done; the exit code."""
-    case = _opened(host, trigger, environment, request.flags)
+    case = _opened(host, trigger, environment, request)
     outcome = _decided(case)
     if isinstance(outcome, Refused):
         turn_away(case, outcome)
@@ -39,18 +43,20 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
         going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
         hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
         return 0
-    return engage(case, issue)
+    if request.publish:
+        return publish(case, issue, request.publish)
+    case = without_leftovers(case, environment)
+    return work_apart(case, issue, request.hold) if request.hold else engage(case, issue)
 
 
-def _opened(
-    host: Host, trigger: Trigger, environment: Mapping[str, str], flags: Mapping[str, object]
-) -> Case:
+def _opened(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> Case:
     """The platform, and the settings as the default branch's file and the command's options have them.
 
     Raises `ConfigError`, after whoever may ask for work was told of it.
     """
+    flags, silent = request.flags, request.hold is not None
     first = config.load(file=None, environment=environment, flags=flags).config
-    case = Case(host, open_forge(host, first), first, trigger)
+    case = Case(host, open_forge(host, first, reading=silent), first, trigger, silent)
     if trigger.kind is Kind.DISPATCH:  # the job may have waited long since it was asked for
         case = replace(case, trigger=replace(trigger, at=case.forge.asked_at(host.job.run) or trigger.at))
     try:
@@ -58,10 +64,13 @@ def _opened(
     except ConfigError as error:
         _complain(case, error)
         raise
+    host.guard.learn(of_config(settings))
     return replace(case, settings=in_time(settings, host.job.minutes))
 
 
 def _complain(case: Case, error: ConfigError) -> None:
+    if case.silent:
+        return
     admitted = admit(case)
     if isinstance(admitted, Admitted) and admitted.trigger.thread:
         text = replies.could_not_begin(str(error), case.host.job.url)
@@ -83,7 +92,8 @@ def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str
     """The settings of a job: the file counts only as the default branch has it."""
     content = forge.file(config.FILE_NAME, forge.repository().default_branch)
     file = (config.FILE_NAME, content) if content is not None else None
-    return config.load(file=file, environment=environment, flags={"git.push": True, **flags}).config
+    given = {"git.push": True, **flags}
+    return config.load(file=file, environment=environment, flags=given, trusted=True).config
 
 
 def _options(command: Command) -> dict[str, object]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ci_agent import config
 from ci_agent.ci import Job
@@ -17,6 +19,10 @@ from ci_agent.platforms import Label
 from ci_agent.platforms.administration import Check
 from ci_agent.session.endings import END_LABELS, RUNNING, task_label
 from ci_agent.workspace.git import OLDEST, git, text
+
+if TYPE_CHECKING:
+    from ci_agent.sandbox import Sandbox
+    from ci_agent.sandbox.confinement import Confinement
 
 _JOINING_GIT = (2, 38)  # `git merge-tree --write-tree`, with which work is put on top of somebody else's
 _PATIENCE = 10  # seconds for the model's endpoint
@@ -32,14 +38,16 @@ def examine(
     `UsageError` outside of a checkout."""
     folder = top_of(folder)
     try:
-        settings = _settings(environment, folder)
+        loaded = _loaded(environment, folder)
     except CiAgentError as error:
         yield Check("configuration", False, str(error), "mend it, and see docs/configuration.md")
         return
+    settings = loaded.config
     yield Check("configuration", True, "can be read")
+    yield from (Check("configuration", None, notice) for notice in loaded.notices)
     yield _git()
     yield _model(settings)
-    yield _tests(settings, folder)
+    yield from _commands(settings, folder)
     yield from _placeholders(folder)
     try:
         job = place_of(environment, settings, folder, platform, repository)
@@ -62,10 +70,10 @@ def labels_of(settings: Config) -> Sequence[Label]:
     return list(dict.fromkeys([task_label(settings.trigger.label), RUNNING, *END_LABELS.values()]))
 
 
-def _settings(environment: Mapping[str, str], folder: Path) -> Config:
+def _loaded(environment: Mapping[str, str], folder: Path) -> config.Loaded:
     path = folder / config.FILE_NAME
     file = (config.FILE_NAME, path.read_bytes()) if path.is_file() else None
-    return config.load(file=file, environment=environment, flags={}).config
+    return config.load(file=file, environment=environment, flags={})
 
 
 def _git() -> Check:
@@ -131,18 +139,38 @@ def _placeholders(folder: Path) -> Iterator[Check]:
             yield Check(name, False, found, "put the place and version of your copy of ci-agent there")
 
 
-def _tests(settings: Config, folder: Path) -> Check:
+def _commands(settings: Config, folder: Path) -> Iterator[Check]:
+    """How commands are confined, and what runs the tests."""
+    import tempfile
+
+    from ci_agent.sandbox.confinement import Confinement
+
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        with contextlib.closing(Confinement(settings.sandbox, place, [folder])) as confinement:
+            yield _sandbox(confinement)
+            yield _tests(settings, folder, confinement.sandbox(folder, place / "home", place / "tmp"))
+
+
+def _sandbox(confinement: Confinement) -> Check:
+    try:
+        confinement.require()
+    except CiAgentError as error:
+        return Check("sandbox", False, str(error), "see docs/security.md, Levels")
+    proof = confinement.proof
+    open_to_all = f"; commands can reach {', '.join(proof.open)}" if proof.open else ""
+    return Check(
+        "sandbox", True, f"{proof.level} on this machine{open_to_all}; a runner's is in its job's log"
+    )
+
+
+def _tests(settings: Config, folder: Path, sandbox: Sandbox) -> Check:
     from ci_agent import verification
-    from ci_agent.sandbox import open_sandbox
 
     given = settings.verification.test
     if given:
         return Check("tests", True, given if given != "none" else "none, as verification.test says")
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        chosen = verification.choose(folder, "", open_sandbox(place / "home", place / "tmp", ()))
+    chosen = verification.choose(folder, "", sandbox)
     if chosen.command:
         return Check("tests", True, f"{chosen.command} ({chosen.why})")
     remedy = "set verification.test in .ci-agent.yml; without tests nothing can be verified"
@@ -153,5 +181,5 @@ def open_place(
     environment: Mapping[str, str], folder: Path, platform: str | None, repository: str | None
 ) -> tuple[Job, Config]:
     """The repository that is meant, and the settings. Raises `UsageError`."""
-    settings = _settings(environment, folder)
+    settings = _loaded(environment, folder).config
     return place_of(environment, settings, folder, platform, repository), settings

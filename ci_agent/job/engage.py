@@ -53,7 +53,7 @@ def engage(case: Case, issue: Issue) -> int:
     try:
         first = claim(case.forge, number, mine, case.host.job.run)
     except CiAgentError as error:  # somebody else may be at work: the labels may be theirs
-        _say_why_not(case, made, error)
+        say_why_not(case, made, replies.could_not_begin(str(error), case.host.job.url))
         kept(scratch)
         raise
     if first is not None:
@@ -62,27 +62,38 @@ def engage(case: Case, issue: Issue) -> int:
         print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
         return 0
     try:
-        parts = _parts(case, issue, branch, folder, marker)
+        parts = parts_of(case, issue, branch, folder, marker)
     except CiAgentError as error:
-        _say_why_not(case, made, error)
-        case.forge.change_labels(number, [FAILED], other_labels(FAILED, case.settings.trigger.label))
-        kept(scratch)
+        give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
     _tell_where_it_was_asked(case, mine.item.url)
     with parts.journal, sections(parts.journal, case.host.output):
-        outcome = run(parts, shown(parts.journal, log))
+        outcome = run(parts, shown(parts.journal, log, parts.guard))
+    return finish(case, parts, outcome, report)
+
+
+def finish(case: Case, parts: session.Delivery, outcome: Outcome, report: Path) -> int:
+    """What is left once all is published: the CI is told, and the report written; the exit code."""
     tell(case.host.output, parts.journal.events, outcome.status)
     _status(case, parts, outcome)
     if session.last_word_said(parts.journal.events):
-        kept(scratch)
+        kept(case.host.job.scratch)
     else:
-        print("The last word could not be said; `ci-agent job --final-word` says it.", file=log, flush=True)
-    write_report(parts.journal, parts.folder, report, case.settings)
+        said = "The last word could not be said; `ci-agent job --final-word` says it."
+        print(said, file=case.host.output.log, flush=True)
+    write_report(parts.journal, parts.folder, report, parts.guard)
     return outcome.exit_code
 
 
-def _say_why_not(case: Case, made: Promise, error: CiAgentError) -> None:
-    text = replies.could_not_begin(str(error), case.host.job.url)
+def give_up(case: Case, made: Promise, text: str) -> None:
+    """There is no session, and the issue is ours: say why, in its comment and by its label."""
+    say_why_not(case, made, text)
+    case.forge.change_labels(made.issue, [FAILED], other_labels(FAILED, case.settings.trigger.label))
+    kept(case.host.job.scratch)
+
+
+def say_why_not(case: Case, made: Promise, text: str) -> None:
+    """Say in the progress comment why there is no session."""
     promise(case.host.job.scratch, replace(made, said=text))
     tell_why_not(case.host.output, text)
     case.forge.ensure_comment(made.issue, made.marker, text)
@@ -103,9 +114,10 @@ def _tell_where_it_was_asked(case: Case, progress: str) -> None:
 # --- beginning --------------------------------------------------------------------------------------------
 
 
-def _parts(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> session.Parts:
+def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> session.Parts:
+    """All that a session on `issue` is made of. Raises `CiAgentError` where it can't begin."""
     settings = case.settings
-    source = _source(case, issue, branch)
+    source = source_of(case, issue, branch)
 
     def note_retry(retry: ModelRetried | ModelChosen) -> None:
         parts.journal.append(retry)
@@ -113,12 +125,12 @@ def _parts(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> 
     models = open_models(settings, note_retry)
     for secret in secrets(settings):
         case.host.output.mask(secret)
-    task = _task(case, issue, source, branch)
-    parts = assemble(settings, source, case.forge, task, models, folder, marker)
+    task = task_of(case, issue, source, branch)
+    parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard)
     return parts  # `note_retry` needs the name
 
 
-def _source(case: Case, issue: Issue, branch: str) -> Source:
+def source_of(case: Case, issue: Issue, branch: str) -> Source:
     """The repository as the platform has it now. Raises `UsageError` for a branch that is not ours to write."""
     check_branch_name(branch)
     repository = case.forge.repository()
@@ -140,7 +152,8 @@ def _source(case: Case, issue: Issue, branch: str) -> Source:
     return source.continuing(branch, issue.reference)
 
 
-def _task(case: Case, issue: Issue, source: Source, branch: str) -> Task:
+def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
+    """What is to be done."""
     trigger = case.trigger
     snapshot = (
         trigger.issue if trigger.issue and not (trigger.thread and trigger.thread.merge_request) else None
@@ -179,7 +192,7 @@ def _request(case: Case) -> str:
 # --- the end ----------------------------------------------------------------------------------------------
 
 
-def _status(case: Case, parts: session.Parts, outcome: Outcome) -> None:
+def _status(case: Case, parts: session.Delivery, outcome: Outcome) -> None:
     """The commit's status, where something was pushed. What can't be told is in the log; the work is done already."""
     summary = Summary.of(parts.journal.events)
     pushed = [event.fact for event in parts.journal.events if isinstance(event.fact, Pushed)]

@@ -7,15 +7,21 @@ from collections.abc import Callable
 from ci_agent.ci import Host, Job
 from ci_agent.config import Config
 from ci_agent.errors import AuthenticationError
+from ci_agent.guard import of_config
+from ci_agent.job.guarded import GuardedForge
+from ci_agent.job.reading import ReadingForge
 from ci_agent.platforms import Forge
 from ci_agent.platforms.administration import Administration
 
 
-def open_forge(host: Host, settings: Config) -> Forge:
-    """The platform whose job this is. Raises `AuthenticationError` without a token."""
+def open_forge(host: Host, settings: Config, *, reading: bool = False) -> Forge:
+    """The platform whose job this is; all that is written to it passes the guard, and nothing is written where it is
+    opened for `reading`. Raises `AuthenticationError` without a token."""
     token = _token(host.job, settings)
     host.output.mask(token)
-    return _FORGES[host.job.platform](host.job, token)
+    host.guard.learn(of_config(settings))
+    forge = _FORGES[host.job.platform](host.job, token)
+    return ReadingForge(forge, host.guard) if reading else GuardedForge(forge, host.guard)
 
 
 def open_administration(job: Job, settings: Config) -> Administration:

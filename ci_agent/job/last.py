@@ -12,6 +12,7 @@ from ci_agent import config
 from ci_agent.ci import Host, Output
 from ci_agent.config import Config
 from ci_agent.errors import JournalError
+from ci_agent.guard import Guard, of_config
 from ci_agent.job.assembly import write_report
 from ci_agent.job.claim import at_work
 from ci_agent.job.decide import settings_of
@@ -37,13 +38,14 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     forge = open_forge(host, config.load(file=None, environment=environment, flags=flags).config)
     settings = settings_of(forge, environment, flags)
     folder = Path(left.folder)
-    journal = _journal(folder)
+    host.guard.learn(of_config(settings))
+    journal = _journal(folder, host.guard)
     status = _keep(left, journal, forge, settings, host.output)
     kept(host.job.scratch)
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
     if journal:
         with journal:
-            write_report(journal, folder, report_folder(settings), settings)
+            write_report(journal, folder, report_folder(settings), host.guard)
     return 0
 
 
@@ -68,10 +70,10 @@ def _keep(left: Promise, journal: Journal | None, forge: Forge, settings: Config
     return status
 
 
-def _journal(folder: Path) -> Journal | None:
+def _journal(folder: Path, guard: Guard) -> Journal | None:
     """The journal of the session; None where it never began, or can't be read any more."""
     try:
-        return Journal(folder / JOURNAL) if (folder / JOURNAL).exists() else None
+        return Journal(folder / JOURNAL, hides=guard) if (folder / JOURNAL).exists() else None
     except JournalError:
         return None
 

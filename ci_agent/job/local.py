@@ -17,7 +17,9 @@ from ci_agent import session
 from ci_agent.agent import Models
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
-from ci_agent.job.assembly import assemble, run, say, session_folder, shown, write_report
+from ci_agent.guard import Guard
+from ci_agent.job.assembly import assemble, guard_here, run, say, session_folder, shown, write_report
+from ci_agent.job.guarded import GuardedPlatform
 from ci_agent.job.models import open_models
 from ci_agent.job.settings import load_settings, report_folder, state_folder
 from ci_agent.journal.events import ModelChosen, ModelRetried
@@ -56,15 +58,16 @@ class Done:
         return self.outcome.exit_code
 
 
-def work(request: Request) -> Done:
+def work(request: Request, environment: Mapping[str, str]) -> Done:
     """Do what was asked for, showing it on the terminal. Raises `CiAgentError` when it can't begin or report."""
-    loaded, source = load_settings(request.repository, request.flags)
+    loaded, source = load_settings(request.repository, request.flags, environment)
     settings = loaded.config
 
     def note_retry(retry: ModelRetried | ModelChosen) -> None:
         journal.append(retry)
 
     models = open_models(settings, note_retry)
+    guard = guard_here(settings, environment)
     state = state_folder(settings)
     person = identity(source)
     platform = Local(
@@ -78,16 +81,16 @@ def work(request: Request) -> Done:
     issue = _issue(request, platform, person, _taken(settings, source))
     with platform.claim(issue.number):
         named = "branch" in request.flags
-        parts = _parts(settings, source, platform, issue, models, person=person, named=named)
+        parts = _parts(settings, source, platform, issue, models, guard, person=person, named=named)
         journal = parts.journal
         # Nobody else works on this issue now: a comment that says so is left from a process that is gone.
         platform.close_stale(issue.number, beginning=WORKING, text=GONE, keep=parts.marker)
         with journal:
-            outcome = run(parts, shown(journal, sys.stdout, as_json=request.as_json))
+            outcome = run(parts, shown(journal, sys.stdout, guard, as_json=request.as_json))
             report = report_folder(settings)
             if not request.as_json:
                 _close(parts, outcome, issue, report)
-            write_report(parts.journal, parts.folder, report, loaded.config)
+            write_report(parts.journal, parts.folder, report, guard)
     return Done(outcome, report, platform, parts.task)
 
 
@@ -97,6 +100,7 @@ def _parts(
     platform: Local,
     issue: Issue,
     models: Models,
+    guard: Guard,
     *,
     person: str,
     named: bool,
@@ -120,7 +124,8 @@ def _parts(
         requester=person,
         labels=issue.labels,
     )
-    return assemble(settings, source, platform, task, models, folder, f"{PURPOSE} {folder.name}")
+    guarded = GuardedPlatform(platform, guard)
+    return assemble(settings, source, guarded, task, models, folder, f"{PURPOSE} {folder.name}", guard)
 
 
 def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -> None:
@@ -128,7 +133,7 @@ def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -
     places = {"report": str(report), "issue": issue.url}
     if outcome.status is not Status.COMPLETED:
         places["to go on"] = parts.platform.guidance(issue.number, parts.task.branch).again
-    say(closing(parts.journal.events, places=places))
+    say(parts.guard.cleared(closing(parts.journal.events, places=places), "output"))
 
 
 def _again(flags: Mapping[str, object]) -> list[str]:

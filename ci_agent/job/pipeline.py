@@ -14,8 +14,10 @@ from ci_agent import ci, config, triggers
 from ci_agent.ci import Host
 from ci_agent.ci.detect import here
 from ci_agent.ci.output import output
+from ci_agent.ci.step_files import unsteered
 from ci_agent.config import Config
 from ci_agent.errors import ConfigError, UsageError
+from ci_agent.guard import Guard, of_environment
 from ci_agent.job.promise import promised
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
@@ -29,6 +31,11 @@ def work(request: Request, environment: Mapping[str, str]) -> int:
     Raises `UsageError` outside of a CI, and others of the family `CiAgentError` when the job can't be done.
     """
     host = open_host(environment)
+    with unsteered(environment, host.output.log):
+        return _worked(host, request, environment)
+
+
+def _worked(host: Host, request: Request, environment: Mapping[str, str]) -> int:
     if request.final_word:
         left = promised(host.job.scratch)
         if left is None:
@@ -56,7 +63,8 @@ def open_host(environment: Mapping[str, str]) -> Host:
         raise UsageError(
             "this is no job of GitHub Actions or GitLab CI that I can see; on your own machine use `ci-agent run`"
         )
-    return Host(job, output(environment, sys.stdout, job.platform))
+    guard = Guard(of_environment(environment))
+    return Host(job, output(environment, sys.stdout, job.platform, guard), guard)
 
 
 def _trigger(job: ci.Job, request: Request, environment: Mapping[str, str]) -> Trigger | Ignored:

@@ -7,19 +7,21 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ci_agent import session
-from ci_agent.config import Config, secrets
+from ci_agent.config import Config
 from ci_agent.errors import GitError, UsageError
+from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
-from ci_agent.job.assembly import baselines, say, shown
+from ci_agent.job.assembly import baselines, confined, guard_here, sandbox_of, say, shown
 from ci_agent.job.recorded import find_journal, recorded
 from ci_agent.job.recording import Call, Recording, frame, played
 from ci_agent.job.settings import load_settings
-from ci_agent.journal import Journal, hidden
+from ci_agent.journal import Journal
 from ci_agent.journal.comparable import difference
 from ci_agent.journal.events import (
     Compacted,
@@ -41,7 +43,8 @@ from ci_agent.reporting.replayed import (
     beginning,
     concluding,
 )
-from ci_agent.sandbox import Sandbox, open_sandbox
+from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.confinement import Confinement
 from ci_agent.session.proof import Proof
 from ci_agent.tools import World, all_tools, call
 from ci_agent.workspace import Source, Workspace, check_branch_name, discard, is_url, open_source
@@ -61,34 +64,40 @@ class Request:
     everything: bool = False  # go on after the first difference
 
 
-def replay(request: Request) -> int:
+def replay(request: Request, environment: Mapping[str, str]) -> int:
     """Run the calls of the journal again and say what differs; gives the exit code. Raises `CiAgentError`."""
     path = find_journal(request.journal)
     recording = frame(recorded(path))
-    settings, source = _opened(recording, request.repository)
+    settings, source = _opened(recording, request.repository, environment)
+    guard = guard_here(settings, environment)
     folder = Path(tempfile.mkdtemp(prefix="ci-agent-replay-")).resolve()
     try:
         with (
             Interrupts() as interrupts,
-            Journal(folder / session.JOURNAL, secrets=secrets(settings)) as journal,
+            Journal(folder / session.JOURNAL, hides=guard) as journal,
+            closing(confined(settings, source, folder)) as confinement,
         ):
+            confinement.require()
+            workspace = Workspace(source, folder)
             checkout = _Checkout(
                 config=settings,
-                workspace=Workspace(source, folder),
-                sandbox=open_sandbox(folder / "home", folder / "tmp", settings.sandbox.env, ceiling=folder),
+                workspace=workspace,
+                confinement=confinement,
+                sandbox=sandbox_of(confinement, workspace, folder),
                 journal=journal,
+                guard=guard,
                 folder=folder,
                 remembered=baselines(settings),
             )
-            say(beginning(path, source.address, source.base_sha, recording.calls, checkout.sandbox.level))
-            with shown(journal, sys.stdout, alone=True):
+            say(beginning(path, source.address, source.base_sha, recording.calls, confinement.proof.level))
+            with shown(journal, sys.stdout, guard, alone=True):
                 found = _replayed(checkout, recording, path, request)
             interrupts.hold()
     except GitError as error:
         raise UsageError(f"the journal can't be replayed to its end: {error}") from error
     finally:
         discard(folder)
-    say(concluding(found))
+    say(guard.cleared(concluding(found), "output"))
     return SAME if found.same else DIFFERENT
 
 
@@ -98,8 +107,10 @@ class _Checkout:
 
     config: Config
     workspace: Workspace
+    confinement: Confinement
     sandbox: Sandbox
     journal: Journal
+    guard: Guard
     folder: Path
     remembered: Path | None
     started: float = field(default_factory=time.monotonic)
@@ -115,7 +126,9 @@ class _Checkout:
 # --- where the session began ------------------------------------------------------------------------------
 
 
-def _opened(recording: Recording, repository: str | None) -> tuple[Config, Source]:
+def _opened(
+    recording: Recording, repository: str | None, environment: Mapping[str, str]
+) -> tuple[Config, Source]:
     """The settings that the session had of the project, and the repository at the commit it began on. Raises
     `UsageError` where that is not there."""
     ready, place = recording.ready, repository or recording.repository
@@ -135,7 +148,7 @@ def _opened(recording: Recording, repository: str | None) -> tuple[Config, Sourc
             )
     commands = {"setup": recording.setup, "test": recording.tests}
     flags = {name: _setting(chosen) for name, chosen in commands.items() if chosen}
-    loaded, source = load_settings(place, {"base": ready.base_sha, **flags})
+    loaded, source = load_settings(place, {"base": ready.base_sha, **flags}, environment)
     # As the session's own checkout was called: some projects look at it.
     name = Path(ready.path).name[:_LONGEST_NAME] or source.name
     return loaded.config, replace(source, name=name, base=_base(ready))
@@ -250,7 +263,7 @@ class _Player:
         )
         self.found.compared += 1
         said = then.text.removesuffix(then.added) if isinstance(then, ToolAnswered) else "(it ended the turn)"
-        now = hidden(answer.text, secrets(self._checkout.config))
+        now = self._checkout.guard.masked(answer.text)
         if difference(said, now):
             self.found.departures.append(Departure(called, each.number, said, now))
 

@@ -17,3 +17,5 @@ class Request:
     route: bool = False  # decide and answer only; other jobs work
     child_pipeline: Path | None = None  # where their pipeline goes, on a platform that wants one
     final_word: bool = False
+    hold: Path | None = None  # publish nothing; the bundle goes there
+    publish: Path | None = None  # do no work but publish this bundle's

@@ -25,5 +25,9 @@ def hand_on(
         from ci_agent.triggers.travel import packed
 
         packs = [(number, packed(trigger)) for number, trigger in sessions]
-        child_pipeline.write_text(pipeline(packs, environment, why=why), encoding="utf-8")
+        text = pipeline(packs, environment, why=why)
+        found = host.guard.found(text)
+        if found:
+            text = pipeline([], environment, why=host.guard.stopped("child pipeline", found))
+        child_pipeline.write_text(text, encoding="utf-8")
         print(f"Wrote the child pipeline: {len(sessions)} sessions.", file=host.output.log, flush=True)

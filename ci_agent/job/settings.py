@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
+
 from ci_agent import config
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
@@ -28,31 +30,44 @@ _FLAGS = {
 }
 
 
-def load_settings(repository: str, flags: Mapping[str, object]) -> tuple[config.Loaded, Source]:
+def load_settings(
+    repository: str, flags: Mapping[str, object], environment: Mapping[str, str]
+) -> tuple[config.Loaded, Source]:
     """The configuration with the origin of each value: environment and flags say where to look, the file of
     the base branch's commit adds the rest."""
     given = {_FLAGS[name]: value for name, value in flags.items()}
-    first = config.load(file=None, environment=os.environ, flags=given).config
+    first = config.load(file=None, environment=environment, flags=given).config
     source = open_source(repository, first.git.base, state_folder(first) / "clones")
     content = source.file(config.FILE_NAME)
     file = (config.FILE_NAME, content) if content is not None else None
-    loaded = config.load(file=file, environment=os.environ, flags=given)
+    loaded = config.load(file=file, environment=environment, flags=given)
     if loaded.config.git.base not in (None, source.base):
         source = open_source(repository, loaded.config.git.base, state_folder(first) / "clones")
+    _tell(loaded)
     return loaded, source
 
 
-def load_for(repository: str, flags: Mapping[str, object], head: str) -> tuple[Config, Source, str]:
+def load_for(
+    repository: str, flags: Mapping[str, object], environment: Mapping[str, str], head: str
+) -> tuple[Config, Source, str]:
     """The configuration for a comparison of `head` with the base, the source at the commit where the two parted,
     and the commit of `head`. The file that counts is that of this commit, never that of the branch."""
     given = {_FLAGS[name]: value for name, value in flags.items() if name != "base"}
-    first = config.load(file=None, environment=os.environ, flags=given).config
+    first = config.load(file=None, environment=environment, flags=given).config
     base = flags.get("base") or first.git.base
     clones = state_folder(first) / "clones"
     source, sha = open_source(repository, None, clones).between(str(base) if base else None, head)
     content = source.file(config.FILE_NAME)
     file = (config.FILE_NAME, content) if content is not None else None
-    return config.load(file=file, environment=os.environ, flags=given).config, source, sha
+    loaded = config.load(file=file, environment=environment, flags=given)
+    _tell(loaded)
+    return loaded.config, source, sha
+
+
+def _tell(loaded: config.Loaded) -> None:
+    """The repository may be a stranger's: what its file asks for and does not get on this machine."""
+    for notice in loaded.notices:
+        click.echo(f"ci-agent: {notice}", err=True)
 
 
 def report_folder(settings: Config) -> Path:

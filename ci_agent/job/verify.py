@@ -5,6 +5,7 @@ It uses the engine of a session's verification; what it finds is the same.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -12,19 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_agent import __version__
-from ci_agent.config import Config, secrets
+from ci_agent.config import Config
 from ci_agent.errors import UsageError
 from ci_agent.evidence import Evidence, Ground, Round
+from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
-from ci_agent.job.assembly import baselines, clean_logs, say, shown, without_secrets
+from ci_agent.job.assembly import baselines, confined, guard_here, say, shown
 from ci_agent.job.settings import load_for, report_folder
 from ci_agent.journal import Journal
-from ci_agent.journal.events import Warned, WorkspaceReady
+from ci_agent.journal.events import PolicyJudged, Warned, WorkspaceReady
 from ci_agent.reporting.evidence import evidence
 from ci_agent.reporting.folder import check_folder, write_folder
 from ci_agent.reporting.terminal import concluding
 from ci_agent.reporting.wording import count
-from ci_agent.workspace import Control, discard
+from ci_agent.sandbox.confinement import Confinement
+from ci_agent.workspace import Control, discard, judge
 
 READY, NOT_READY, NOT_COMPARABLE = 0, 1, 2  # exit codes
 
@@ -40,34 +43,41 @@ class Request:
     fresh: bool = False  # do not use what an earlier run measured on the base
 
 
-def verify(request: Request) -> int:
+def verify(request: Request, environment: Mapping[str, str]) -> int:
     """Compare `head` with the commit at which it left the base; gives the exit code. Raises `CiAgentError`."""
-    settings, source, sha = load_for(request.repository, request.flags, request.head)
-    report = report_folder(settings)
+    settings, source, sha = load_for(request.repository, request.flags, environment, request.head)
+    report, guard = report_folder(settings), guard_here(settings, environment)
     check_folder(report)
     folder = Path(tempfile.mkdtemp(prefix="ci-agent-verify-")).resolve()
     try:
         with (
             Interrupts() as interrupts,
-            Journal(folder / "session.jsonl", secrets=secrets(settings)) as journal,
+            Journal(folder / "session.jsonl", hides=guard) as journal,
         ):
             control = Control(source, folder)
             control.make()
-            with shown(journal, sys.stdout, as_json=request.as_json, alone=True):
-                found = _examined(control, sha, settings, journal, folder, fresh=request.fresh)
+            with (
+                shown(journal, sys.stdout, guard, as_json=request.as_json, alone=True),
+                contextlib.closing(confined(settings, source, folder)) as confinement,
+            ):
+                confinement.require()
+                found = _examined(
+                    control, sha, settings, journal, confinement, guard, folder, fresh=request.fresh
+                )
             interrupts.hold()
-            clean_logs(folder / "logs", settings)
             write_folder(
                 report,
                 journal.events,
+                guard,
                 journal=journal.path,
                 logs=folder / "logs",
-                diff=without_secrets(control.diff(sha), settings),
+                diff=control.diff(sha),
                 merge_request=None,
                 evidence=evidence(journal.events, version=__version__),
             )
             if not request.as_json:
-                say(concluding(journal.events, places={"report": str(report)}))
+                said = concluding(journal.events, places={"report": str(report)})
+                say(guard.cleared(said, "output"))
     finally:
         discard(folder)
     if isinstance(found, str):
@@ -84,16 +94,26 @@ def _comparable(found: Round) -> bool:
 
 
 def _examined(
-    control: Control, sha: str, settings: Config, journal: Journal, folder: Path, *, fresh: bool
+    control: Control,
+    sha: str,
+    settings: Config,
+    journal: Journal,
+    confinement: Confinement,
+    guard: Guard,
+    folder: Path,
+    *,
+    fresh: bool,
 ) -> Round | str:
     """What came of it, or why the two can't be compared."""
     source = control.source
     ground = Ground(
         control=control,
+        confinement=confinement,
         folder=folder,
         logs=folder / "logs",
         journal=journal,
         config=settings,
+        guard=guard,
         remembered=None if fresh else baselines(settings),
         seconds_left=lambda: settings.verification.total_timeout * 60,
     )
@@ -117,6 +137,11 @@ def _examined(
     examined = Evidence(ground)
     try:
         problem = examined.begin() or examined.measure_base()
-        return problem or examined.examine(control.tree_of(sha))
+        if problem:
+            return problem
+        found = examined.examine(control.tree_of(sha))
+        findings = judge(control.snapshot(source.base_sha), control.snapshot(sha), settings.policy)
+        journal.append(PolicyJudged(control.tree_of(sha), findings))
+        return found
     finally:
         examined.close()

@@ -37,6 +37,31 @@ class SessionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxProved:
+    """How strongly commands are confined here, as the self-test found it inside of the sandbox."""
+
+    level: str  # `none`, `secrets`, `secrets+files`, `full`
+    network: str  # where commands may connect to, as `sandbox.network` has it
+    open: tuple[str, ...]  # what commands can reach all the same, in words
+    lacking: tuple[str, ...]  # means of confinement that this machine does not have, and why
+    seconds: float  # that it took
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRefused:
+    place: str  # a host, an address or a path
+    count: int  # how often commands tried to connect
+    why: str  # a clause: it …
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsRefused:
+    """Where commands tried to connect to and were not let."""
+
+    places: tuple[PlaceRefused, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusChanged:
     status: Status
 
@@ -48,6 +73,23 @@ class IssueRead:
     author: str
     url: str  # or a path, on the local platform
     comments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What nobody sees who reads a text where it stands, of one kind."""
+
+    kind: str  # in singular, e.g. `HTML comment`
+    passages: int
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenLeftOut:
+    """Something was taken out of a text before the model saw it, because people don't see it either."""
+
+    place: str  # `the issue`, `a comment by dana`, `AGENTS.md`
+    hidden: tuple[Hidden, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +108,23 @@ class Warned:
     """Something people should know that did not stop the work."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsSuspected:
+    """The change adds what looks like secrets, though this job knows them not."""
+
+    places: tuple[str, ...]  # each with what it looks like
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Something held secret values and was not published as it was."""
+
+    channel: (
+        str  # `comment`, `commit`, …; `journal`: the values were masked, in it and in all that is made of it
+    )
+    found: tuple[str, ...]  # names of the secrets with their form: `LLM_API_KEY (base64)`; never a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,6 +585,39 @@ class FileChanged:
     previous: str = ""  # the path before a rename
 
 
+class PolicyAction(StrEnum):
+    """What a rule of the policy does to a change that breaks it."""
+
+    REFUSE = "refuse"  # nothing is pushed
+    DRAFT = "draft"  # pushed, but as a draft
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFinding:
+    """What a change holds that one rule of the policy is about."""
+
+    rule: str  # the setting's key: `policy.ci`
+    action: PolicyAction
+    what: str  # a noun phrase for people: `files that say what the CI runs`
+    files: tuple[str, ...]  # each with what is to be known of it; the first ones of many
+    more: int = 0  # files that are not named
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyJudged:
+    """The policy on a tree that is about to leave. No findings: it may."""
+
+    tree: str
+    findings: tuple[PolicyFinding, ...]
+
+    @property
+    def action(self) -> PolicyAction:
+        """What follows from all findings together."""
+        actions = {finding.action for finding in self.findings}
+        return next((each for each in PolicyAction if each in actions), PolicyAction.ALLOW)
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     sha: str
@@ -553,6 +645,14 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Another job did the work, tests included, and left it in a signed bundle; from here on this one publishes it."""
+
+    worked: str  # the page of the job that worked; empty: not known
+    publishes: str  # the page of this one
+
+
+@dataclass(frozen=True, slots=True)
 class CommentWritten:
     url: str
     purpose: str  # e.g. `progress`
@@ -577,10 +677,15 @@ class LabelsChanged:
 
 Fact = (
     SessionStarted
+    | SandboxProved
+    | ConnectionsRefused
     | StatusChanged
     | IssueRead
+    | HiddenLeftOut
     | WorkspaceReady
     | Warned
+    | SecretsSuspected
+    | Withheld
     | ObserverFailed
     | SessionEnded
     | CommandStarted
@@ -608,9 +713,11 @@ Fact = (
     | Submitted
     | HandInRestored
     | AgentStopped
+    | PolicyJudged
     | Committed
     | HandedOver
     | Pushed
+    | TakenOver
     | CommentWritten
     | MergeRequestWritten
     | LabelsChanged

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,11 +43,27 @@ class Observer(Protocol):
     def observe(self, event: Event) -> None: ...
 
 
+class Hides(Protocol):
+    """Who knows what must not get into an event."""
+
+    def found(self, content: bytes) -> Collection[object]:
+        """What of it is in `content`, an event as it would be written; nothing: it can be written."""
+        ...
+
+    def masked_for_journal(self, text: str) -> str:
+        """`text` without it."""
+        ...
+
+    def news(self) -> Sequence[Fact]:
+        """What the journal should know of what was hidden since this was asked last."""
+        ...
+
+
 class Journal:
     """The journal of one session, open for appending.
 
-    `path` is created with its folder, or gone on with. None of `secrets` gets into an event: reports, comments and
-    logs are made from what stands here. `now` gives the time in UTC. Raises `JournalError` if the file can't
+    `path` is created with its folder, or gone on with. Nothing that `hides` knows gets into an event: reports, comments
+    and logs are made from what stands here. `now` gives the time in UTC. Raises `JournalError` if the file can't
     be written or an existing one is not a journal.
     """
 
@@ -55,13 +71,12 @@ class Journal:
         self,
         path: Path,
         *,
-        secrets: Sequence[str] = (),
+        hides: Hides | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.path = path
         self._now = now
-        self._secrets = tuple(secrets)
-        self._as_written = [_ENCODER.encode(_encodable(secret))[1:-1] for secret in secrets]
+        self._hides = hides
         self._events: list[Event] = []
         self._observers: list[Observer] = []
         self._untold: deque[Event] = deque()
@@ -98,9 +113,14 @@ class Journal:
         try:
             while self._untold:
                 self._tell(self._untold.popleft())
+                self._note_news()
         finally:
             self._telling = False
         return event
+
+    def _note_news(self) -> None:
+        for fact in self._hides.news() if self._hides else ():
+            self._untold.append(self._write(fact))
 
     def _tell(self, event: Event) -> None:
         for observer in tuple(self._observers):
@@ -130,9 +150,9 @@ class Journal:
     def _harmless(self, event: Event) -> tuple[Event, bytes]:
         """The event without secrets, and its line. Keys and the words of our own lists stay, whatever the secrets."""
         line = _encode(event)
-        if not any(secret in line for secret in self._as_written):
+        if self._hides is None or not self._hides.found(line):
             return event, line
-        fact = _changed(msgspec.to_builtins(event.fact), lambda text: hidden(text, self._secrets))
+        fact = _changed(msgspec.to_builtins(event.fact), self._hides.masked_for_journal)
         try:
             event = replace(event, fact=msgspec.convert(fact, type(event.fact)))
         except msgspec.ValidationError:  # a word of ours that happens to be somebody's key is no secret
@@ -180,13 +200,6 @@ def read(path: Path) -> Iterator[Event]:
                 yield _decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
                 raise JournalError(f"{path}:{number}: this is not an event of a session: {error}") from error
-
-
-def hidden(text: str, secrets: Sequence[str]) -> str:
-    """`text` with `***` in the place of each of the secrets, of which the longest come first."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 def encode(event: Event) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote, urlsplit
 
+from ci_agent.guard import MASK, REMOVED
+
 # Endpoints without keys are given words like "x" or "test", found in every text. An error without them can
 # still be read; a reply would become another one.
 SHORTEST_SECRET = 4  # characters, to be masked in errors
@@ -17,8 +19,8 @@ def masks(key: str, address: str) -> tuple[Mask, Mask]:
     """The mask for errors and the mask for replies."""
     secrets = _secrets(key, address)
     return (
-        _mask([secret for secret in secrets if len(secret) >= SHORTEST_SECRET]),
-        _mask([secret for secret in secrets if _is_unmistakable(secret)]),
+        _mask([secret for secret in secrets if len(secret) >= SHORTEST_SECRET], MASK),
+        _mask([secret for secret in secrets if _is_unmistakable(secret)], REMOVED),
     )
 
 
@@ -34,10 +36,10 @@ def _is_unmistakable(secret: str) -> bool:
     return len(secret) >= SHORTEST_KEY and any(letter.isdigit() for letter in secret)
 
 
-def _mask(secrets: Sequence[str]) -> Mask:
+def _mask(secrets: Sequence[str], instead: str) -> Mask:
     def mask(text: str) -> str:
         for secret in secrets:
-            text = text.replace(secret, "***")
+            text = text.replace(secret, instead)
         return text
 
     return mask

@@ -19,6 +19,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ci_agent.framing import framed
 from ci_agent.models import Message, ToolSchema
 from ci_agent.models.completion import text_of
 from ci_agent.models.written_calls import FILES, WrittenCall
@@ -36,7 +37,7 @@ You work by calling tools. Write a call as plain text, like this:
 
 A value is taken as it stands: no quotes around it, nothing escaped. A long one goes on lines of its own between its \
 tags. Write one call or several at the end of your reply, then stop. What came of them is in the next message, as \
-<result name="TOOL">; never write results yourself. A reply without a call does nothing."""
+<result name="TOOL" id="…">, up to the end with the same id; never write results yourself. A reply without a call does nothing."""
 
 
 def described(tools: Sequence[ToolSchema]) -> str:
@@ -57,7 +58,7 @@ def sendable(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> list[M
             continue
         content = text_of(message.get("content"))
         if message["role"] == "tool":
-            content = f'<result name="{names.get(message["tool_call_id"], "?")}">\n{content}\n</result>'
+            content = framed("result", content, name=names.get(message["tool_call_id"], "?"))
         if sent[-1]["role"] == "user":  # many templates refuse two in a row
             sent[-1]["content"] += f"\n\n{content}"
         else:

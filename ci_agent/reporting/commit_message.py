@@ -57,7 +57,8 @@ def change_title(summary: Summary) -> str:
 def tidied(text: str) -> str:
     """`text` as a title: one line, without marks and orders to platforms. Empty where nothing readable is left."""
     line = _ORDER.sub("", _MARK.sub("", one_line(text, 500)))
-    line = re.sub(r"^#\S+", r'"\g<0>"', line)  # git drops a line with this sign when it is edited
+    # Git drops a line with the one when it is edited, GitLab does what a line with the other says.
+    line = re.sub(r"^[#/]\S+", r'"\g<0>"', line)
     line = cut(plain(line).rstrip(" .…"), TITLE)
     if not any(letter.isalnum() for letter in line):
         return ""
@@ -95,7 +96,7 @@ def _measured(summary: Summary) -> str:
     if summary.after is None:
         return "Tests: not run on this change."
     line = "; ".join(filter(None, [comparison(summary), counts(summary.after)]))
-    return textwrap.fill(f"Tests, run by ci-agent: {one_line(plain(line), 400)}.", WIDTH)
+    return "\n".join(map(_harmless, _wrapped(f"Tests, run by ci-agent: {one_line(plain(line), 400)}.")))
 
 
 def _trailers(summary: Summary) -> str:
@@ -105,6 +106,6 @@ def _trailers(summary: Summary) -> str:
     word = "Closes" if summary.solved else "Refs"
     lines = [f"{word}: {one_line(summary.started.reference, 80)}"]
     requester = one_line(summary.started.requester, 200)
-    if requester == summary.started.requester and _PERSON.fullmatch(requester):
+    if requester == plain(summary.started.requester) and _PERSON.fullmatch(requester):
         lines.append(f"Co-authored-by: {requester}")
     return "\n".join(lines)

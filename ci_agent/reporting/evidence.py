@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from ci_agent.journal import Event
 from ci_agent.journal.events import CheckCompared, FileCoverage, Finding, Judged, SetupRan, TestsRan
 from ci_agent.reporting import tables
+from ci_agent.reporting.policy import section
 from ci_agent.reporting.sections import Section, fit
 from ci_agent.reporting.summary import Round, SetUp, Summary
 from ci_agent.reporting.text import code, codes, one_line, plain, prose, shell_block
@@ -26,6 +27,7 @@ from ci_agent.reporting.wording import (
     counts,
     duration,
     failures,
+    hidden,
     in_folder,
     in_words_of,
     lines_run,
@@ -47,6 +49,7 @@ AGAIN = 10  # commands of runs again
 SET_UPS = 10  # commands, by what they prepared
 UNJUDGED = 700  # characters of why there is no verdict
 WARNINGS = 5
+WARNING = 700  # characters
 NOTE = 160  # characters of a comment behind a command
 
 
@@ -58,6 +61,7 @@ def evidence(events: Sequence[Event], *, version: str = "") -> str:
     summary = Summary.of(events)
     parts = [
         Section("the verdict", verdict(summary)),
+        Section("what the policy found", section(summary.policy)),
         named(summary),
         *counted(summary),
         Section("the lines that were run", coverage(summary.last)),
@@ -175,10 +179,11 @@ def _finding(finding: Finding) -> str:
 
 def warnings(summary: Summary) -> str:
     """What went wrong on the way, or nobody may expect. Empty for nothing."""
-    if not summary.warnings:
+    told = [hidden(summary)] if summary.hidden else []
+    told += [in_words_of(summary.platform, warning) for warning in summary.warnings[:WARNINGS]]
+    if not told:
         return ""
-    told = [in_words_of(summary.platform, warning) for warning in summary.warnings[:WARNINGS]]
-    lines = [f"- {prose(warning)}" for warning in told]
+    lines = [f"- {prose(warning, WARNING)}" for warning in told]
     more = len(summary.warnings) - WARNINGS
     lines += [f"- … and {more:,} more"] if more > 0 else []
     return "### Worth knowing\n" + "\n".join(lines)
@@ -261,7 +266,7 @@ def _set_up(summary: Summary) -> Iterator[str]:
     for (place, command), same in list(joined.items())[:SET_UPS]:
         why = next((_why(each.chosen.why) for each in same if each.chosen), "")
         outcome = _set_ups_ended([run for each in same for run in each.runs])
-        yield f"- {purpose(f'set-up ({place})')}: {codes(command)}: {outcome}{why}"
+        yield f"- {prose(purpose(f'set-up ({place})'))}: {codes(command)}: {outcome}{why}"
     if len(joined) > SET_UPS:
         yield f"- … and {len(joined) - SET_UPS:,} more set-ups"
     if not joined and summary.nothing_to_set_up:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ci_agent.errors import CiAgentError, JournalError, UsageError
+from ci_agent.guard import Guard
 from ci_agent.journal import Event, read
 from ci_agent.journal.events import CheckRan, CoverageMeasured, SetupRan, TestsRan
 
@@ -43,6 +43,7 @@ def check_folder(folder: Path) -> None:
 def write_folder(
     folder: Path,
     events: Sequence[Event],
+    guard: Guard,
     *,
     journal: Path,
     logs: Path,
@@ -51,6 +52,8 @@ def write_folder(
     evidence: str | None = None,
 ) -> None:
     """Write the report of a session to `folder`, made if need be, in place of an earlier report.
+
+    Every file passes `guard`: values in logs are masked, another file with one is replaced by a statement.
 
     `journal` and `logs` are the session's journal and its folder of logs. `diff` is the
     change as a patch, `merge_request` its text, `evidence` the report of a verification without a session; None
@@ -67,17 +70,18 @@ def write_folder(
         _remove_earlier(folder)
         if own:
             _write(folder / _IGNORE, b"*\n")
-        with journal.open("rb") as written:
-            _copy(written, folder / _JOURNAL)
+        files = {_JOURNAL: journal.read_bytes()}
         for name in _log_names(events):
-            _copy_log(logs, folder / _LOGS, name)
-        _write(folder / _JUNIT, junit_report(events, lambda name: _log(logs, name)).encode())
+            _copy_log(logs, folder / _LOGS, name, guard)
+        files[_JUNIT] = junit_report(events, lambda name: _log(logs, name, guard)).encode()
         if diff is not None:
-            _write(folder / _DIFF, diff)
+            files[_DIFF] = diff
         if merge_request is not None:
-            _write(folder / _TEXT, merge_request.encode("utf-8", "replace"))
+            files[_TEXT] = merge_request.encode("utf-8", "replace")
         if evidence is not None:
-            _write(folder / _EVIDENCE, evidence.encode("utf-8", "replace"))
+            files[_EVIDENCE] = evidence.encode("utf-8", "replace")
+        for name, content in files.items():
+            _write(folder / name, guard.cleared_bytes(content, f"file {name}"))
     except OSError as error:
         raise _unusable(folder, error) from error
 
@@ -120,7 +124,7 @@ def _log_names(events: Iterable[Event]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name and Path(name).name == name]
 
 
-def _copy_log(logs: Path, target: Path, name: str) -> None:
+def _copy_log(logs: Path, target: Path, name: str, guard: Guard) -> None:
     reading = _opened(logs, name)
     if reading is None:
         return
@@ -128,15 +132,21 @@ def _copy_log(logs: Path, target: Path, name: str) -> None:
         if target.is_symlink():
             target.unlink()
         target.mkdir(exist_ok=True)
-        _copy(reading, target / name)
+        _write(target / name, _masked(reading, guard))
 
 
-def _log(logs: Path, name: str) -> str:
+def _log(logs: Path, name: str, guard: Guard) -> str:
     reading = _opened(logs, name) if Path(name).name == name else None
     if reading is None:
         return f"(there is no log {name})"
     with reading:
-        return reading.read().decode("utf-8", "replace")
+        return _masked(reading, guard).decode("utf-8", "replace")
+
+
+def _masked(log: BinaryIO, guard: Guard) -> bytes:
+    """What a command printed, without the secrets in it; a statement where they can't be taken out one by one."""
+    content = log.read()  # no longer than a sandbox lets a command print
+    return guard.cleared_bytes(guard.masked_bytes(content), "log")
 
 
 def _opened(logs: Path, name: str) -> BinaryIO | None:
@@ -152,12 +162,6 @@ def _opened(logs: Path, name: str) -> BinaryIO | None:
         return os.fdopen(file, "rb")
     os.close(file)
     return None
-
-
-def _copy(reading: BinaryIO, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    with target.open("xb") as writing:
-        shutil.copyfileobj(reading, writing)
 
 
 def _write(target: Path, content: bytes) -> None:

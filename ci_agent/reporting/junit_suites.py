@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 LOG = 200_000  # characters of a run's log; `logs/` has all of it
 NAME = 500  # characters of a case's name and message, where a file would be too large otherwise
 
-# Everything that XML 1.0 does not allow, section 2.2 "Characters".
-_ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Everything that XML 1.0 does not allow, section 2.2 "Characters", and the controls that terminals obey.
+_ILLEGAL = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def element(suite: TestSuite) -> ET.Element:
 
 
 def legal(text: str) -> str:
-    """`text` as XML can hold it: what is not allowed becomes the replacement character."""
+    """`text` as XML can hold it and a terminal can show it: all else becomes the replacement character."""
     return _ILLEGAL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

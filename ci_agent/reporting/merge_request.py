@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ci_agent.journal import Event
 from ci_agent.journal.events import ModelChosen
 from ci_agent.reporting.commit_message import change_title, tidied
+from ci_agent.reporting.confinement import about_sandbox
 from ci_agent.reporting.diffstat import file_table
 from ci_agent.reporting.evidence import (
     by_hand,
@@ -21,9 +22,10 @@ from ci_agent.reporting.evidence import (
     verdict,
     warnings,
 )
+from ci_agent.reporting.policy import section
 from ci_agent.reporting.sections import Section, fit
 from ci_agent.reporting.summary import Summary
-from ci_agent.reporting.text import code, one_line, prose, quote
+from ci_agent.reporting.text import code, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
     around,
     count,
@@ -62,6 +64,7 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
     return fit(
         [
             *first,
+            Section("what the policy found", section(summary.policy)),
             *counted(summary),
             Section("the changed files", _changes(summary)),
             Section("the checks", checks(summary.last)),
@@ -69,8 +72,10 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
             Section("the models", _models(summary)),
             Section("how to check", by_hand(summary, fetch_hint)),
             Section("the warnings", warnings(summary)),
+            Section("the sandbox", about_sandbox(summary)),
             Section("the commands", _commands(summary)),
             Section("how to go on", feedback_hint),
+            Section("the two jobs", _two_jobs(summary)),
         ],
         _fine_print(summary),
     )
@@ -181,6 +186,21 @@ def _commands(summary: Summary) -> str:
         lines += [f"  - … and {len(own) - COMMANDS:,} more"] if len(own) > COMMANDS else []
     handed_in = sum(verification.handed_in for verification in summary.rounds)
     return folded_commands(lines, f", {handed_in} hand-ins" if handed_in > 1 else "")
+
+
+def _two_jobs(summary: Summary) -> str:
+    """That one job tested and another published, which can't know more than it was told."""
+    taken = summary.taken_over
+    if taken is None:
+        return ""
+    run = link("this run", taken.publishes)
+    if run and taken.worked == taken.publishes:
+        return f"Tested in one job of {run}, published by another, which ran no tests of its own."
+    tested, published = (
+        link("one job", taken.worked) or "one job",
+        link("another", taken.publishes) or "another",
+    )
+    return f"Tested in {tested}, published by {published}, which ran no tests of its own."
 
 
 def _fine_print(summary: Summary) -> str:

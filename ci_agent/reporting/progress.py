@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from ci_agent.journal import Event
+from ci_agent.reporting import policy
 from ci_agent.reporting.calls import call
+from ci_agent.reporting.confinement import warning
 from ci_agent.reporting.summary import LOCAL, Summary
 from ci_agent.reporting.text import code, codes, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
@@ -17,6 +19,7 @@ from ci_agent.reporting.wording import (
     counts,
     duration,
     headline,
+    hidden,
     in_words_of,
     paid,
     purpose,
@@ -35,6 +38,7 @@ QUOTED = 2500  # characters of the model's words; a comment is read on a telepho
 FAILURES = 3  # failing tests named in the final word
 PLAN = 12  # items of the model's plan
 PRINTED = 5  # lines of tests that can't be run
+HIDDEN = 700  # characters of what was left out of people's texts
 HINT = 200  # characters of what was asked for beside the issue
 _REFERENCE = re.compile(r"[#!][1-9]\d*")
 
@@ -76,7 +80,7 @@ def progress_comment(
         said = _end(summary, when_mended if summary.ending in _AROUND else next_step)
     else:
         said = [*_working(summary), while_working]
-    said.append(_fine_print(summary))
+    said += [warning(summary), prose(hidden(summary), HIDDEN), _fine_print(summary)]
     return "\n\n".join(part for part in said if part) + "\n"
 
 
@@ -93,7 +97,10 @@ def _fine_print(summary: Summary) -> str:
     # Where a name was cut out of a mention (`@bot, could you …`) its comma is left.
     words = prose(summary.started.hint.lstrip(" \t\n,;:.!?\N{EN DASH}\N{EM DASH}"), HINT)
     hint = f": {words}" if words else ""
-    return f"<sub>Asked for{asked}{hint}</sub>" if asked or hint else ""
+    parts = [f"Asked for{asked}{hint}"] if asked or hint else []
+    if summary.sandbox:
+        parts.append(f"sandbox: {code(summary.sandbox.level)}")
+    return f"<sub>{' · '.join(parts)}</sub>" if parts else ""
 
 
 # --- while it works ---------------------------------------------------------------------------------------
@@ -160,7 +167,7 @@ def _waiting(summary: Summary) -> str:
             f"(attempt {summary.waiting.attempt}, next in {duration(summary.waiting.wait_seconds)})."
         )
     if summary.running:
-        return f"Running: {purpose(summary.running.purpose)}, {codes(summary.running.command)}"
+        return f"Running: {prose(purpose(summary.running.purpose))}, {codes(summary.running.command)}"
     return f"Step {summary.tool.step:,}: {code(call(summary.tool))}" if summary.tool else ""
 
 
@@ -179,6 +186,7 @@ def _end(summary: Summary, next_step: str) -> list[str]:
     head = f"**{headline(summary)}** {prose(sentence(summary), 1000)}".rstrip()
     return [
         head,
+        _policy(summary),
         _failing(summary),
         _printed(summary),
         _last_words(summary),
@@ -199,7 +207,7 @@ def _question(summary: Summary, next_step: str) -> list[str]:
     asked = summary.question
     choices = [f"{number}. {choice}" for number, choice in enumerate(asked.choices, 1)] if asked else []
     words = "\n".join([asked.question if asked else "", *map(one_line, choices)])
-    return [_line(head), quote(words, lead="*The model asks:*"), next_step]
+    return [_line(head), quote(words, lead="*The model asks:*"), _policy(summary), next_step]
 
 
 def _done(summary: Summary) -> list[str]:
@@ -211,6 +219,12 @@ def _done(summary: Summary) -> list[str]:
     proof = prose(short_verdict(summary))
     said = _line([head, proof, prose(comparison(summary)), duration(summary.seconds), paid(summary)])
     return [said, _words_without_change(summary)]
+
+
+def _policy(summary: Summary) -> str:
+    """What the policy makes of the work, where the session's last sentence does not say it."""
+    said = policy.sentence(summary.policy)
+    return "" if said in sentence(summary) else prose(said, 1000)
 
 
 def _failing(summary: Summary) -> str:
@@ -268,7 +282,7 @@ def _kept(summary: Summary) -> str:
     if where and summary.unchanged:
         return f"{_unchanged(summary)}."
     tests = "" if summary.ending is Ending.UNVERIFIED else comparison(summary)  # else the first line says it
-    return f"The work so far is kept: {where}{'; ' + tests if tests else ''}." if where else ""
+    return f"The work so far is kept: {where}{'; ' + prose(tests) if tests else ''}." if where else ""
 
 
 def _where(summary: Summary) -> str:

@@ -128,6 +128,24 @@ def could_not_begin(error: str, job_url: str) -> str:
     return f"{COULD_NOT_BEGIN} {prose(error, 1500)}{' · ' + log if log else ''}\n\nWhen that is mended, comment `/agent retry`."
 
 
+def not_published(why: str, job_url: str) -> str:
+    """The bundle of another job was refused. `why` is a clause: it …"""
+    log = link("log", job_url)
+    return (
+        f"**Not published.** What the job that worked left behind was refused: it {prose(why, 1500)}."
+        f"{' · ' + log if log else ''}\n\nNothing of it was pushed. When that is cleared up, comment `/agent retry`."
+    )
+
+
+def nothing_to_publish(job_url: str) -> str:
+    """The job that works left no bundle."""
+    log = link("log", job_url)
+    return (
+        "**Nothing to publish.** The job that works left nothing behind: it could not begin, was cancelled, or ran out of "
+        f"time. Its log says more{': ' + log if log else ''}.\n\nWhen that is mended, comment `/agent retry`."
+    )
+
+
 def from_fork(platform: str = "") -> str:
     """The merge request's branch is in somebody else's repository."""
     return in_words_of(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from ci_agent.guard.guard import JOURNAL
 from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     AgentStopped,
@@ -20,9 +21,11 @@ from ci_agent.journal.events import (
     CommandStarted,
     Committed,
     Compacted,
+    ConnectionsRefused,
     CoverageMeasured,
     HandedOver,
     HandInRestored,
+    HiddenLeftOut,
     IssueRead,
     Judged,
     MergeRequestWritten,
@@ -30,18 +33,24 @@ from ci_agent.journal.events import (
     ModelReplied,
     ModelRetried,
     Moment,
+    PlaceRefused,
     PlanItem,
     PlanUpdated,
+    PolicyAction,
+    PolicyJudged,
     ProofRan,
     Pushed,
     QuestionAsked,
     Reviewed,
+    SandboxProved,
+    SecretsSuspected,
     SessionEnded,
     SessionStarted,
     SetupChosen,
     SetupRan,
     StatusChanged,
     Submitted,
+    TakenOver,
     TestsChosen,
     TestsCompared,
     TestsRan,
@@ -49,6 +58,7 @@ from ci_agent.journal.events import (
     ToolCalled,
     Verdict,
     Warned,
+    Withheld,
     WorkspaceReady,
 )
 from ci_agent.task import Ending, Status, Usage
@@ -122,15 +132,21 @@ class Summary:
     commands: list[str] = field(default_factory=list)  # what the agent ran with `bash`, in order
     files_read: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
+    sandbox: SandboxProved | None = None
+    suspected: SecretsSuspected | None = None
+    refused: tuple[PlaceRefused, ...] = ()
+    hidden: list[HiddenLeftOut] = field(default_factory=list)  # of what people said, before the model saw it
     submitted: Submitted | None = None
     unchecked: bool = False  # handed in, and neither checked nor sent back yet
     question: QuestionAsked | None = None
     words: str = ""  # the model's, where its last reply called no tool
     stopped: AgentStopped | None = None
+    policy: PolicyJudged | None = None  # on what was committed last
     committed: Committed | None = None
     handed_over: HandedOver | None = None  # of what was committed last; without it there may be no branch
     pushed: Pushed | None = None  # what was committed last
     merge_request: MergeRequestWritten | None = None
+    taken_over: TakenOver | None = None  # the work of another job
     ended: SessionEnded | None = None
     seconds: float = 0.0  # worked so far; the time between two jobs of a session does not count
     last_at: datetime | None = None
@@ -254,10 +270,12 @@ class Summary:
 
     @property
     def _held(self) -> bool:
-        """Nothing that was measured speaks against what is on the branch now."""
-        return self.together and self.judged is not None and self.judged.ready
+        """Nothing that was measured speaks against what is on the branch now, nor does the policy."""
+        allowed = self.policy is None or self.policy.action is PolicyAction.ALLOW
+        allowed = allowed and self.suspected is None
+        return self.together and allowed and self.judged is not None and self.judged.ready
 
-    def _take(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one line per kind of event, no decisions
+    def _take(self, fact: Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one line per kind of event, no decisions
         match fact:
             case SessionStarted():
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
@@ -300,16 +318,30 @@ class Summary:
                 self._take_hand_in(fact)
             case AgentStopped():
                 self.stopped, self.tool, self.waiting, self.running = fact, None, None, None
-            case Warned():
+            case HiddenLeftOut():
+                self.hidden.append(fact)
+            case Warned() if fact.text not in self.warnings:  # who takes the work over may warn of the same
                 self.warnings.append(fact.text)
+            case SecretsSuspected():
+                self.suspected = fact
+            case SandboxProved():
+                self.sandbox = fact
+            case ConnectionsRefused():
+                self.refused = fact.places
+            case Withheld():
+                self.warnings.append(withheld(fact))
             case Committed():
-                self.committed, self.handed_over, self.pushed = fact, None, None
+                self.committed, self.handed_over, self.pushed, self.policy = fact, None, None, None
+            case PolicyJudged():
+                self.policy = fact
             case HandedOver():
                 self.handed_over = fact
             case Pushed():
                 self.pushed = fact
             case MergeRequestWritten():
                 self.merge_request = fact
+            case TakenOver():
+                self.taken_over = fact
             case SessionEnded():
                 self.ended, self.status, self.tool, self.waiting = fact, fact.status, None, None
 
@@ -435,3 +467,11 @@ def argument(call: ToolCalled, name: str) -> str:
     """The text argument `name` of a call; the arguments as the model wrote them, where there is none."""
     value = arguments(call).get(name)
     return value if isinstance(value, str) else call.arguments
+
+
+def withheld(fact: Withheld) -> str:
+    """What was kept in, as a sentence."""
+    values = " and ".join(fact.found)
+    if fact.channel == JOURNAL:
+        return f"The value of {values} came up in the work; `***` stands in its place wherever it would be shown."
+    return f"A {fact.channel} was withheld: it held the value of {values}."

@@ -16,10 +16,12 @@ from ci_agent.journal.events import (
     CheckRan,
     Committed,
     Compacted,
+    ConnectionsRefused,
     CoverageMeasured,
     Finding,
     HandedOver,
     HandInRestored,
+    HiddenLeftOut,
     IssueRead,
     Judged,
     MergeRequestWritten,
@@ -27,25 +29,32 @@ from ci_agent.journal.events import (
     ModelRetried,
     ObserverFailed,
     PlanUpdated,
+    PolicyJudged,
     ProofRan,
     Pushed,
     QuestionAsked,
     Reviewed,
+    SandboxProved,
+    SecretsSuspected,
     SessionEnded,
     SessionStarted,
     SetupChosen,
     SetupRan,
     StatusChanged,
     Submitted,
+    TakenOver,
     TestsChosen,
     TestsRan,
     ToolAnswered,
     ToolCalled,
     Warned,
+    Withheld,
     WorkspaceReady,
 )
+from ci_agent.reporting import policy
 from ci_agent.reporting.calls import call
-from ci_agent.reporting.summary import Round, Summary
+from ci_agent.reporting.confinement import level, refused
+from ci_agent.reporting.summary import Round, Summary, withheld
 from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import (
     FIRST_LINE,
@@ -60,6 +69,7 @@ from ci_agent.reporting.wording import (
     failures,
     flaky,
     headline,
+    left_out,
     lines_run,
     partly,
     purpose,
@@ -68,6 +78,7 @@ from ci_agent.reporting.wording import (
     sentence,
     short_verdict,
     spent,
+    suspicion,
     tokens,
     unjudged,
     unpriced,
@@ -103,7 +114,7 @@ class PlainLog:
     def observe(self, event: Event) -> None:
         fact = event.fact
         self._session = self._session or isinstance(fact, SessionStarted)
-        if isinstance(fact, Judged) and not self._session:
+        if isinstance(fact, Judged | PolicyJudged) and not self._session:
             return
         if isinstance(fact, AgentStopped):
             self._stopped = fact
@@ -135,15 +146,21 @@ def _write(stream: Output, text: str) -> None:
     stream.flush()
 
 
-def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of event, no decisions
+def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line per kind of event, no decisions
     """What `fact` says in a log, not yet cleaned. Empty for what a reader of logs can do without."""
     match fact:
         case SessionStarted():
             return f"ci-agent {fact.version}: issue {fact.issue}, {fact.title} ({fact.model}, sandbox: {fact.sandbox})"
+        case SandboxProved():
+            return level(fact)
+        case ConnectionsRefused():
+            return refused(fact.places)
         case StatusChanged():
             return f"== {fact.status}"
         case IssueRead():
             return f"issue {fact.issue} by {fact.author}, {count(fact.comments, 'comment')}: {fact.url}"
+        case HiddenLeftOut():
+            return f"not shown to the model, because nobody sees it: {left_out(fact)}"
         case WorkspaceReady():
             if not fact.branch:
                 return f"base {fact.base} at {commit(fact.base_sha)}; result {commit(fact.head_sha)}"
@@ -207,14 +224,22 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind
             return f"the agent stopped: {fact.ending}" + (f", {fact.detail}" if fact.detail else "")
         case Warned():
             return f"warning: {fact.text}"
+        case SecretsSuspected():
+            return f"warning: {suspicion(fact)}"
+        case Withheld():
+            return f"warning: {withheld(fact)}"
         case ObserverFailed():
             return f"warning: the {fact.observer} failed and is left out from here on: {fact.error}"
+        case PolicyJudged():
+            return policy.sentence(fact)
         case Committed(made=False):
             return f"no new commit: the branch stays at {commit(fact.sha)}"
         case Committed():
             return f"commit {commit(fact.sha)}, {count(len(fact.files), 'file')}: {fact.title}"
         case Pushed():
             return f"pushed {fact.branch} to {fact.remote}"
+        case TakenOver():
+            return f"publishing what another job did: {fact.worked or 'it has no page'}"
         case HandedOver():
             return f"branch {fact.branch} is in {fact.place}"
         case MergeRequestWritten():
@@ -278,6 +303,9 @@ def concluding(events: Sequence[Event], *, places: Mapping[str, str]) -> str:
     rows += _tests_by_name(last)
     if ran := lines_run(last):
         rows.append(("lines", "{:,} of {:,} changed lines run by the tests".format(*ran)))
+    rows += (
+        [("policy", policy.named(finding)) for finding in summary.policy.findings] if summary.policy else []
+    )
     for check in last.checks.checks[:_NAMED] if last.checks else ():
         rows.append(("check", check.said))
         rows += [("", _found(finding)) for finding in check.new[:_FINDINGS]]

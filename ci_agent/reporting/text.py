@@ -13,22 +13,15 @@ import html
 import re
 from collections.abc import Iterator
 
-LINES = 10  # of a text of several, where each becomes code
+from ci_agent.unseen import LINE_ENDS, plainly_seen
 
-_LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+LINES = 10  # of a text of several, where each becomes code
 
 # ECMA-48: control sequences, operating system commands (titles, hyperlinks), and two-byte escapes.
 _TERMINAL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b[@-Z\\^_]|\x9b[0-?]*[ -/]*[@-~]"
 )
 
-# Control characters but tab and newline; soft hyphens, joiners, zero-width and direction marks, fillers,
-# variation selectors and tag characters of plane 14 (a way to hide whole sentences).
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # "Closes", "fixed:", "Resolving issue": words that close the issue named behind them. They are those of
@@ -68,6 +61,7 @@ _SKIP_TRAILER = re.compile(r"(skip-checks\s*+):(?=\s*+true)", re.IGNORECASE)
 # Words that platforms turn into something: mentions and addresses, references, trackers' keys, links.
 _LIVE = re.compile(r"@\.?\w|[#!&]\d|://|\bwww\.|\b[A-Z][A-Z0-9_]+-\d")
 _BEFORE, _AFTER = "([{<\"'\u201c\u2018", ")]}>\"'\u201d\u2019.,;:!?"  # punctuation around a word
+_LEFT_OUT = "# left out: a command that reads as an order to close an issue or to switch the CI off"
 _CODE_SPAN = re.compile(r"(`[^`\n]+`)")
 _SPECIAL = re.compile(r"[\\`*\[\]$|~]|(?<![^\W_])_|_(?![^\W_])")
 _LIST_ITEM = re.compile(r"([-*+•]|\d{1,3}[.)])\s+")
@@ -81,8 +75,8 @@ _WEB = re.compile(r"https?://[^\s<>()\[\]]+")
 
 def clean(text: str) -> str:
     """`text` with plain newlines and without what can't be seen: controls, terminal sequences, marks."""
-    text = _TERMINAL.sub("", _LINE_ENDS.sub("\n", text))
-    return _SURROGATE.sub("\ufffd", _UNSEEN.sub("", text))
+    text = _TERMINAL.sub("", LINE_ENDS.sub("\n", text))
+    return _SURROGATE.sub("\ufffd", plainly_seen(text))
 
 
 def cut(text: str, limit: int) -> str:
@@ -151,8 +145,10 @@ def link(name: str, url: str) -> str:
 
 
 def shell_block(lines: list[str]) -> str:
-    """A block of shell commands to copy, each of one or more lines. A leading slash is quoted in the shell's own way."""
-    body = [cut(line.rstrip(), 1000) for text in lines for line in clean(text).strip("\n").split("\n")]
+    """A block of shell commands to copy, each of one or more lines. A leading slash is quoted in the shell's own way;
+    one that platforms would act on, even in code, is left out."""
+    commands = [_LEFT_OUT if _acts(text) else text for text in map(clean, lines)]
+    body = [cut(line.rstrip(), 1000) for text in commands for line in text.strip("\n").split("\n")]
     body = [re.sub(r"^([> \t]*)/", r"\1\\/", line) for line in body]
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", "\n".join(body)))])
     return "\n".join([f"{fence}sh", *body, fence])
@@ -170,6 +166,11 @@ def plain(text: str) -> str:
     text = _CLOSED.sub(r'\1"\2"', clean(text))
     text = _STARS.sub("", _SKIPS.sub(lambda match: f"({match[1] or match[2]})", text))
     return _MENTION.sub("@ ", _SKIP_TRAILER.sub(r"\1 -", text))
+
+
+def _acts(command: str) -> bool:
+    """Whether a command closes an issue or switches the CI off where it is only shown."""
+    return any(order.search(command) for order in (_CLOSING, _CLOSED, _SKIPS, _SKIP_TRAILER))
 
 
 def _inline(line: str) -> str:

@@ -26,6 +26,7 @@ from ci_agent.journal.events import (
     ToolAnswered,
     ToolCalled,
     Warned,
+    Withheld,
 )
 from ci_agent.reporting.laid_out import Line, block, called
 from ci_agent.reporting.summary import Summary
@@ -201,6 +202,7 @@ _STYLES: dict[type[Fact], str] = {
     AgentStopped: "bold",
     TestsRan: "",
     Warned: "yellow",
+    Withheld: "yellow",
     ModelRetried: "yellow",
 }
 

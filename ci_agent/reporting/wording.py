@@ -13,15 +13,19 @@ from datetime import UTC, datetime
 from ci_agent.journal.events import (
     Change,
     Grade,
+    Hidden,
+    HiddenLeftOut,
     Judged,
     Moment,
     Result,
     Retried,
+    SecretsSuspected,
     TestsChosen,
     TestsCompared,
     TestsRan,
     Verdict,
 )
+from ci_agent.reporting import policy
 from ci_agent.reporting.summary import Round, Summary
 from ci_agent.reporting.text import clean, mention, one_line, prose
 from ci_agent.task import Ending, Limits, Status
@@ -31,6 +35,7 @@ NOTHING = "\u2013"  # the dash that stands where there is no value
 
 REASON = 700  # characters; three long names of tests and what is the matter with them
 FIRST_LINE = 600  # characters of the verdict with its reasons; beyond, they stand beneath it as a list
+PLACES = 5  # with hidden passages that are named
 REASONS = 6  # of a verdict, the weightiest first; the journal has all of them
 GRADES = {
     Grade.VERIFIED: "Verified",
@@ -68,6 +73,26 @@ def clock(moment: datetime) -> str:
 def money(dollars: float) -> str:
     """`$0.08`; what would be rounded to nothing is `under $0.01`."""
     return "under $0.01" if 0 < dollars < _CENT else f"${dollars:,.2f}"
+
+
+def left_out(found: HiddenLeftOut) -> str:
+    """`the issue: 2 HTML comments (214 characters), 40 tag characters`."""
+    return f"{found.place}: {', '.join(map(_hidden, found.hidden))}"
+
+
+def hidden(summary: Summary) -> str:
+    """What the model was not shown, because people don't see it either. Empty where there was nothing."""
+    if not summary.hidden:
+        return ""
+    told = "; ".join(left_out(found) for found in summary.hidden[:PLACES])
+    more = len(summary.hidden) - PLACES
+    also = f"; and in {count(more, 'more place')}" if more > 0 else ""
+    return f"Left out before the model read it, because it can't be seen on the page: {told}{also}."
+
+
+def _hidden(one: Hidden) -> str:
+    said = count(one.passages, one.kind)
+    return said if one.passages == one.characters else f"{said} ({count(one.characters, 'character')})"
 
 
 def requester(summary: Summary) -> str:
@@ -318,9 +343,20 @@ def wrong(summary: Summary) -> list[str]:
     return sentences
 
 
+def suspicion(suspected: SecretsSuspected) -> str:
+    """What people have to look at first, in a sentence."""
+    named = ", ".join(suspected.places[:_SUSPECTED])
+    more = f" and {len(suspected.places) - _SUSPECTED} more" if len(suspected.places) > _SUSPECTED else ""
+    return f"The change adds what looks like a secret: {named}{more}. Please look at it before it is merged."
+
+
+_SUSPECTED = 5  # places that are told
+
+
 def around(summary: Summary) -> list[str]:
     """What is wrong beside the verdict, in sentences: why the work ended early, and what was not tested."""
-    sentences = _stopped(summary)
+    looks = suspicion(summary.suspected) if summary.suspected else ""
+    sentences = [*filter(None, [looks, policy.sentence(summary.policy)]), *_stopped(summary)]
     if summary.judged is None and summary.committed:
         began = summary.after is not None or summary.verifying
         said = "was not judged to the end" if began else "was not tested"
@@ -396,6 +432,7 @@ _ENDINGS = {
     Ending.LLM_UNAVAILABLE: "The model could not be reached.",
     Ending.LLM_POLICY: "The model's provider declined to answer.",
     Ending.LLM_REPLAY: "The recording that plays the model does not fit this run.",
+    Ending.WITHHELD: "The work held the value of a secret and was not handed over.",
     Ending.ENVIRONMENT: "Something around the work failed.",
     Ending.CANCELLED: "It was cancelled.",
     Ending.INTERNAL: "ci-agent itself failed.",

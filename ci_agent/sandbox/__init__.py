@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,9 @@ class Command:
 
     `words` is the argument list. `cwd` must exist. After `timeout` seconds the whole process group is ended.
     Standard output and standard error go, mixed, to the file `output`, at most `output_limit` bytes of it:
-    a command that writes more is ended too. `environment` is added to the sandbox's own.
+    a command that writes more is ended too. `environment` is added to the sandbox's own. Beside the sandbox's own
+    places it may read what is below `readable`, and change what is below `writable`. `setup` marks the project's
+    set-up, which may use the network where other commands may not.
     """
 
     words: Sequence[str]
@@ -27,6 +30,29 @@ class Command:
     output: Path
     environment: Mapping[str, str]
     output_limit: int = 200_000_000
+    readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
+    setup: bool = False
+
+
+class End(StrEnum):
+    """Why we ended a command: it used more than it may of this."""
+
+    TIME = "time"
+    OUTPUT = "output"
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    DISK = "disk"
+
+
+# In words: it …; the setting that says how much is named where there is one.
+TOO_MUCH: Final[Mapping[End, str]] = {
+    End.TIME: "took too long",
+    End.OUTPUT: "wrote too much output",
+    End.MEMORY: "used more memory than commands may, see `sandbox.memory`",
+    End.PROCESSES: "had more processes than commands may, see `sandbox.processes`",
+    End.DISK: "left hardly any room on the disk",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +61,16 @@ class Completed:
 
     exit_code: int | None
     seconds: float
-    timed_out: bool
-    flooded: bool  # ended because of its output limit
+    ended: End | None  # by us; also where it ended by itself but had written too much
     left_behind: bool  # processes it had started were still there afterwards, and were ended
+
+    @property
+    def timed_out(self) -> bool:
+        return self.ended is End.TIME
 
 
 class Sandbox(Protocol):
     """One way to run commands."""
-
-    level: str  # `none` … `full`, see docs/security.md
 
     def run(self, command: Command) -> Completed:
         """Run `command` to its end. A program that does not exist is exit code 127, as in a shell."""
@@ -56,15 +83,3 @@ class Sandbox(Protocol):
     def shell(self, script: str) -> Sequence[str]:
         """The words that run `script` in a shell."""
         ...
-
-
-def open_sandbox(
-    home: Path, temporary: Path, extra: Sequence[str] = (), ceiling: Path | None = None
-) -> Sandbox:
-    """The sandbox for this machine. `home` and `temporary` are folders for the commands, created where they
-    are missing; variables named in `extra` reach them. Their git looks for no repository in `ceiling` and above
-    it. A new level is a file of this folder and a line here.
-    """
-    from ci_agent.sandbox.plain import Plain
-
-    return Plain(home, temporary, extra, ceiling)

@@ -6,8 +6,13 @@ what it is given and the names of folders below the real home; it changes nothin
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from ci_agent.sandbox.paths import there
 
 
 def build(
@@ -16,12 +21,13 @@ def build(
     temporary: Path,
     extra: Sequence[str] = (),
     ceiling: Path | None = None,
+    caches: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The environment of a command, out of the one in `source`.
 
     `home` and `temporary` become HOME and TMPDIR, `ceiling` GIT_CEILING_DIRECTORIES: from below it, git finds
-    no repository that is in it or above. Names in `extra` are taken over as they are and win over everything
-    else.
+    no repository that is in it or above. `caches` are the variables of private ones. Names in `extra` are
+    taken over as they are and win over everything else.
     """
     environment = {"PATH": _PATH, "LANG": "C.UTF-8"}
     environment |= {
@@ -35,17 +41,29 @@ def build(
     }
     environment |= _SETTINGS
     environment |= {"HOME": str(home), "TMPDIR": str(temporary)}
+    if "JAVA_HOME" in source or shutil.which("java", path=environment["PATH"]):
+        # Java takes the home from the list of users, and /tmp for granted. Each start of it prints this.
+        environment["JAVA_TOOL_OPTIONS"] = shlex.join(
+            [f"-Duser.home={home}", f"-Djava.io.tmpdir={temporary}"]
+        )
+    environment |= caches or {}
     if ceiling is not None:
         environment["GIT_CEILING_DIRECTORIES"] = str(ceiling)
     return environment | {name: source[name] for name in extra if name in source}
 
 
+def activated(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The same, using the virtual environment in `folder` as its own `activate` script has it."""
+    path = os.pathsep.join([str(folder / "bin"), environment["PATH"]])
+    return {**environment, "PATH": path, "VIRTUAL_ENV": str(folder)}
+
+
 def _toolchains(source: Mapping[str, str]) -> dict[str, str]:
     """Where toolchains live: as `source` says, else where they are below the home it names."""
     found = {}
-    for name, places in _TOOLCHAINS.items():
+    for name, places in TOOLCHAINS.items():
         below = [Path(source["HOME"], place) for place in places] if "HOME" in source else []
-        standing = [str(place) for place in below if place.exists()]
+        standing = [str(place) for place in below if there(place)]
         if name in source:
             found[name] = source[name]
         elif standing:
@@ -58,37 +76,39 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"  # where `source` has none
 _PASSED = frozenset(
     {
         *("PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "LD_LIBRARY_PATH", "PKG_CONFIG_PATH"),
-        *("VIRTUAL_ENV", "CONDA_PREFIX", "JAVA_HOME", "GOROOT", "GOMODCACHE", "DOTNET_ROOT", "ANDROID_HOME"),
+        *("VIRTUAL_ENV", "CONDA_PREFIX", "JAVA_HOME", "GOROOT"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
         *("PIP_CERT", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO"),
     }
 )
 
+PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"})  # in upper case
+
 # Addresses of proxies and package indexes, in upper case. They are passed unless they hold credentials.
 _ADDRESSES = frozenset(
     {
-        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"),
+        *PROXIES,
         *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX_URL", "UV_DEFAULT_INDEX"),
         *("GOPROXY", "GOSUMDB", "NPM_CONFIG_REGISTRY"),
     }
 )
 
-# Variable: the places below the home that its program uses when it is not set, in the program's own order.
-_TOOLCHAINS: Mapping[str, Sequence[str]] = {
-    "CARGO_HOME": (".cargo",),
+# Variable: the places below the home where its program looks for what is installed when it is not set, in the
+# program's own order. Caches are no installations, see caches.py.
+TOOLCHAINS: Mapping[str, Sequence[str]] = {
     "RUSTUP_HOME": (".rustup",),
-    "GOPATH": ("go",),
-    "GOCACHE": (".cache/go-build",),
     "PYENV_ROOT": (".pyenv",),
-    "PYTHONUSERBASE": (".local",),
-    "PIP_CONFIG_FILE": (".config/pip/pip.conf", ".pip/pip.conf"),
-    "PIP_CACHE_DIR": (".cache/pip",),
-    "UV_CACHE_DIR": (".cache/uv",),
-    "NVM_DIR": (".nvm",),
-    "NPM_CONFIG_USERCONFIG": (".npmrc",),
-    "NPM_CONFIG_CACHE": (".npm",),
-    "GRADLE_USER_HOME": (".gradle",),
     "RBENV_ROOT": (".rbenv",),
+    "NVM_DIR": (".nvm", ".config/nvm"),
+    "VOLTA_HOME": (".volta",),
+    "ASDF_DATA_DIR": (".asdf",),
+    "MISE_DATA_DIR": (".local/share/mise",),
+    "SDKMAN_DIR": (".sdkman",),
+    "DOTNET_ROOT": (".dotnet",),
+    "ANDROID_HOME": ("Android/Sdk",),
+    "PLAYWRIGHT_BROWSERS_PATH": (".cache/ms-playwright",),
+    "PUPPETEER_CACHE_DIR": (".cache/puppeteer",),
+    "CYPRESS_CACHE_FOLDER": (".cache/Cypress",),
 }
 
 # Nobody answers questions, looks at colours or pages through anything.

@@ -18,44 +18,48 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from enum import Enum, auto
 from pathlib import Path
 from types import FrameType
 
-from ci_agent.sandbox import Command, Completed
-from ci_agent.sandbox.environment import build
+from ci_agent.sandbox import Command, Completed, End
+from ci_agent.sandbox.caches import Caches
+from ci_agent.sandbox.environment import activated, build
+from ci_agent.sandbox.home import prepare
+from ci_agent.sandbox.output import cut_to, open_output
 
 _LOOK_EVERY = 0.1  # seconds between two looks at the size of the output
 _DYING = 1.0  # seconds a killed process group gets to be gone
-_OUTPUT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Plain:
     """Runs commands with HOME in `home` and TMPDIR in `temporary`, both created where they are missing.
 
     Variables named in `extra` reach the commands; for the others, and `ceiling`, see
-    `ci_agent.sandbox.environment`.
+    `ci_agent.sandbox.environment`. Package managers use `caches`, else new ones in `home`.
     """
 
-    level = "none"
     grace = 2.0  # seconds between the request to end, SIGTERM, and the end, SIGKILL
 
     def __init__(
-        self, home: Path, temporary: Path, extra: Sequence[str] = (), ceiling: Path | None = None
+        self,
+        home: Path,
+        temporary: Path,
+        extra: Sequence[str] = (),
+        ceiling: Path | None = None,
+        caches: Caches | None = None,
     ) -> None:
-        for folder in (home, temporary):
-            folder.mkdir(parents=True, exist_ok=True)
+        prepare(home, temporary)
+        if caches:
+            caches.link_into(home)
         above = ceiling.resolve() if ceiling else None
-        self._environment = build(os.environ, home.absolute(), temporary.absolute(), extra, above)
+        private = caches.environment if caches else {}
+        self._environment = build(os.environ, home.absolute(), temporary.absolute(), extra, above, private)
         self._shell = shutil.which("bash", path=self._environment["PATH"]) or "sh"
-        if not (home / ".gitconfig").exists():
-            (home / ".gitconfig").write_text(_GIT_CONFIG)
 
     def within(self, environment: Path) -> Plain:
         """The same sandbox, in which commands use this virtual environment as its own `activate` script has it."""
-        path = os.pathsep.join([str(environment / "bin"), self._environment["PATH"]])
         other = copy(self)
-        other._environment = self._environment | {"PATH": path, "VIRTUAL_ENV": str(environment)}  # noqa: SLF001 - one of us
+        other._environment = activated(self._environment, environment)  # noqa: SLF001 - one of us
         return other
 
     def shell(self, script: str) -> Sequence[str]:
@@ -71,10 +75,10 @@ class Plain:
         """
         started = time.monotonic()
         process: subprocess.Popen[bytes] | None = None
-        output = os.open(command.output, _OUTPUT_FLAGS, 0o600)
+        output = open_output(command.output)
         try:
             # Between fork and the assignment an interruption would leave a process nobody knows of.
-            with _deferred(signal.SIGINT), _deferred(signal.SIGTERM), _deferred(signal.SIGHUP):
+            with deferred(signal.SIGINT), deferred(signal.SIGTERM), deferred(signal.SIGHUP):
                 process = self._start(command, output)
             end = self._wait(process, output, started + command.timeout, command.output_limit)
             code = process.wait()
@@ -82,13 +86,12 @@ class Plain:
             return Completed(
                 exit_code=None if end else code if code >= 0 else 128 - code,
                 seconds=time.monotonic() - started,
-                timed_out=end is _End.TIME,
-                flooded=_cut(output, command.output_limit) or end is _End.FLOOD,
+                ended=End.OUTPUT if cut_to(output, command.output_limit) else end,
                 left_behind=left_behind,
             )
         except _NotStartedError as error:
             os.write(output, f"{error}\n".encode(errors="replace"))
-            return Completed(error.exit_code, time.monotonic() - started, False, False, False)
+            return Completed(error.exit_code, time.monotonic() - started, None, left_behind=False)
         except BaseException:
             if process is not None:
                 _kill(process.pid)
@@ -118,28 +121,19 @@ class Plain:
             reason = error.strerror if isinstance(error, OSError) else error
             raise _NotStartedError(126, f"{command.words[0]}: can't be run: {reason}") from error
 
-    def _wait(
-        self, process: subprocess.Popen[bytes], output: int, deadline: float, limit: int
-    ) -> _End | None:
+    def _wait(self, process: subprocess.Popen[bytes], output: int, deadline: float, limit: int) -> End | None:
         """Wait until the process ended, or end its group. None when it ended by itself."""
         with _end_of(process) as ended_within:
             while not ended_within(max(0.0, min(_LOOK_EVERY, deadline - time.monotonic()))):
                 if os.fstat(output).st_size > limit:
                     _kill(process.pid)
-                    return _End.FLOOD
+                    return End.OUTPUT
                 if time.monotonic() >= deadline:
                     _signal(process.pid, signal.SIGTERM)
                     if not ended_within(self.grace):
                         _kill(process.pid)
-                    return _End.TIME
+                    return End.TIME
         return None
-
-
-class _End(Enum):
-    """Why we ended a command."""
-
-    TIME = auto()
-    FLOOD = auto()
 
 
 class _NotStartedError(Exception):
@@ -148,19 +142,8 @@ class _NotStartedError(Exception):
         self.exit_code = exit_code
 
 
-# In the sandbox's home and not in the environment, where it would win over what a test configures. The
-# workspace may belong to another user than the job's, as checkouts in containers do.
-_GIT_CONFIG = """\
-[user]
-\tname = ci-agent sandbox
-\temail = ci-agent-sandbox@localhost
-[safe]
-\tdirectory = *
-"""
-
-
 @contextmanager
-def _deferred(number: signal.Signals) -> Iterator[None]:
+def deferred(number: signal.Signals) -> Iterator[None]:
     """Hold the handler of a signal back until the body is done. Handlers only run in the main thread."""
     handler = signal.getsignal(number)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
@@ -249,11 +232,3 @@ def _kill(group: int) -> None:
 def _signal(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-def _cut(output: int, limit: int) -> bool:
-    """Cut the file to the limit. True if it was longer."""
-    if os.fstat(output).st_size <= limit:
-        return False
-    os.ftruncate(output, limit)
-    return True

@@ -1,8 +1,19 @@
 """A session: the whole story of one task, and where each ending leads."""
 
 from ci_agent.session.endings import ENDINGS
-from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Parts
-from ci_agent.session.story import run
+from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Delivery, Parts
+from ci_agent.session.story import publish, run
 from ci_agent.session.voice import last_word_said
 
-__all__ = ["ENDINGS", "JOURNAL", "LOGS", "MERGE_REQUEST_TEXT", "PATCH", "Parts", "last_word_said", "run"]
+__all__ = [
+    "ENDINGS",
+    "JOURNAL",
+    "LOGS",
+    "MERGE_REQUEST_TEXT",
+    "PATCH",
+    "Delivery",
+    "Parts",
+    "last_word_said",
+    "publish",
+    "run",
+]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from ci_agent import verification
 from ci_agent.agent import Brief, Earlier, Quote, definitions
+from ci_agent.agent.hidden import Seen, as_seen
 from ci_agent.agent.rules import find_rules
 from ci_agent.platforms import Comment, Permission
+from ci_agent.session.heard import left_out
 from ci_agent.session.parts import Parts
 from ci_agent.session.proof import Proof
 
@@ -32,12 +34,16 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Bri
     writers, others = _quotes(parts, said)
     files_now = workspace.control.files(head)
     of_base = files_now if head == task.base_sha else workspace.control.files(task.base_sha)
+    rules = find_rules(of_base, workspace.source.file)
+    for rule in rules.told:
+        for fact in left_out(rule.path, Seen("", rule.hidden)):
+            parts.journal.append(fact)
     return Brief(
         task=task,
         files=files_now,
         definitions=_definitions(parts, head) if len(files_now) <= _MOST_SEARCHED else "",
         set_up=proof.set_up_with,
-        rules=find_rules(of_base, workspace.source.file),
+        rules=rules,
         tests=tests,
         comments=writers,
         others=others,
@@ -64,10 +70,12 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
     platform, wanted, until = parts.platform, parts.config.context.comments, parts.task.asked_at
     writers: list[Quote] = []
     others: list[Quote] = []
+    told: list[tuple[str, Seen]] = []
     for comment in said:
         if comment.ours or wanted == "none" or (until is not None and comment.created > until):
             continue
-        text = _without(parts.task.hint, comment.text)
+        seen = as_seen(comment.text)
+        text = _without(parts.task.hint, seen.text)
         if not text:
             continue
         quote = Quote(comment.author.login, text)
@@ -76,8 +84,13 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
         changed_late = until is not None and comment.changed > until
         if heard and platform.permission(author) >= Permission.WRITE:
             writers.append(quote)
+            told.append((author.login, seen))
         elif wanted == "all" and not author.bot and not changed_late:
             others.append(quote)
+            told.append((author.login, seen))
+    for login in dict.fromkeys(login for login, _ in told):
+        for fact in left_out(f"comments by {login}", *(seen for who, seen in told if who == login)):
+            parts.journal.append(fact)
     return writers, others
 
 

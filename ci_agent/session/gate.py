@@ -7,8 +7,10 @@ would let pass, and that an agent leaves behind by mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from ci_agent.journal.events import PolicyFinding
 
 _NAMED = 5  # places in one sentence
 
@@ -22,17 +24,19 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Objections:
-    """What speaks against a change: `fatal` can never be right, `doubtful` may be meant."""
+    """What speaks against a change: `fatal` can never be right, `doubtful` may be meant, `policy` is what it touches
+    that it may not, or only as a draft."""
 
     fatal: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
+    policy: tuple[PolicyFinding, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.fatal or self.doubtful)
+        return bool(self.fatal or self.doubtful or self.policy)
 
 
-def objections(patch: bytes) -> Objections:
-    """What is wrong with the change in `patch`, as `git diff -U0` writes it."""
+def objections(patch: bytes, policy: Sequence[PolicyFinding] = ()) -> Objections:
+    """What is wrong with the change in `patch`, as `git diff -U0` writes it, and what the policy found in it."""
     files = list(_files(patch.decode("utf-8", "replace")))
     conflicts = [place for file in files for place in _conflicts(file)]
     scratch = [file.path for file in files if file.new and _SCRATCH.search(file.path)]
@@ -43,6 +47,7 @@ def objections(patch: bytes) -> Objections:
             *_sentence("The change adds what looks like scratch or leftover files: {}.", scratch),
             *_sentence("The change leaves debugging in the code: {}.", debugging),
         ),
+        policy=tuple(policy),
     )
 
 

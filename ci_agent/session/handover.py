@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError, Interrupted
-from ci_agent.journal.events import Committed, HandedOver, MergeRequestWritten, Pushed
+from ci_agent.journal.events import (
+    AgentStopped,
+    Committed,
+    HandedOver,
+    MergeRequestWritten,
+    PolicyAction,
+    Pushed,
+)
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
 from ci_agent.session.endings import ENDINGS, FAILED
-from ci_agent.session.parts import Parts
+from ci_agent.session.outgoing import suspicions, withheld
+from ci_agent.session.parts import Delivery
+from ci_agent.session.policy import judged, stopped_by
 from ci_agent.session.voice import Voice
 from ci_agent.task import Ending, Status
 from ci_agent.workspace import Author, Way
@@ -20,11 +31,11 @@ _ON_TOP = (
 _TROUBLES = 5  # that are told
 
 
-def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> Stop:
+def hand_over(parts: Delivery, voice: Voice, stop: Stop, tree: str | None) -> Stop:
     """Save the work, `tree` or else what there is in the checkout, and remove the checkout once nothing would
     be lost with it. Gives how it ended now: work that went on top of somebody else's was not tested with it.
 
-    Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
+    What the policy refuses is saved here and never pushed. Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
     """
     workspace, task = parts.workspace, parts.task
     if tree is None and workspace.start is not None:
@@ -34,16 +45,29 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> Stop:
     if tree is None or tree == workspace.control.tree_of(task.base_sha):
         workspace.remove()
         return stop
+    held = withheld(parts, tree)
+    if held:
+        workspace.remove()
+        return held
     voice.status(Status.COMMITTING)
     sha = _commit(parts, voice, tree)
+    doubt = suspicions(parts, sha)
     workspace.control.hand_over(sha, task.branch)
     parts.journal.append(HandedOver(workspace.source.place, task.branch, sha))
+    judgement = judged(parts, tree)
+    parts.journal.append(judgement)
+    stop = stopped_by(judgement, stop)
+    if parts.config.git.push and judgement.action is PolicyAction.REFUSE:
+        workspace.remove()
+        return stop
+    if not parts.publishes:
+        workspace.remove()
+        return _doubted(parts, stop, doubt)
     problem = _push(parts, voice, sha) if parts.config.git.push else None
     workspace.remove()
     if problem and workspace.source.is_copy:  # what is not there can't be merged
         raise problem
-    if stop.ending is Ending.SUBMITTED and _untested(parts):
-        stop = Stop(Ending.UNVERIFIED, _ON_TOP.format(task.branch))
+    stop = _doubted(parts, stop, doubt)
     if ENDINGS[stop.ending][0] in (Status.COMPLETED, Status.FAILED):
         _merge_request(parts, voice, draft=stop.ending is not Ending.SUBMITTED)
     if problem:
@@ -51,12 +75,19 @@ def hand_over(parts: Parts, voice: Voice, stop: Stop, tree: str | None) -> Stop:
     return stop
 
 
-def _untested(parts: Parts) -> bool:
+def _doubted(parts: Delivery, stop: Stop, doubt: str) -> Stop:
+    """How it ended now, where a person has to look first at what nobody tested, or at what looks like a secret."""
+    if stop.ending is Ending.SUBMITTED and _untested(parts):
+        return Stop(Ending.UNVERIFIED, _ON_TOP.format(parts.task.branch))
+    return Stop(Ending.UNVERIFIED, doubt) if stop.ending is Ending.SUBMITTED and doubt else stop
+
+
+def _untested(parts: Delivery) -> bool:
     """Whether what stands on the branch now is more than what the tests ran on."""
     return any(isinstance(event.fact, Pushed) and not event.fact.tested for event in parts.journal.events)
 
 
-def _commit(parts: Parts, voice: Voice, tree: str) -> str:
+def _commit(parts: Delivery, voice: Voice, tree: str) -> str:
     workspace, settings = parts.workspace, parts.config.git
     head = workspace.start or parts.task.base_sha
     if tree == workspace.control.tree_of(head):
@@ -64,7 +95,8 @@ def _commit(parts: Parts, voice: Voice, tree: str) -> str:
         voice.warn("Nothing was changed in this run; the branch is as an earlier one left it.")
     else:
         message = commit_message(parts.journal.events)
-        sha = workspace.control.commit(tree, head, message, Author(settings.user_name, settings.user_email))
+        author = Author(settings.user_name, settings.user_email)
+        sha = workspace.control.commit(tree, head, message, author, at=_work_ended(parts))
     parts.patch.write_bytes(workspace.control.diff(sha))
     changes = workspace.control.changes(sha)
     large = workspace.in_large_storage([change.path for change in changes])
@@ -74,7 +106,12 @@ def _commit(parts: Parts, voice: Voice, tree: str) -> str:
     return sha
 
 
-def _push(parts: Parts, voice: Voice, sha: str) -> CiAgentError | None:
+def _work_ended(parts: Delivery) -> datetime:
+    """When the agent stopped: a commit with this date is the same one when it is made again."""
+    return next(event.at for event in reversed(parts.journal.events) if isinstance(event.fact, AgentStopped))
+
+
+def _push(parts: Delivery, voice: Voice, sha: str) -> CiAgentError | None:
     """Push to the remote; gives back what went wrong.
 
     Nothing here can be torn in the middle, and a server may take for ever: signals count again meanwhile.
@@ -101,7 +138,7 @@ def _push(parts: Parts, voice: Voice, sha: str) -> CiAgentError | None:
     )
 
 
-def _merge_request(parts: Parts, voice: Voice, *, draft: bool) -> None:
+def _merge_request(parts: Delivery, voice: Voice, *, draft: bool) -> None:
     platform, task = parts.platform, parts.task
     earlier = platform.find_merge_request(task.branch)
     if earlier is not None and not earlier.open:

@@ -9,10 +9,12 @@ from typing import Final, Protocol
 
 from ci_agent.agent import Models
 from ci_agent.config import Config
+from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
 from ci_agent.platforms import Platform
 from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.confinement import Confinement
 from ci_agent.task import Limits, Task
 from ci_agent.workspace import Workspace
 
@@ -32,13 +34,16 @@ class Parts:
     config: Config
     platform: Platform
     workspace: Workspace
-    sandbox: Sandbox
+    confinement: Confinement
+    sandbox: Sandbox  # of the workspace
     models: Models
     journal: Journal
     folder: Path
     marker: str  # of the progress comment, hidden in it
     interrupts: Interrupts
+    guard: Guard  # that everything passes on its way out
     remembered: Path | None = None  # where runs on the base are kept for later sessions
+    publishes: bool = True  # False: another job does, from the journal; see `publish`
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
 
     @property
@@ -64,6 +69,37 @@ class Parts:
         return self.started + self.limits.minutes * 60 - time.monotonic()
 
 
+class Delivery(Protocol):
+    """As much of the parts as publishing needs: no model, no sandbox."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def platform(self) -> Platform: ...
+    @property
+    def workspace(self) -> Workspace: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def marker(self) -> str: ...
+    @property
+    def interrupts(self) -> Interrupts: ...
+    @property
+    def guard(self) -> Guard: ...
+    @property
+    def publishes(self) -> bool: ...
+    @property
+    def started(self) -> float: ...
+    @property
+    def patch(self) -> Path: ...
+    @property
+    def merge_request_text(self) -> Path: ...
+
+
 class Checkout(Protocol):
     """As much of the parts as set-up and tests need: no issue, no model, no platform."""
 
@@ -72,9 +108,13 @@ class Checkout(Protocol):
     @property
     def workspace(self) -> Workspace: ...
     @property
+    def confinement(self) -> Confinement: ...
+    @property
     def sandbox(self) -> Sandbox: ...
     @property
     def journal(self) -> Journal: ...
+    @property
+    def guard(self) -> Guard: ...
     @property
     def folder(self) -> Path: ...
     @property

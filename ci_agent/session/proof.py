@@ -30,10 +30,12 @@ class Proof:
         self._evidence = Evidence(
             Ground(
                 control=parts.workspace.control,
+                confinement=parts.confinement,
                 folder=parts.folder,
                 logs=parts.logs,
                 journal=parts.journal,
                 config=parts.config,
+                guard=parts.guard,
                 remembered=parts.remembered,
                 seconds_left=parts.seconds_left,
             )

@@ -14,13 +14,24 @@ from ci_agent import __version__
 from ci_agent.agent import Stop, choose
 from ci_agent.config import FILE_NAME
 from ci_agent.errors import CiAgentError, Interrupted, JournalError
-from ci_agent.journal.events import AgentStopped, IssueRead, SessionEnded, SessionStarted, WorkspaceReady
+from ci_agent.journal.events import (
+    AgentStopped,
+    ConnectionsRefused,
+    HiddenLeftOut,
+    IssueRead,
+    PlaceRefused,
+    SandboxProved,
+    SessionEnded,
+    SessionStarted,
+    WorkspaceReady,
+)
 from ci_agent.platforms import Comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING
 from ci_agent.session.handover import hand_over
-from ci_agent.session.parts import Parts
+from ci_agent.session.heard import task_as_seen
+from ci_agent.session.parts import Delivery, Parts
 from ci_agent.session.proof import Proof
 from ci_agent.session.voice import Voice
 from ci_agent.session.work import solve
@@ -32,19 +43,40 @@ def run(parts: Parts) -> Outcome:
 
     Raises only `JournalError`: without a journal there is nothing true to say but that.
     """
+    task, left_out = task_as_seen(parts.task)
+    parts = replace(parts, task=task)
     voice = Voice(parts)
     try:
-        end = _guarded(parts, lambda: _work(parts, voice))
+        end = _guarded(parts, lambda: _work(parts, voice, left_out))
         parts.journal.append(AgentStopped(end.stop.ending, end.stop.detail))
         end = _guarded(parts, lambda: _handed_over(parts, voice, end))
+        return _last_word(parts, voice, end)
+    except JournalError as error:
+        parts.confinement.close()  # and what commands kept for a moment is gone: the disk may be full
+        voice.without_journal(error)
+        raise
+
+
+def publish(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
+    """Publish the work of a session that `publishes` not: its journal goes on in `parts`, up to the last word. `tree` is
+    the work, `None` for none; `stop` is how the agent's work ended, or the session where there is nothing to hand over.
+
+    Raises only `JournalError`, as `run` does.
+    """
+    voice = Voice(parts)
+    try:
+        end = _guarded(parts, lambda: _handed_over(parts, voice, _End(stop, tree)))
+        voice.begin()
         return _last_word(parts, voice, end)
     except JournalError as error:
         voice.without_journal(error)
         raise
 
 
-def _work(parts: Parts, voice: Voice) -> _End:
+def _work(parts: Parts, voice: Voice, left_out: Sequence[HiddenLeftOut]) -> _End:
     said = _begin(parts, voice)
+    for fact in left_out:
+        parts.journal.append(fact)
     head = _prepare(parts, voice)
     voice.status(Status.ANALYZING)
     proof = Proof(parts)
@@ -55,9 +87,17 @@ def _work(parts: Parts, voice: Voice) -> _End:
         return _End(*solve(parts, voice, proof, head, said))
     finally:
         proof.close()
+        _note_refused(parts)
 
 
-def _handed_over(parts: Parts, voice: Voice, end: _End) -> _End:
+def _note_refused(parts: Parts) -> None:
+    """Where commands wanted to connect to and could not."""
+    places = tuple(PlaceRefused(one.host, one.count, one.why) for one in parts.confinement.refused())
+    if places:
+        parts.journal.append(ConnectionsRefused(places))
+
+
+def _handed_over(parts: Delivery, voice: Voice, end: _End) -> _End:
     try:
         return replace(end, stop=hand_over(parts, voice, end.stop, end.tree))
     except JournalError:
@@ -76,7 +116,7 @@ class _End:
     exit_code: int | None = None
 
 
-def _guarded(parts: Parts, part: Callable[[], _End]) -> _End:
+def _guarded(parts: Delivery, part: Callable[[], _End]) -> _End:
     """How `part` ended, whatever happened to it; only the journal's failure goes through.
 
     From then on signals wait: saving the work and saying the last word must not be torn in the middle. One
@@ -114,7 +154,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             base=task.base,
             branch=task.branch,
             model=(parts.models.of(choose(task, parts.models).role) or parts.models.default).name,
-            sandbox=parts.sandbox.level,
+            sandbox=parts.confinement.proof.level,
             limits=parts.limits,
             mention=task.account.login if task.account else "",
             request=task.request,
@@ -124,6 +164,13 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
     )
     voice.begin()
     voice.status(Status.PENDING)
+    proof = parts.confinement.proof
+    parts.journal.append(
+        SandboxProved(proof.level, parts.config.sandbox.network, proof.open, proof.lacking, proof.seconds)
+    )
+    parts.confinement.require()
+    for notice in parts.confinement.notices:
+        voice.warn(notice)
     said = [comment for comment in platform.comments(task.issue) if not comment.ours]
     parts.journal.append(IssueRead(task.issue, task.title, task.author, task.url, len(said)))
     voice.label(RUNNING)
@@ -157,7 +204,7 @@ def _prepare(parts: Parts, voice: Voice) -> str:
     return head
 
 
-def _last_word(parts: Parts, voice: Voice, end: _End) -> Outcome:
+def _last_word(parts: Delivery, voice: Voice, end: _End) -> Outcome:
     if parts.workspace.root.exists():
         voice.warn(f"{CHECKOUT_KEPT}{parts.workspace.root}.")
     status, code = ENDINGS[end.stop.ending]

@@ -13,7 +13,7 @@ from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.session.endings import END_LABELS, FAILED, other_labels
-from ci_agent.session.parts import Parts
+from ci_agent.session.parts import Delivery
 from ci_agent.task import Status
 from ci_agent.workspace import discard
 
@@ -21,14 +21,16 @@ from ci_agent.workspace import discard
 class Voice:
     """Speaks for one session."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Delivery) -> None:
         self._parts = parts
         self._journal = parts.journal
         self._issue = parts.task.issue
         self._marker = parts.marker
 
     def begin(self) -> None:
-        """From now on the progress comment follows the journal."""
+        """From now on the progress comment follows the journal, unless another job publishes."""
+        if not self._parts.publishes:
+            return
         self._journal.watch(
             CommentObserver(self._publish, lambda: self._journal.events, render=self._progress)
         )
@@ -41,6 +43,8 @@ class Voice:
 
     def label(self, add: Label) -> None:
         """Of our labels the issue has this one and no other. A platform that refuses is no reason to stop."""
+        if not self._parts.publishes:
+            return
         others = other_labels(add, self._parts.config.trigger.label)
         try:
             self._parts.platform.change_labels(self._issue, [add], others)
@@ -51,7 +55,7 @@ class Voice:
 
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
-        for scratch in ("tmp", "home", "outputs"):  # a full disk may take the word once these are gone
+        for scratch in ("home", "outputs"):  # a full disk may take the word once these are gone
             discard(self._parts.folder / scratch)
         place = self._parts.workspace.root
         kept = f" {CHECKOUT_KEPT}`{place}`." if place.exists() else ""

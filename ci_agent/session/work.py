@@ -9,13 +9,22 @@ from ci_agent import agent, verification
 from ci_agent.agent import Agent, Allowance, Models, Role, Sight, Stop
 from ci_agent.agent.rules import Reminder, Rules
 from ci_agent.evidence import Round
-from ci_agent.journal.events import HandInRestored, ModelChosen, ModelReplied, Reviewed, Submitted
+from ci_agent.journal.events import (
+    HandInRestored,
+    ModelChosen,
+    ModelReplied,
+    PolicyAction,
+    Reviewed,
+    Submitted,
+)
 from ci_agent.models import Message, ModelError
 from ci_agent.platforms import Comment
+from ci_agent.reporting.policy import for_model
 from ci_agent.reporting.wording import GIVEN_BACK, count
 from ci_agent.session.brief import brief
 from ci_agent.session.gate import Objections, objections
 from ci_agent.session.parts import Parts
+from ci_agent.session.policy import judged
 from ci_agent.session.proof import Proof, not_in_the_commit
 from ci_agent.session.voice import Voice
 from ci_agent.session.wanted import missing_test
@@ -78,6 +87,7 @@ class _Attempt:
     start: str  # the tree it began with
     empty_handed: bool = False
     returned: int = 0  # hand-ins with leftovers
+    given_back: str = ""  # the tree of the last of these
     refused: int = 0  # hand-ins that did not hold
     examined: tuple[str, Round] | None = (
         None  # the last hand-in that was measured: its tree, and what came of it
@@ -157,6 +167,7 @@ class _Work:
             remaining=self.allowance.remaining,
             run_tests=self._proof.for_agent,
             command_timeout=self._parts.config.sandbox.command_timeout,
+            hide=self._parts.guard.masked,
         )
 
     def go_on(self, attempt: _Attempt) -> tuple[Stop, str | None]:
@@ -182,9 +193,11 @@ class _Work:
             return None
         if tree == self._base_tree:
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
-        left_over = objections(self._control.changed_lines(tree))
-        if left_over and attempt.returned < _RETURNED:
+        left_over = objections(self._control.changed_lines(tree), judged(self._parts, tree).findings)
+        meant = attempt.given_back == tree and not _never(left_over)  # handed in once more as it was
+        if left_over and not meant and attempt.returned < _RETURNED:
             attempt.returned += 1
+            attempt.given_back = tree
             attempt.agent.answer(_mend(left_over))
             return None
         return self._verified(attempt, tree, left_over)
@@ -324,9 +337,15 @@ class _Work:
 
 
 def _mend(left_over: Objections) -> str:
-    listed = "\n".join(f"- {sentence}" for sentence in (*left_over.fatal, *left_over.doubtful))
-    also = "" if left_over.fatal else " If one of these is meant to be so, say that in the summary."
+    policy = [for_model(finding) for finding in left_over.policy]
+    listed = "\n".join(f"- {sentence}" for sentence in (*left_over.fatal, *policy, *left_over.doubtful))
+    also = "" if _never(left_over) else " If one of these is meant to be so, say that in the summary."
     return f"{GIVEN_BACK}\n{listed}\nMend it and call `submit` again.{also}"
+
+
+def _never(left_over: Objections) -> bool:
+    """Whether something of it can't be let pass, whatever anybody means by it."""
+    return bool(left_over.fatal) or any(each.action is PolicyAction.REFUSE for each in left_over.policy)
 
 
 def _facts(examined: Round) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ci_agent.sandbox import Command, Completed
+from ci_agent.sandbox import TOO_MUCH, Command, Completed
 from ci_agent.tools.outputs import VARIABLE, excerpt, fresh
 from ci_agent.tools.scripts import patches
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
@@ -56,6 +56,7 @@ class Bash:
                     timeout=min(wanted, remaining),
                     output=output.path,
                     environment={VARIABLE: str(world.outputs), **_QUIET},
+                    readable=(world.outputs,),
                 )
             )
             text, shortened = excerpt(output, _SHOWN)
@@ -64,7 +65,7 @@ class Bash:
         lines = [text.rstrip("\n")] if text.strip() else []
         return Answer(
             "\n".join([*lines, *_ends(completed, wanted, short_of_time=remaining < wanted)]),
-            ok=not completed.timed_out and not completed.flooded,
+            ok=not completed.ended,
             output=output.path.name if shortened else "",
         )
 
@@ -76,8 +77,8 @@ def _ends(completed: Completed, wanted: int, *, short_of_time: bool) -> list[str
             return [f"[ended after {completed.seconds:.0f} s: time-out, all the session had left]"]
         longer = f"give a longer `timeout` (up to {_LONGEST}), or " if wanted < _LONGEST else ""
         return [f"[ended after {completed.seconds:.0f} s: time-out; {longer}run less at once]"]
-    if completed.flooded:
-        return [f"[ended after {completed.seconds:.1f} s: too much output; make it write less]"]
+    if completed.ended:
+        return [f"[ended after {completed.seconds:.1f} s: it {TOO_MUCH[completed.ended]}]"]
     code = completed.exit_code
     ends = [f"[exit {code}, {completed.seconds:.1f}s]"]
     if code in _EXIT_CODES:

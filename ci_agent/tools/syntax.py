@@ -95,6 +95,7 @@ def _javascript(text: str, world: World) -> str:
                     timeout=min(_NODE_SECONDS, max(0.0, world.remaining())),
                     output=output.path,
                     environment={VARIABLE: str(world.outputs)},
+                    readable=(world.outputs,),
                 )
             )
             said = output.file.read(_LARGEST).decode(errors="replace")

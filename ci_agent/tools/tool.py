@@ -51,7 +51,7 @@ class World:
     `root` is the workspace. `outputs` is a folder outside it for output that is too long to show; commands
     find it as `$AGENT_OUTPUTS`. `remaining` gives the seconds the session has left. `run_tests` runs the
     project's tests, all of them or those its argument selects, and gives the facts as text. `memory` is of one
-    conversation.
+    conversation. `hide` takes the job's secrets out of a text.
     """
 
     root: Path
@@ -61,6 +61,7 @@ class World:
     run_tests: Callable[[str], str]
     command_timeout: int  # seconds, the default of `bash`
     memory: Memory = field(default_factory=Memory)
+    hide: Callable[[str], str] = str
 
 
 class ToolError(Exception):

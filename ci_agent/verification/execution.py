@@ -84,11 +84,15 @@ def execute(
     timeout: float,
     log: Path,
     environment: Mapping[str, str],
+    writable: Sequence[Path] = (),
 ) -> Completed:
-    """Run it in `place`. JUnit XML of Python's runners goes into `folder`, which is ours."""
+    """Run it in `place`. JUnit XML of Python's runners goes into `folder`, which is ours; so is what else is
+    `writable`."""
     script = f"{_with_plugin(folder)}; {_with_report(chosen.runner, command, folder)}"
     variables = {**_environment(folder, chosen.runner, command), **environment}
-    return sandbox.run(Command(sandbox.shell(script), place, timeout, log, variables))
+    return sandbox.run(
+        Command(sandbox.shell(script), place, timeout, log, variables, writable=(folder, *writable))
+    )
 
 
 # xunit1 is the format that names the file of each test; with it goes what failing tests printed. One file that

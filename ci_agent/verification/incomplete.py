@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-from ci_agent.sandbox import Completed
+from ci_agent.sandbox import TOO_MUCH, Completed, End
 from ci_agent.verification.text import short
 
 LONGEST = 200  # characters of a reason out of an output
@@ -21,8 +21,10 @@ def ended_badly(done: Completed, timeout: float, limit: str) -> str:
             f"the tests did not end within {timeout:,.0f} s and were stopped; if they need more time, "
             f"raise `{limit}`, or name a quicker command in `verification.test`"
         )
-    if done.flooded:
+    if done.ended is End.OUTPUT:
         return "the tests were stopped because they wrote too much output; the log holds its first part"
+    if done.ended:
+        return f"the tests were stopped because the command {TOO_MUCH[done.ended]}"
     return "the tests were stopped before their end" if done.exit_code is None else ""
 
 

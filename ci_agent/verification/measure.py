@@ -5,13 +5,13 @@ What the tool leaves is read elsewhere (`coverage`).
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci_agent.journal.events import Moment, TestsChosen
 from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.deleting import scratch
 from ci_agent.verification.ecosystems import named
 from ci_agent.verification.execution import NOTHING, execute, matching, narrowed_to, seeds
 from ci_agent.verification.incomplete import ended_badly
@@ -73,10 +73,10 @@ def run_coverage(
     into.mkdir(parents=True)
     stale = dict(matching(place, report.files))
     log = free(logs, f"tests-{Moment.COVERAGE}", numbered=True)
-    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-", ignore_cleanup_errors=True) as name:
+    with scratch("ci-agent-tests-") as folder:
         environment = {LINES: str(into), **seeds(chosen, SEED), **report.environment(into)}
         script = report.command(command, into)
-        done = execute(chosen, script, Path(name), place, sandbox, timeout, log, environment)
+        done = execute(chosen, script, folder, place, sandbox, timeout, log, environment, (into,))
     theirs = [path for path, stamp in matching(place, report.files) if stale.get(path) != stamp]
     made = [path for path, _ in matching(into, "**/*") if _readable(report.format, path)]
     said = hide(_first_line(into / "problem.txt"))[:LONGEST_PROBLEM]

@@ -8,13 +8,13 @@ them (`execution`); other runners report as their entry says; and any command ma
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_agent.journal.events import Case, Moment, Result, SetupRan, TestsChosen, TestsRan
 from ci_agent.sandbox import Command, Sandbox
+from ci_agent.sandbox.deleting import scratch
 from ci_agent.verification import reading
 from ci_agent.verification.execution import execute, in_project, matching, narrowed_to, report_of, seeds
 from ci_agent.verification.incomplete import ended_badly, not_built, not_run, refused, unreported
@@ -39,7 +39,7 @@ def run_setup(
     checkout is for; `hide` as for `run_tests`. Where the log was lost, the end says so, and no log is named."""
     log = free(logs, "setup")
     shown = _shown(root, hide)
-    done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}))
+    done = sandbox.run(Command(sandbox.shell(command), root, timeout, log, {}, setup=True))
     gone = lost(log)
     environment = ".venv" if (root / ".venv" / "bin" / "python").exists() else ""
     return SetupRan(
@@ -99,8 +99,7 @@ def run_tests(
     shown = _shown(place, hide)
     known = frozenset(_NUMBER.sub("", case) for case in in_project(chosen, cases))
     here = _identity(place)
-    with tempfile.TemporaryDirectory(prefix="ci-agent-tests-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with scratch("ci-agent-tests-") as folder:
         report = report_of(chosen, Project(place, sandbox), command)
         mine = folder / "report"
         mine.mkdir()

@@ -1,9 +1,12 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
 from ci_agent.workspace.control import Control
+from ci_agent.workspace.credentials import remove_credentials
 from ci_agent.workspace.fetched import Login, open_fetched
 from ci_agent.workspace.files import discard
 from ci_agent.workspace.landing import Author, Landed, Way
+from ci_agent.workspace.leaving import Leaving, contents, leaving
+from ci_agent.workspace.policy import judge
 from ci_agent.workspace.remote import Remote, is_url
 from ci_agent.workspace.room import Room
 from ci_agent.workspace.source import Source, identity, open_source
@@ -13,6 +16,7 @@ __all__ = [
     "Author",
     "Control",
     "Landed",
+    "Leaving",
     "Login",
     "Remote",
     "Room",
@@ -20,9 +24,13 @@ __all__ = [
     "Way",
     "Workspace",
     "check_branch_name",
+    "contents",
     "discard",
     "identity",
     "is_url",
+    "judge",
+    "leaving",
     "open_fetched",
     "open_source",
+    "remove_credentials",
 ]

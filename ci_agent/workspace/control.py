@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ci_agent.errors import GitError
@@ -18,6 +19,7 @@ from ci_agent.journal.events import FileChanged
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.landing import Author, commit_tree
+from ci_agent.workspace.snapshot import Snapshot
 from ci_agent.workspace.source import Source, object_format
 
 _SEARCHING = 10  # seconds for what is only a courtesy
@@ -56,6 +58,11 @@ class Control:
         (self.git_dir / "packed-refs").write_bytes(
             os.fsencode("".join([head, *(f"{line}\n" for line in lines)]))
         )
+
+    @property
+    def objects(self) -> tuple[Path, ...]:
+        """The folders that the repositories of the commands' own read objects from."""
+        return (self.git_dir / "objects", *files.lenders(self.source.git_dir))
 
     # --- checkouts ----------------------------------------------------------------------------------------
 
@@ -106,6 +113,10 @@ class Control:
     def title_of(self, sha: str) -> str:
         """The first line of a commit's message."""
         return self._git("log", "-1", "--format=%s", sha).decode("utf-8", "replace").strip()
+
+    def snapshot(self, sha: str) -> Snapshot:
+        """The tree of a commit, or the tree itself, as the policy looks at it."""
+        return Snapshot(self.git_dir, sha)
 
     def files(self, sha: str) -> list[str]:
         """The paths of all files of a commit."""
@@ -168,9 +179,11 @@ class Control:
 
     # --- handing over -------------------------------------------------------------------------------------
 
-    def commit(self, tree: str, parent: str, message: str, author: Author) -> str:
-        """Make a commit of `tree` on top of `parent`; its id. Nothing is moved yet."""
-        return commit_tree(self.git_dir, tree, parent, message.encode("utf-8", "replace"), author)
+    def commit(
+        self, tree: str, parent: str, message: str, author: Author, *, at: datetime | None = None
+    ) -> str:
+        """Make a commit of `tree` on top of `parent`, dated `at`, else now; its id. Nothing is moved yet."""
+        return commit_tree(self.git_dir, tree, parent, message.encode("utf-8", "replace"), author, at=at)
 
     def hand_over(self, sha: str, branch: str) -> None:
         """Move `branch` of the person's repository forward to `sha`.

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
 from ci_agent.errors import GitError
 from ci_agent.journal.events import FileChanged
+from ci_agent.sandbox.deleting import delete_deep
 
 # What builds and tests leave lying around; never part of a commit unless the repository tracks it.
 _CACHES = (
@@ -67,8 +67,8 @@ def discard(path: Path) -> None:
         return
     try:
         shutil.rmtree(path, onerror=_make_writable_and_try_again)
-    except RecursionError:  # a folder a thousand levels deep, which `rm` goes down without any
-        subprocess.run(["rm", "-rf", "--", path], check=False, stderr=subprocess.DEVNULL)
+    except RecursionError:
+        delete_deep(path)
 
 
 def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:
@@ -118,6 +118,21 @@ def borrow_objects(git_dir: Path, lender: Path) -> None:
     write_lines(git_dir / "objects" / "info" / "alternates", [str(lender / "objects")])
     with contextlib.suppress(FileNotFoundError):  # only a shallow clone has this file
         shutil.copyfile(lender / "shallow", git_dir / "shallow")
+
+
+def lenders(git_dir: Path) -> tuple[Path, ...]:
+    """The folders of objects that the repository `git_dir` reads: its own, and all that it borrows from."""
+    found: list[Path] = []
+    waiting = [git_dir / "objects"]
+    while waiting:
+        folder = waiting.pop()
+        if folder in found:
+            continue
+        found.append(folder)
+        with contextlib.suppress(OSError):
+            lines = (folder / "info" / "alternates").read_text().splitlines()
+            waiting += [folder / line for line in lines if line and not line.startswith("#")]
+    return tuple(found)
 
 
 def made(folder: Path) -> Path:

@@ -10,9 +10,10 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from ci_agent.config import SETTINGS
+from ci_agent.config import NOT_INHERITED
+from ci_agent.config.variables import OF_THE_JOB
 from ci_agent.errors import GitError
 
 OLDEST: Final = (
@@ -45,8 +46,8 @@ _NOT_FOR_USERS = {
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES"),
     *("GIT_CONFIG", "GIT_CONFIG_PARAMETERS"),  # the settings of a git that we run under
-    *(name for setting in SETTINGS if setting.secret for name in setting.variables),
-    *("CI_JOB_TOKEN", "CI_JOB_JWT", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+    *NOT_INHERITED,
+    *OF_THE_JOB,
 }
 _TRACES = ("GIT_TRACE", "GIT_CURL_VERBOSE")
 _TO_FINISH = 3.0  # seconds for git to end what it does when we are interrupted, before it is killed
@@ -59,8 +60,9 @@ def git(
     stdin: bytes = b"",
     timeout: float = 600,
     as_user: bool = False,
+    into: BinaryIO | None = None,
 ) -> bytes:
-    """Run `git WORDS` and give what it printed.
+    """Run `git WORDS` and give what it printed, unless that went `into` a file.
 
     `environment` is added to the built one. `as_user` is for what concerns the person's own things: their
     repository's ownership, their credentials and proxies; then the user's and the system's configuration count,
@@ -77,7 +79,7 @@ def git(
             cwd=directory,
             env=(_users_environment() if as_user else _environment()) | dict(environment or {}),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=into or subprocess.PIPE,
             stderr=subprocess.PIPE,
             # A signal to our process group is for us: git has to finish what saves the work.
             start_new_session=True,
@@ -98,7 +100,7 @@ def git(
     if process.returncode != 0:
         text_of_it = said.decode("utf-8", "replace").strip()
         raise GitError(f"git {_verb(words)} failed: {text_of_it or f'exit code {process.returncode}'}")
-    return output
+    return output or b""
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
@@ -120,13 +121,17 @@ def push(
         raise _refusal(remote, branch, error) from error
 
 
-def commit_tree(git_dir: Path, tree: str, parent: str, message: bytes, author: Author) -> str:
-    """Make a commit of `tree` on top of `parent`; its id. Nothing is moved yet."""
+def commit_tree(
+    git_dir: Path, tree: str, parent: str, message: bytes, author: Author, *, at: datetime | None = None
+) -> str:
+    """Make a commit of `tree` on top of `parent`, dated `at`, else now; its id. Nothing is moved yet."""
+    date = f"@{int(at.timestamp())} +0000" if at else ""
     person = {
         "GIT_AUTHOR_NAME": author.name,
         "GIT_AUTHOR_EMAIL": author.mail,
         "GIT_COMMITTER_NAME": author.name,
         "GIT_COMMITTER_EMAIL": author.mail,
+        **({"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date} if date else {}),
     }
     words = ("--git-dir", git_dir, "commit-tree", tree, "-p", parent, "-F", "-")
     return text(git(*words, stdin=message, environment=person))

@@ -38,6 +38,7 @@ class Remote:
 
     url: str  # without credentials
     environment: dict[str, str] = field(repr=False)
+    known: bool = False  # we were given credentials, or settings of the repository's own, for it
 
 
 def is_url(repository: str) -> bool:
@@ -48,14 +49,15 @@ def remote(url: str, relative_to: Path | None, settings: Sequence[tuple[str, str
     """Takes the credentials out of an address: they must appear in no argument list and no log.
 
     A path is taken from `relative_to`. `settings` are more of git's settings for talking to it, which may hold
-    secrets. Raises `UsageError` for what is no address.
+    secrets. What the user's and the system's configuration say counts as it is now: a command that writes into it
+    later decides nothing. Raises `UsageError` for what is no address.
     """
     if "://" not in url:
         local = relative_to is not None and not _SCP.match(url)
         plain = (
             str((relative_to / url).resolve()) if local and relative_to else _SCP_PASSWORD.sub(r"\1@", url)
         )
-        return Remote(plain, _environment(settings))
+        return Remote(plain, _environment(settings) if local else _settled(settings), bool(settings))
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -65,13 +67,14 @@ def remote(url: str, relative_to: Path | None, settings: Sequence[tuple[str, str
         raise UsageError(
             f"{_clean(parts)} has a query in its address, which git has no use for; leave it out"
         )
+    if parts.scheme.lower() == "file":
+        return Remote(_clean(parts), _environment(settings), bool(settings))
     if parts.scheme.lower() not in {"http", "https"} or parts.username is None:
-        return Remote(_clean(parts), _environment(settings))
+        return Remote(_clean(parts), _settled(settings), bool(settings))
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     header = "Authorization: Basic " + base64.b64encode(pair.encode()).decode()
-    return Remote(
-        _clean(parts), _environment([*settings, *_only(_clean(parts), header)]) | {"GIT_ASKPASS": ""}
-    )
+    environment = _settled([*settings, *_only(_clean(parts), header)]) | {"GIT_ASKPASS": ""}
+    return Remote(_clean(parts), environment, known=True)
 
 
 def _only(url: str, header: str) -> list[tuple[str, str]]:
@@ -87,6 +90,24 @@ def _only(url: str, header: str) -> list[tuple[str, str]]:
         (f"url.{url}.insteadOf", url),
         (f"url.{url}.pushInsteadOf", url),
     ]
+
+
+def _settled(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The user's and the system's settings as they are now, and `settings` behind them, in place of the files."""
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    return _environment([*_of_user_and_system(), *settings]) | alone
+
+
+def _of_user_and_system() -> list[tuple[str, str]]:
+    words = ("config", "--list", "--includes", "--show-scope", "-z")
+    parts = os.fsdecode(git(*words, directory=Path(os.sep), as_user=True)).split("\0")
+    entries = [
+        entry.partition("\n")
+        for scope, entry in zip(parts[::2], parts[1::2], strict=False)
+        if scope in ("system", "global")
+    ]
+    # A key without `=` means true, which has no other form in the environment.
+    return [(key, value if equals else "true") for key, equals, value in entries]
 
 
 def _environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -144,7 +165,7 @@ def remote_error(there: Remote, error: GitError) -> CiAgentError:
     url = there.url
     if not _REFUSED.search(str(error)):
         return UsageError(f"{url} can't be reached: {error}")
-    if there.environment:
+    if there.known:
         step = (
             "Check the address, and that the token is valid and may read and write the repository's files "
             "(GitHub: `contents: write`; GitLab: `write_repository`)"

@@ -174,6 +174,11 @@ class Source:
         except GitError:
             return None
 
+    def files(self) -> list[str]:
+        """The paths of all files at the base commit."""
+        listing = git("--git-dir", self.git_dir, "ls-tree", "-r", "-z", "--name-only", self.base_sha)
+        return [os.fsdecode(name) for name in listing.split(b"\0") if name]
+
     def ignored(self) -> list[str]:
         """The patterns of files that the person, not the repository, wants out of sight: they may be secrets."""
         named = _persons(self.git_dir).get("core.excludesfile", "")

@@ -55,6 +55,13 @@ class Workspace:
         self._know(self._untracked())
         self.start = sha
 
+    def open_for_publishing(self, sha: str) -> None:
+        """Make the control repository and a checkout without files: work that was done elsewhere goes on top of `sha`,
+        and nothing of it is laid out here. Raises `GitError`."""
+        self.control.make()
+        self._worktree = self.control.check_out(self.root, self.source.base_sha)
+        self.start = sha
+
     # --- looking ------------------------------------------------------------------------------------------
 
     def tree(self) -> str:

@@ -13,7 +13,7 @@ from ci_agent.agent.rules import Reminder, Scoped
 from ci_agent.journal import Journal
 from ci_agent.journal.events import Compacted, ModelReplied, PlanItem, PlanUpdated, ToolAnswered, ToolCalled
 from ci_agent.models import ModelSettings, open_model
-from ci_agent.sandbox import open_sandbox
+from ci_agent.sandbox.plain import Plain
 from ci_agent.task import Ending, Limits
 from ci_agent.tools import World, all_tools
 from tests.support.model_server import Fault, ModelServer, Request, Say, Step
@@ -44,7 +44,7 @@ def _agent(
     world = World(
         root=root,
         outputs=folder / "outputs",
-        sandbox=open_sandbox(folder / "home", folder / "tmp"),
+        sandbox=Plain(folder / "home", folder / "tmp"),
         remaining=allowance.remaining,
         run_tests=lambda selector: f"ran {selector}",
         command_timeout=20,

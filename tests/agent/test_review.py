@@ -51,7 +51,7 @@ def test_it_sees_the_issue_the_change_and_the_tests_and_has_no_tools() -> None:
     for part in (
         "# The issue: slug() makes double dashes",
         "1 test fixed",
-        "```diff\n+xxx",
+        '<diff id="',
         "40,001 characters left out",
     ):
         assert part in user

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ci_agent.agent.markdown import sections, shortened, visible
 from ci_agent.agent.rules import Reminder, Rule, Rules, find_rules
+from ci_agent.journal.events import Hidden
 
 _CONTRIBUTING = """# Contributing to the test tools
 
@@ -213,3 +214,10 @@ def test_endless_front_matter_is_read_at_once() -> None:
         Rule(".ci-agent/rules/a.md", "Be brief."),
     )
     assert time.process_time() - began < 2
+
+
+def test_characters_that_nobody_sees_in_rules_are_left_out_and_counted() -> None:
+    told = find_rules(["AGENTS.md"], {"AGENTS.md": "Use tabs.\u200b\U000e0041\U000e0042".encode()}.get).told
+    assert told == (
+        Rule("AGENTS.md", "Use tabs.", (Hidden("zero-width character", 1, 1), Hidden("tag character", 2, 2))),
+    )

@@ -145,3 +145,21 @@ def test_a_package_address_with_a_password_is_not_written_into_the_artifact() ->
     assert "glpat-secret" not in text
     plain = "git+https://gitlab.example/tools/ci-agent@v1"
     assert plain in child_pipeline([("12", "t")], {"CI_AGENT_PACKAGE": plain})
+
+
+def test_where_one_job_works_another_publishes_in_an_environment_of_its_own() -> None:
+    found = jobs([("12", "abc=")], {"CI_AGENT_SPLIT": "true"})
+    work, publish = found["ci-agent-12"], found["ci-agent-12-publish"]
+    assert work["script"] == [".ci-agent/ci-agent job --no-publish --bundle ci-agent-bundle"]
+    assert "after_script" not in work
+    assert work["artifacts"]["paths"] == ["ci-agent-report/", "ci-agent-bundle/"]
+    assert publish["script"] == [".ci-agent/ci-agent publish ci-agent-bundle --output-dir ci-agent-published"]
+    assert (publish["needs"], publish["when"]) == ([{"job": "ci-agent-12", "artifacts": True}], "always")
+    assert "cache" not in publish
+    environments = [job["environment"] for job in (work, publish)]
+    assert environments == [
+        {"name": "ci-agent/work", "action": "access"},
+        {"name": "ci-agent/publish", "action": "access"},
+    ]
+    assert work["variables"]["CI_AGENT_TRIGGER"] == publish["variables"]["CI_AGENT_TRIGGER"]
+    assert work["resource_group"] == publish["resource_group"] == "ci-agent-12"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ci_agent.ci import Annotation, Output
 from ci_agent.ci.output import DOTENV_BYTES, LISTED, LONGEST_LINE, SUMMARY_BYTES, QuietLog, output
+from ci_agent.guard import Guard
 from tests.support.ci_logs import BORDER, NAMES, Command, carried_out, lines, parsed
 
 PIECES = st.sampled_from(
@@ -67,7 +68,7 @@ def test_nothing_that_is_written_into_the_log_is_a_command_however_it_is_cut(
     chunks: list[str], flushed: bool
 ) -> None:
     stream = io.StringIO()
-    log = QuietLog(stream)
+    log = QuietLog(stream, Guard())
     for chunk in chunks:
         log.write(chunk)
         if flushed:
@@ -82,7 +83,7 @@ def test_nothing_that_is_written_into_the_log_is_a_command_however_it_is_cut(
 def test_what_gets_past_the_log_on_github_is_no_command_either(chunks: list[str]) -> None:
     """As an error of this process does, which is printed beside the log."""
     stream = io.StringIO()
-    made = output({}, stream, "github")
+    made = output({}, stream, "github", Guard())
     stream.write("".join(chunks) + "\n")
     made.mask("s3cret")
     stream.write("".join(chunks) + "\n")
@@ -91,20 +92,20 @@ def test_what_gets_past_the_log_on_github_is_no_command_either(chunks: list[str]
 
 def test_what_is_harmless_stands_as_it_was_written() -> None:
     stream = io.StringIO()
-    print("a::b # x [y] ü 🐛\tz ## h section_one", file=QuietLog(stream))
+    print("a::b # x [y] ü 🐛\tz ## h section_one", file=QuietLog(stream, Guard()))
     assert stream.getvalue() == "a::b # x [y] ü 🐛\tz ## h section_one\n"
 
 
 def test_half_a_line_waits_for_its_end_but_not_for_ever() -> None:
     stream = io.StringIO()
-    log = QuietLog(stream)
+    log = QuietLog(stream, Guard())
     log.write("::err")
     log.flush()
     assert stream.getvalue() == ""
     log.write("or::x")
     log.close()
     assert stream.getvalue() == ": :error::x\n"
-    endless = QuietLog(stream)
+    endless = QuietLog(stream, Guard())
     for _ in range(LONGEST_LINE):
         endless.write("12345")
     assert stream.getvalue().count("\n") == 5
@@ -114,7 +115,7 @@ def test_half_a_line_waits_for_its_end_but_not_for_ever() -> None:
 def test_a_log_that_has_no_such_signs_gets_others() -> None:
     bytes_ = io.BytesIO()
     stream = io.TextIOWrapper(bytes_, encoding="ascii")
-    print("fünf\ud800", file=QuietLog(stream), flush=True)
+    print("fünf\ud800", file=QuietLog(stream, Guard()), flush=True)
     assert bytes_.getvalue() == b"f?nf?\n"
 
 
@@ -125,7 +126,7 @@ def test_a_log_that_has_no_such_signs_gets_others() -> None:
 def github(tmp_path: Path) -> Made:
     stream = io.StringIO()
     files = {"GITHUB_OUTPUT": str(tmp_path / "out"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    return output(files, stream, "github"), stream, tmp_path
+    return output(files, stream, "github", Guard()), stream, tmp_path
 
 
 def read_values(text: str) -> dict[str, str]:
@@ -143,7 +144,7 @@ def read_values(text: str) -> dict[str, str]:
 def test_values_reach_later_steps_as_they_are(values: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "out"
-        made = output({"GITHUB_OUTPUT": str(place)}, io.StringIO(), "github")
+        made = output({"GITHUB_OUTPUT": str(place)}, io.StringIO(), "github", Guard())
         made.values(values)
         made.values({"last": "1"})
         assert read_values(place.read_bytes().decode()) == values | {"last": "1"}
@@ -158,11 +159,12 @@ def test_a_value_can_not_end_itself_and_begin_another(github: Made) -> None:
 
 
 @pytest.mark.parametrize("sign", ["x", "ü"])
-def test_a_summary_that_is_too_long_is_cut_and_says_so(github: Made, sign: str) -> None:
-    made, _, folder = github
-    (folder / "summary").write_text("of an earlier command\n")
+def test_a_summary_that_is_too_long_is_cut_and_says_so(tmp_path: Path, sign: str) -> None:
+    file = tmp_path / "summary"
+    file.write_text("of an earlier command\n")  # of the same step, before us
+    made = output({"GITHUB_STEP_SUMMARY": str(file)}, io.StringIO(), "github", Guard())
     made.summary(f"{sign * 4}\n" * 400_000)
-    written = (folder / "summary").read_bytes()
+    written = file.read_bytes()
     assert SUMMARY_BYTES - 20 < len(written) <= SUMMARY_BYTES
     assert written.decode().startswith(
         "of an earlier command\n*This is cut, it is too long for this page.*\n\n"
@@ -173,7 +175,7 @@ def test_a_summary_that_is_too_long_is_cut_and_says_so(github: Made, sign: str) 
 def test_a_file_of_the_ci_that_is_not_there_is_told_and_stops_nothing(tmp_path: Path) -> None:
     stream = io.StringIO()
     gone = str(tmp_path / "gone" / "file")
-    made = output({"GITHUB_OUTPUT": gone, "GITHUB_STEP_SUMMARY": gone}, stream, "github")
+    made = output({"GITHUB_OUTPUT": gone, "GITHUB_STEP_SUMMARY": gone}, stream, "github", Guard())
     made.values({"status": "completed"})
     made.summary("# Done")
     assert stream.getvalue().count("a file of the CI, can't be written: No such file or directory.") == 2
@@ -222,7 +224,7 @@ def test_no_two_tokens_that_stop_commands_are_the_same(github: Made) -> None:
 def gitlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     monkeypatch.chdir(tmp_path)
     stream = io.StringIO()
-    return output({}, stream, "gitlab"), stream, tmp_path
+    return output({}, stream, "gitlab", Guard()), stream, tmp_path
 
 
 def test_gitlab_gets_sections_and_findings_in_its_log(gitlab: Made) -> None:
@@ -264,7 +266,7 @@ def read_dotenv(text: str) -> dict[str, str]:
 def test_a_value_is_one_line_of_the_report_whatever_is_in_it(values: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.chdir(folder)
-        output({}, io.StringIO(), "gitlab").values(values)
+        output({}, io.StringIO(), "gitlab", Guard()).values(values)
         text = Path("report.env").read_bytes().decode()
     assert text.count("\n") == len(values)
     assert set(read_dotenv(text)) == {"CI_AGENT_" + name.upper().replace("-", "_") for name in values}
@@ -286,3 +288,13 @@ def test_a_value_without_room_in_the_report_does_not_cost_the_others(gitlab: Mad
     made.values({"status": "completed", "issues": "1, " * DOTENV_BYTES, "cost": "0.1"})
     assert (folder / "report.env").read_text() == "CI_AGENT_STATUS=completed\nCI_AGENT_COST=0.1\n"
     assert stream.getvalue() == "CI_AGENT_ISSUES is too long for report.env and left out.\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["\ufe0f::error::x", ":\U000e0041:error::x", "a #\u3164#[error]x", "\u034f\u115f::add-mask::x"]
+)
+def test_characters_that_the_runner_looks_past_hide_no_command(line: str) -> None:
+    stream = io.StringIO()
+    log = QuietLog(stream, Guard())
+    log.write(f"{line}\n")
+    assert stream.getvalue().startswith((": :", "a # #["))

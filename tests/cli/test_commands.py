@@ -190,3 +190,41 @@ def test_a_fault_of_ours_has_an_exit_code_of_its_own(
     said = capsys.readouterr().err
     assert "ZeroDivisionError: by us" in said
     assert "a fault of ci-agent itself" in said
+
+
+def test_the_words_of_an_error_hold_no_secret(tmp_path: Path) -> None:
+    """A key that somebody put where a path belongs is no more to be read in the CI's log than elsewhere."""
+    key = "sk-live-0123456789abcdef"
+    done = subprocess.run(
+        [sys.executable, "-m", "ci_agent", "run", "-d", "x", "--repo", f"/nowhere/{key}"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OPENAI_API_KEY": key},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "/nowhere/***" in done.stderr
+    assert key not in done.stderr + done.stdout
+
+
+def test_a_fault_is_told_without_secrets(tmp_path: Path) -> None:
+    key = "sk-live-0123456789abcdef"
+    program = f"""
+import ci_agent.cli as command_line
+def broken(**_):
+    raise RuntimeError("could not use {key}")
+command_line.cli.main = broken
+command_line.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "OPENAI_API_KEY": key},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert "RuntimeError: could not use ***" in done.stderr
+    assert key not in done.stderr

@@ -355,7 +355,9 @@ def test_set_up_can_fetch_a_submodule_that_tests_need(runner: Runner, tmp_path: 
     repository.git("commit", "--quiet", "-m", "Add the library")
     setup = f"git {' '.join(allowed)} update --init"
     with ModelServer(SOLVE) as server:
-        job = runner.run(repository.path, "--setup", setup, server=server)
+        job = runner.run(
+            repository.path, "--setup", setup, server=server, CI_AGENT_SANDBOX_READABLE=str(library.path)
+        )
     assert job.exit_code == 0, job.stdout
     [after] = [ran for ran in job.facts(TestsRan) if ran.moment is Moment.AFTER]
     assert [case.result for case in after.cases] == [Result.PASSED] * 3

@@ -60,7 +60,7 @@ FRAGMENTS = st.sampled_from(
 
 def result(data: bytes, environment: dict[str, str] | None = None) -> Loaded | ConfigError:
     try:
-        return load(file=("f.yml", data), environment=environment or {}, flags={})
+        return load(file=("f.yml", data), environment=environment or {}, flags={}, trusted=True)
     except ConfigError as error:
         return error
 
@@ -97,6 +97,9 @@ def test_any_environment_is_a_configuration_or_an_error_for_people(environment: 
     result(b"", environment)
 
 
+PLACES = st.from_regex(r"~?(/[a-z.]{0,3}[a-z]{1,9}){1,3}", fullmatch=True)
+
+
 def values(setting: Setting) -> st.SearchStrategy[Any]:
     """Values that the setting takes."""
     low = setting.minimum if setting.above is None else setting.above
@@ -107,6 +110,16 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         "git.user_email": st.emails(domains=st.just("example.org")),
         "report.output_dir": st.from_regex(r"[a-z-]{1,9}(/[a-z]{1,9})?", fullmatch=True),
         "sandbox.env": st.lists(NAMES, min_size=1, max_size=5),
+        "sandbox.allow": st.sampled_from(["full", "secrets+files", "secrets", "none"]),
+        "sandbox.network": st.sampled_from(["off", "setup-only", "allowlist", "open"]),
+        "sandbox.hosts": st.lists(
+            st.from_regex(r"(\*\.)?([a-z0-9]{1,9}\.){0,3}[a-z]{2,9}", fullmatch=True), min_size=1, max_size=5
+        ),
+        "sandbox.services": st.lists(
+            st.from_regex(r"[a-z][a-z0-9]{0,9}:[1-9][0-9]{0,3}", fullmatch=True), min_size=1, max_size=3
+        ),
+        "sandbox.readable": st.lists(PLACES, min_size=1, max_size=5),
+        "sandbox.writable": st.lists(PLACES, min_size=1, max_size=5),
         "trigger.label": WORDS.filter(lambda word: "," not in word and len(word) <= 50),
         "trigger.account": st.from_regex(r"[a-z][a-z0-9-]{0,9}(\[bot\])?", fullmatch=True),
         "trigger.permission": st.sampled_from(["write", "maintain", "admin"]),
@@ -130,6 +143,8 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
     }
     if setting.key in by_key:
         return by_key[setting.key]
+    if setting.key.startswith("policy.") and setting.default in ("refuse", "draft"):
+        return st.sampled_from(["refuse", "draft", "allow"])
     if setting.kind is bool:
         return st.booleans()
     if setting.kind is int:

@@ -26,7 +26,7 @@ def test_the_command_that_brings_the_page_up_to_date_prints_it() -> None:
 
 
 def test_the_example_of_the_page_loads_and_holds_every_key_of_the_file() -> None:
-    loaded = load(file=("example", example().encode()), environment={}, flags={})
+    loaded = load(file=("example", example().encode()), environment={}, flags={}, trusted=True)
     from_file = {key for key, origin in loaded.origins.items() if origin.source is Source.FILE}
     assert from_file == {setting.key for setting in SETTINGS if not setting.not_in_file}
     assert example() in page()
@@ -47,7 +47,7 @@ def test_every_default_is_a_value_that_would_be_accepted() -> None:
 
 def test_every_secret_is_kept_out_of_the_file() -> None:
     secrets = [setting for setting in SETTINGS if setting.secret]
-    keys = ["model.api_key", "anthropic.api_key", "github.token", "gitlab.token"]
+    keys = ["model.api_key", "anthropic.api_key", "github.token", "gitlab.token", "bundle.key"]
     assert [setting.key for setting in secrets] == keys
     assert all(setting.not_in_file for setting in secrets)
 

@@ -14,12 +14,15 @@ def loaded(
     file: str | bytes | None = None,
     environment: dict[str, str] | None = None,
     flags: dict[str, object] | None = None,
+    *,
+    trusted: bool = True,
 ) -> Loaded:
     data = file.encode() if isinstance(file, str) else file
     return load(
         file=None if data is None else (".ci-agent.yml", data),
         environment=environment or {},
         flags=flags or {},
+        trusted=trusted,
     )
 
 
@@ -413,6 +416,48 @@ def test_a_repository_has_no_say_in_what_is_the_persons_own(file: str, why: str,
     assert line.endswith(f"Take it out and use {ways} instead")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "default"),
+    [
+        ("allow", "none", "secrets"),
+        ("network", "open", "allowlist"),
+        ("hosts", "[evil.example]", ()),
+        ("readable", "[/root]", ()),
+        ("writable", "[~/.config]", ()),
+    ],
+)
+def test_a_file_that_may_be_a_strangers_opens_nothing(key: str, value: str, default: object) -> None:
+    file = f"limits:\n  max_cost: 1\nsandbox:\n  {key}: {value}\n"
+    strangers, platforms = loaded(file, trusted=False), loaded(file)
+    assert getattr(strangers.config.sandbox, key) == default
+    assert strangers.config.limits.max_cost == 1
+    words = value.strip("[]")
+    (notice,) = strangers.notices
+    assert notice == (
+        f".ci-agent.yml:4 asks for `sandbox.{key}: {words}`. That counts only in a CI job; if you want it on this "
+        f"machine, set CI_AGENT_SANDBOX_{key.upper()}={words}"
+    )
+    assert getattr(platforms.config.sandbox, key) != default
+    assert platforms.notices == ()
+    mine = loaded(file, {f"CI_AGENT_SANDBOX_{key.upper()}": words}, trusted=False)
+    assert mine.config.sandbox == platforms.config.sandbox
+    assert mine.notices == ()
+
+
+def test_a_strangers_file_may_be_stricter_and_wrong_all_the_same() -> None:
+    strict = loaded('sandbox:\n  allow: full\n  network: "off"\n  readable: []\n', trusted=False)
+    assert (strict.config.sandbox.allow, strict.config.sandbox.network) == ("full", "off")
+    assert strict.notices == ()
+    with pytest.raises(ConfigError, match=r"sandbox\.readable"):
+        loaded("sandbox:\n  readable: [relative]\n", trusted=False)
+
+
+@pytest.mark.parametrize("name", ["GITHUB_ENV", "GITHUB_OUTPUT", "ACTIONS_RUNTIME_TOKEN", "GITLAB_ENV"])
+def test_nobody_can_have_the_job_steered_by_commands(name: str) -> None:
+    (line,) = problems(environment={"CI_AGENT_SANDBOX_ENV": f"PATH, {name}"})
+    assert f"by {name} a command could steer the rest of the CI job" in line
+
+
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "LLM_API_KEY", "CI_AGENT_MODEL_API_KEY"])
 def test_nobody_can_have_the_key_handed_to_commands(name: str) -> None:
     (line,) = problems(environment={"CI_AGENT_SANDBOX_ENV": f"PATH, {name}"})
@@ -500,3 +545,24 @@ def test_a_flag_that_is_no_setting_is_a_defect_of_the_caller() -> None:
 
 def test_sources_weigh_in_the_order_they_are_listed() -> None:
     assert list(Source) == [Source.DEFAULT, Source.FILE, Source.ENVIRONMENT, Source.FLAG]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("sandbox:\n  network: off\n", "sandbox.network", "off"),
+        ("verification:\n  coverage: off\n  policy: off\n", "verification.policy", "off"),
+        ("verification:\n  coverage: on\n", "verification.coverage", "on"),
+    ],
+)
+def test_words_that_yaml_takes_for_true_and_false_are_the_words_of_a_setting(
+    text: str, key: str, value: str
+) -> None:
+    loaded = load(file=("f.yml", text.encode()), environment={}, flags={}, trusted=True)
+    section, name = key.split(".")
+    assert getattr(getattr(loaded.config, section), name) == value
+
+
+def test_true_and_false_are_no_words_elsewhere() -> None:
+    with pytest.raises(ConfigError, match=r"model\.name"):
+        load(file=("f.yml", b"model:\n  name: off\n"), environment={}, flags={}, trusted=True)

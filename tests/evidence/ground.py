@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ci_agent.config import Config
 from ci_agent.evidence import Evidence, Ground, Round
+from ci_agent.guard import Guard, of_config
 from ci_agent.journal import Journal
 from ci_agent.journal.events import Fact
+from ci_agent.sandbox.confinement import Confinement
 from ci_agent.workspace import Control, open_source
 from tests.support.repositories import Repository, make_repository
 
@@ -35,13 +38,18 @@ class Scene:
         control = Control(open_source(str(self.repository.path), "main", self.tmp_path / "clones"), folder)
         control.make()
         left = self.seconds_left
-        with Journal(folder / "session.jsonl") as journal:
+        with (
+            Journal(folder / "session.jsonl") as journal,
+            closing(Confinement(self.config.sandbox, folder)) as confinement,
+        ):
             ground = Ground(
                 control=control,
+                confinement=confinement,
                 folder=folder,
                 logs=folder / "logs",
                 journal=journal,
                 config=self.config,
+                guard=Guard(of_config(self.config)),
                 remembered=self.tmp_path / "baselines",
                 seconds_left=lambda: left,
             )
@@ -76,6 +84,9 @@ def scene(tmp_path: Path, files: Mapping[str, str], **verification: object) -> S
     repository = make_repository(tmp_path / "shop", files)
     checks = verification.pop("checks", ())
     settings = Config()
+    # Tests that count how often they ran do it outside of all checkouts.
+    sandbox = replace(settings.sandbox, writable=(str(tmp_path),))
     verification = {"test": "python -m unittest", "coverage": "off"} | verification
     configured = replace(settings.verification, **verification)  # type: ignore[arg-type]
-    return Scene(tmp_path, repository, replace(settings, verification=configured, checks=checks))  # type: ignore[arg-type]
+    config = replace(settings, verification=configured, checks=checks, sandbox=sandbox)  # type: ignore[arg-type]
+    return Scene(tmp_path, repository, config)

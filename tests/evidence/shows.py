@@ -50,12 +50,14 @@ def seen(story: Story, folder: Path) -> list[Seen]:
 def _verified(story: Story, kind: Kind, folder: Path) -> Seen:
     """In a repository of its own. The runs on the same base are remembered from one to the next."""
     repository, report = folder / kind / story.project.name, folder / kind / "report"
-    _commits(story, kind, repository, folder / kind / "runs")
+    shared = folder / kind / "shared"
+    shared.mkdir(parents=True)
+    _commits(story, kind, repository, shared / "runs")
     words = ["verify", "--repo", str(repository), "--base", "main", "--head", "change"]
     places = ["--output-dir", str(report), "--state-dir", str(folder / "state")]
     done = subprocess.run(
         [sys.executable, "-m", "ci_agent", *words, *places],
-        env=real_projects.offline(),
+        env=real_projects.offline() | {"CI_AGENT_SANDBOX_WRITABLE": str(shared)},
         cwd=Path(__file__).parents[2],
         check=False,
         stdout=subprocess.PIPE,
@@ -69,7 +71,6 @@ def _verified(story: Story, kind: Kind, folder: Path) -> Seen:
 
 
 def _commits(story: Story, kind: Kind, repository: Path, runs: Path) -> None:
-    repository.parent.mkdir()
     real_projects.lay_out(story.project, repository)
     _git(repository, "init", "--quiet", "--initial-branch", "main")
     for edits, message in ((story.base(kind), "Base"), (story.change(kind), str(kind).capitalize())):

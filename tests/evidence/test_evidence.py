@@ -735,3 +735,28 @@ def test_a_remembered_base_that_is_no_longer_true_is_measured_again(tmp_path: Pa
     assert not found.before.reused
     assert [change.id for change in found.compared.still_failing] == ["test_day.TestDay::test_day"]
     assert found.compared.order_dependent == found.compared.newly_broken == ()
+
+
+LEAVES = """\
+import os
+import unittest
+from pathlib import Path
+
+
+class Alone(unittest.TestCase):
+    def test_nobody_was_here(self):
+        place = Path(os.environ["PYTHONUSERBASE"], "was-here")
+        self.assertFalse(place.exists())
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+"""
+
+
+def test_what_the_tests_of_one_hand_in_leave_in_a_cache_the_next_does_not_find(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT | {"test_alone.py": LEAVES})
+    found = here.examine(
+        {"slugs.py": PROJECT["slugs.py"] + "\n# one\n"}, {"slugs.py": PROJECT["slugs.py"] + "\n# two\n"}
+    )
+    assert found.after is not None
+    assert [case.result for case in found.after.cases if "nobody_was_here" in case.id] == [Result.PASSED]
+    assert found.compared.newly_broken == ()

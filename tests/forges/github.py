@@ -24,6 +24,7 @@ from tests.support.github_openapi import answer_violations, filled, request_viol
 
 Raw = dict[str, Any]
 NAME = "acme/widget"
+READ = {"issues": "read", "pull_requests": "read", "contents": "read"}  # of a job that publishes nothing
 WRITE = {  # what the two jobs of docs/examples/github-issues.yml have together; one token plays both
     "issues": "write",
     "pull_requests": "write",
@@ -96,6 +97,7 @@ class FakeGitHub:
             self.person(login, role)
         self.person("github-actions[bot]", None, number=41898282, kind="Bot")
         self.tokens["ghs_workflow"] = Token("github-actions[bot]", "workflow")
+        self.tokens["ghs_reading"] = Token("github-actions[bot]", "workflow", dict(READ))
 
     # --- what people do -----------------------------------------------------------------------------------
 
@@ -254,6 +256,7 @@ class FakeGitHub:
 
     def _answer(self, request: Request) -> Answer:
         graph = self._is_graph(request)
+        self._note_write(request, graph)
         request = replace(request, path=request.path.removeprefix(self.prefix))
         token = None
         try:
@@ -267,6 +270,13 @@ class FakeGitHub:
                 request.method, request.path, request.query, request.body, answer.status, answer.body
             )
         return answer
+
+    def _note_write(self, request: Request, graph: bool) -> None:
+        """Whoever has the token that may only read must not even try to write."""
+        token = self.tokens.get(request.headers.get("Authorization", "").rpartition(" ")[2])
+        reads = request.method == "GET" if not graph else request.body["query"].lstrip().startswith("query")
+        if token and token.permissions == READ and not reads and self.server is not None:
+            self.server.broken.append(f"a write with a token for reading: {request.method} {request.path}")
 
     def _token(self, request: Request) -> Token:
         given = request.headers.get("Authorization", "").rpartition(" ")[2]

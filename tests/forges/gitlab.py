@@ -23,6 +23,7 @@ from tests.forges.http import Answer, Request, Server, serving
 Raw = dict[str, Any]
 NAME = "acme/tools/widget"
 PAGE = "https://gitlab.example/acme/tools/widget"
+READ = ("read_api", "read_repository")  # the scopes of a job that publishes nothing
 _LEVELS = {"guest": 10, "reporter": 20, "developer": 30, "maintainer": 40, "owner": 50}
 
 
@@ -77,6 +78,8 @@ class FakeGitLab:
             self.person(username, role)
         self.person("project_7_bot_a1b2", "developer")
         self.tokens["glpat-bot"] = Token("project_7_bot_a1b2")
+        self.person("project_7_bot_c3d4", "reporter")
+        self.tokens["glpat-reading"] = Token("project_7_bot_c3d4", READ)
 
     # --- what people do -----------------------------------------------------------------------------------
 
@@ -226,7 +229,9 @@ class FakeGitLab:
         token = self.tokens.get(headers.get("private-token", ""))
         if token is None or token.revoked or token.kind == "job":
             raise NotHereError(401, "401 Unauthorized")
-        if "api" not in token.scopes:
+        if token.scopes == READ and request.method != "GET" and self.server is not None:
+            self.server.broken.append(f"a write with a token for reading: {request.method} {request.path}")
+        if "api" not in token.scopes and not (request.method == "GET" and "read_api" in token.scopes):
             answer = {
                 "error": "insufficient_scope",
                 "error_description": "The request requires higher privileges than provided by the access token.",

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.errors import JournalError
+from ci_agent.guard import Guard, Secret
 from ci_agent.journal import Event, Journal, encode, read
-from ci_agent.journal.events import Fact, ModelReplied, ObserverFailed, ToolAnswered, Warned
+from ci_agent.journal.events import Fact, ModelReplied, ObserverFailed, ToolAnswered, Warned, Withheld
 from ci_agent.task import Usage
 
 
@@ -166,7 +167,7 @@ except JournalError as error:
 
 def test_no_secret_gets_into_an_event_however_it_is_written(tmp_path: Path) -> None:
     path, secret = tmp_path / "session.jsonl", 'tok"en\\with signs ü'
-    with Journal(path, secrets=[secret]) as journal:
+    with Journal(path, hides=Guard([Secret("KEY", secret)])) as journal:
         recorder = _Recorder()
         journal.watch(recorder)
         journal.append(Warned(f"the server says: {secret}!"))
@@ -181,11 +182,12 @@ def test_no_secret_gets_into_an_event_however_it_is_written(tmp_path: Path) -> N
 def test_no_secret_breaks_the_journal(tmp_path: Path, secret: str) -> None:
     path = tmp_path / "session.jsonl"
     reply = ModelReplied(1, "m", {"message": f"x\n{secret[1:]} {secret}"}, "stop", Usage(), None, 0.5)
-    with Journal(path, secrets=[secret]) as journal:
+    with Journal(path, hides=Guard([Secret("KEY", secret)])) as journal:
         journal.append(reply)
-    [event] = read(path)
+    event, noted = read(path)
     assert isinstance(event.fact, ModelReplied)
     assert event.fact.message == {"message": f"x\n{secret[1:]} ***"}
+    assert noted.fact == Withheld("journal", ("KEY (as text)",))
 
 
 def test_half_a_surrogate_pair_from_a_model_does_not_stop_the_journal(tmp_path: Path) -> None:

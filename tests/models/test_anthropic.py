@@ -434,6 +434,18 @@ def test_a_wrong_key_is_an_ending_and_the_key_is_not_repeated() -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_key_does_not_follow_a_redirect(status: int) -> None:
+    with (
+        AnthropicServer([Says("gotcha")]) as elsewhere,
+        AnthropicServer([Fault(status, "", {"Location": f"{elsewhere.base_url}/v1/messages"})]) as server,
+        pytest.raises(ModelError) as caught,
+    ):
+        ask(server)
+    assert elsewhere.requests == []
+    assert caught.value.ending is Ending.LLM_UNAVAILABLE
+
+
 def test_a_missing_key_is_told_before_anything_is_sent() -> None:
     with AnthropicServer([Says("never")]) as server, pytest.raises(ModelError, match="set ANTHROPIC_API_KEY"):
         opened(server, api_key=None)

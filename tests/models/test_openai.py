@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ci_agent.guard import REMOVED
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import (
     Message,
@@ -353,7 +354,7 @@ def test_a_key_that_a_reply_quotes_is_not_in_the_reply() -> None:
         with ModelServer([answer]) as server:
             reply = ask(server)
         assert "0123456789" not in repr(reply)
-        assert reply.text == "debug: ***"
+        assert reply.text == f"debug: {REMOVED}"
 
 
 @pytest.mark.parametrize("key", ["test", "not-needed", "gpt-4"])
@@ -499,6 +500,16 @@ def test_the_addresses_in_the_environment_are_not_taken(monkeypatch: pytest.Monk
         monkeypatch.setenv("OPENAI_BASE_URL", ambient.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-ambient")
         assert ask(configured).text == "ok"
+
+
+def test_headers_of_the_environment_go_along_where_nobody_took_them_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control for `tests/job/test_endpoint.py`: so it is with the package."""
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Leak: CANARY")
+    with ModelServer([Say("ok")]) as server:
+        ask(server)
+    assert server.requests[0].headers["x-leak"] == "CANARY"
 
 
 def test_opening_a_model_loads_no_client_and_the_first_reply_does(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci_agent.framing import framed
 from ci_agent.models import Message, ToolSchema
 from ci_agent.models.completion import read_message
 from ci_agent.models.text_protocol import described, sendable, with_calls
@@ -63,7 +64,7 @@ def test_results_are_one_message_of_the_user() -> None:
     )
     assert heard == {
         "role": "user",
-        "content": '<result name="bash">\na.py\n</result>\n\n<result name="run_tests">\n1 passed\n</result>\n\ngo',
+        "content": f"{framed('result', 'a.py', name='bash')}\n\n{framed('result', '1 passed', name='run_tests')}\n\ngo",
     }
 
 

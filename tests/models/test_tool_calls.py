@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ci_agent.framing import framed
 from ci_agent.journal.events import ModelRetried
 from ci_agent.models import Message, Model, ModelError, ModelSettings, Reply, ToolCall, open_model
 from ci_agent.task import Ending
@@ -139,7 +140,7 @@ def test_the_prefix_stays_once_tools_are_called_in_words() -> None:
         assert after[: len(before)] == before
     assert sent[-1][-2:] == [
         {"role": "assistant", "content": f"{LS}\n{LS}"},
-        {"role": "user", "content": "\n\n".join(['<result name="bash">\ndone\n</result>'] * 2)},
+        {"role": "user", "content": "\n\n".join([framed("result", "done", name="bash")] * 2)},
     ]
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_agent import config
 from ci_agent.errors import CiAgentError, UsageError
-from ci_agent.job.assembly import clean_logs
+from ci_agent.guard import Guard, Secret
 from ci_agent.journal import Event, Journal, read
 from ci_agent.reporting.folder import check_folder, write_folder
 from tests.support.stories import ALL, alone, facts, no_tests, remarks, several, success
@@ -36,6 +35,7 @@ def write(
     write_folder(
         folder,
         events,
+        Guard(),
         journal=home / "session.jsonl",
         logs=logs,
         diff=diff,
@@ -220,7 +220,13 @@ def test_a_verification_without_a_session_leaves_its_evidence_and_the_logs_of_ch
         (logs / name).write_text(name)
     for _ in range(2):  # the second time in place of the first
         write_folder(
-            folder, events, journal=tmp_path / "session.jsonl", logs=logs, diff=None, evidence="# it\n"
+            folder,
+            events,
+            Guard(),
+            journal=tmp_path / "session.jsonl",
+            logs=logs,
+            diff=None,
+            evidence="# it\n",
         )
     assert (folder / "evidence.md").read_text() == "# it\n"
     assert names(folder) == {
@@ -247,7 +253,7 @@ def test_what_a_command_put_in_the_place_of_a_log_is_neither_copied_nor_read(
     else:
         logs.mkdir()
         put(logs / "tests-after.log", kind, tmp_path / "secret")
-    write_folder(tmp_path / "report", success(), journal=journal.path, logs=logs, diff=None)
+    write_folder(tmp_path / "report", success(), Guard(), journal=journal.path, logs=logs, diff=None)
     assert names(tmp_path / "report") == {".gitignore", "junit.xml", "session.jsonl"}
     written = (tmp_path / "report" / "junit.xml").read_text(encoding="utf-8")
     assert "precious" not in written
@@ -274,28 +280,33 @@ def test_the_log_of_the_coverage_and_those_of_runs_again_are_copied(tmp_path: Pa
     wanted = {"tests-coverage.log", "tests-again.log", "tests-again-2.log", "setup-result-2.log"}
     for name in wanted:
         (logs / name).write_text(name)
-    write_folder(tmp_path / "report", several(), journal=journal.path, logs=logs, diff=None)
+    write_folder(tmp_path / "report", several(), Guard(), journal=journal.path, logs=logs, diff=None)
     assert {path.name for path in (tmp_path / "report" / "logs").iterdir()} == wanted
 
 
-@pytest.mark.parametrize("kind", ["link", "broken link", "pipe", "folder"])
-def test_secrets_are_taken_out_of_logs_and_of_nothing_else(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "secret").write_text("s3cr3t-of-somebody")
+KEY = "s3cr3t-of-somebody"
+
+
+def test_values_are_masked_in_logs_and_another_file_with_one_is_replaced_by_a_statement(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path / "session.jsonl")
+    for fact in facts(success()):
+        journal.append(fact)
+    journal.close()
     logs = tmp_path / "logs"
     logs.mkdir()
-    put(logs / "a.log", kind, tmp_path / "secret")
-    (logs / "b.log").write_text("it is s3cr3t-of-somebody, really")
-    (logs / "c.log").write_text("nothing")
-    (logs / "d.log").write_text("")
-    os.link(tmp_path / "secret", logs / "e.log")
-    settings = config.load(file=None, environment={"OPENAI_API_KEY": "s3cr3t-of-somebody"}, flags={}).config
-    clean_logs(logs, settings)
-    assert (tmp_path / "secret").read_text() == "s3cr3t-of-somebody"
-    assert (logs / "b.log").read_text() == "it is ***, really"
-    assert (logs / "c.log").read_text() == "nothing"
-    assert (logs / "e.log").read_text() == "***"
-    (tmp_path / "linked").symlink_to(tmp_path / "real")
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "b.log").write_text("s3cr3t-of-somebody")
-    clean_logs(tmp_path / "linked", settings)
-    assert (tmp_path / "real" / "b.log").read_text() == "s3cr3t-of-somebody"
+    (logs / "tests-before.log").write_text("nothing")
+    (logs / "tests-after.log").write_text(f"it is {KEY}, really: {KEY[::-1]}")
+    report, diff = tmp_path / "report", f"+{KEY[:9]}\n+{KEY[9:]}".encode()
+    guard = Guard([Secret("LLM_API_KEY", KEY)])
+    write_folder(report, success(), guard, journal=journal.path, logs=logs, diff=diff)
+    assert (report / "logs" / "tests-before.log").read_text() == "nothing"
+    assert (report / "logs" / "tests-after.log").read_text() == "it is ***, really: ***"
+    assert "it is ***, really" in (report / "junit.xml").read_text()
+    assert (
+        (report / "diff.patch")
+        .read_text()
+        .startswith("This file diff.patch was withheld: it held the value of LLM_API_KEY (as text).")
+    )
+    assert [fact.channel for fact in guard.news()] == ["file diff.patch"]

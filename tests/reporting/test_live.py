@@ -20,7 +20,7 @@ from ci_agent.journal.events import (
     Warned,
 )
 from ci_agent.reporting.live import LiveView
-from ci_agent.sandbox import open_sandbox
+from ci_agent.sandbox.plain import Plain
 from ci_agent.tools import World
 from ci_agent.tools.bash import Bash
 from tests.support.stories import (
@@ -175,7 +175,7 @@ def test_the_exit_code_is_found_where_the_tool_says_it(tmp_path: Path) -> None:
     world = World(
         root=tmp_path,
         outputs=tmp_path,
-        sandbox=open_sandbox(tmp_path, tmp_path),
+        sandbox=Plain(tmp_path, tmp_path),
         remaining=lambda: 60.0,
         run_tests=lambda _: "",
         command_timeout=10,

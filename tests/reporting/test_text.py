@@ -284,3 +284,19 @@ def test_several_commands_stay_several() -> None:
         " > \\/d",
         "e" * 999 + "…",
     ]
+
+
+@given(TEXTS)
+def test_a_block_of_commands_closes_nothing_and_lets_the_ci_run(text: str) -> None:
+    block = shell_block(["make", text])
+    assert not GITLAB_CLOSES.search(block)
+    assert not SKIPS.search(block)
+
+
+def test_a_command_that_would_close_an_issue_is_not_there_to_copy() -> None:
+    assert shell_block(["pytest 'tests/Closes #12'", "make"]).split("\n") == [
+        "```sh",
+        "# left out: a command that reads as an order to close an issue or to switch the CI off",
+        "make",
+        "```",
+    ]

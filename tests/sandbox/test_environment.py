@@ -32,7 +32,7 @@ def test_what_nobody_named_does_not_get_in(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["PATH", "LANG", "LC_COLLATE", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "JAVA_HOME", "CARGO_HOME"],
+    ["PATH", "LANG", "LC_COLLATE", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "JAVA_HOME", "RUSTUP_HOME"],
 )
 def test_what_toolchains_need_gets_in(name: str) -> None:
     assert build({name: "value"}, _HOME, _TEMPORARY)[name] == "value"
@@ -57,14 +57,28 @@ def test_home_and_temporary_folder_are_the_sandboxs_own() -> None:
     assert (built["HOME"], built["TMPDIR"]) == (str(_HOME), str(_TEMPORARY))
 
 
-def test_toolchains_below_the_real_home_are_found_where_they_are(tmp_path: Path) -> None:
-    (tmp_path / ".cargo").mkdir()
-    (tmp_path / ".pip").mkdir()
-    (tmp_path / ".pip" / "pip.conf").touch()
-    built = build({"HOME": str(tmp_path)}, _HOME, _TEMPORARY)
-    assert built["CARGO_HOME"] == str(tmp_path / ".cargo")
-    assert built["PIP_CONFIG_FILE"] == str(tmp_path / ".pip" / "pip.conf")
-    assert "RUSTUP_HOME" not in built
+def test_installations_below_the_real_home_are_found_and_caches_are_not(tmp_path: Path) -> None:
+    for name in (".rustup", ".config/nvm", ".cargo", ".gradle"):
+        (tmp_path / name).mkdir(parents=True)
+    built = build({"HOME": str(tmp_path), "CARGO_HOME": str(tmp_path / ".cargo")}, _HOME, _TEMPORARY)
+    assert built["RUSTUP_HOME"] == str(tmp_path / ".rustup")
+    assert built["NVM_DIR"] == str(tmp_path / ".config" / "nvm")
+    assert "PYENV_ROOT" not in built
+    assert not {"CARGO_HOME", "GRADLE_USER_HOME"} & built.keys()
+
+
+def test_private_caches_are_what_package_managers_use_unless_a_person_says_otherwise() -> None:
+    source = {"GOCACHE": "/home/me/.cache/go-build", "MINE": "yes"}
+    built = build(source, _HOME, _TEMPORARY, caches={"GOCACHE": "/private", "GOPATH": "/private/go"})
+    assert (built["GOCACHE"], built["GOPATH"]) == ("/private", "/private/go")
+    built = build(source, _HOME, _TEMPORARY, ["GOCACHE"], caches={"GOCACHE": "/private"})
+    assert built["GOCACHE"] == "/home/me/.cache/go-build"
+
+
+def test_java_is_told_the_home_and_the_temporary_folder_where_there_is_java(tmp_path: Path) -> None:
+    assert "JAVA_TOOL_OPTIONS" not in build({"PATH": str(tmp_path)}, _HOME, _TEMPORARY)
+    built = build({"PATH": str(tmp_path), "JAVA_HOME": "/opt/java"}, _HOME, _TEMPORARY)
+    assert built["JAVA_TOOL_OPTIONS"] == f"-Duser.home={_HOME} -Djava.io.tmpdir={_TEMPORARY}"
 
 
 def test_an_empty_environment_still_makes_a_usable_one() -> None:

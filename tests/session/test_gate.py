@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci_agent.journal.events import PolicyAction, PolicyFinding
 from ci_agent.session.gate import objections
 from tests.support.repositories import make_repository
 
@@ -40,6 +41,13 @@ def test_a_conflict_is_never_right(tmp_path: Path) -> None:
     said = objections(_patch(tmp_path, {"a.py": _CONFLICT}))
     assert said.fatal == ("Conflict markers are left in a.py:2.",)
     assert said.doubtful == ()
+
+
+def test_what_the_policy_found_is_an_objection_of_its_own() -> None:
+    found = PolicyFinding("policy.ci", PolicyAction.REFUSE, "files", ("x",))
+    said = objections(b"", [found])
+    assert said
+    assert (said.fatal, said.doubtful, said.policy) == ((), (), (found,))
 
 
 @pytest.mark.parametrize(

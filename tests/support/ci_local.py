@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.support.packages import CACHE, ROOT, offline
 
 PROJECT = "acme/widget"
+Values = str | Mapping[str, str]  # of a variable: one, or one for each scope of environments
 _MODULES = CACHE / "node/node_modules"
 _PROGRAM = [str(_MODULES / ".bin/node"), str(_MODULES / "gitlab-ci-local/dist/index.js")]
 
@@ -53,7 +54,7 @@ def make_project(folder: Path, files: Mapping[str, str]) -> Path:
 
 
 def run(
-    project: Path, pipeline: Mapping[str, str], settings: Mapping[str, str] | None = None
+    project: Path, pipeline: Mapping[str, str], settings: Mapping[str, Values] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the pipeline and its child, with a clean environment; `stdout` is the log of all jobs.
 
@@ -72,16 +73,19 @@ def listed(project: Path, pipeline: Mapping[str, str]) -> dict[str, str]:
 
 
 def _call(
-    project: Path, pipeline: Mapping[str, str], settings: Mapping[str, str], words: list[str]
+    project: Path, pipeline: Mapping[str, str], settings: Mapping[str, Values], words: list[str]
 ) -> subprocess.CompletedProcess[str]:
-    known = {
+    known: dict[str, Values] = {
         "CI_PROJECT_DIR": str(project),
         "CI_PROJECT_PATH": PROJECT,
         "CI_DEFAULT_BRANCH": "main",
         **settings,
     }
     # Said in full, because a value alone is taken for a file if there is one of that name.
-    full = {name: {"type": "variable", "values": {"*": value}} for name, value in known.items()}
+    full = {
+        name: {"type": "variable", "values": {"*": value} if isinstance(value, str) else dict(value)}
+        for name, value in known.items()
+    }
     (project.parent / "variables.yml").write_text(json.dumps(full), encoding="utf-8")
     given = [word for name, value in pipeline.items() for word in ("--variable", f"{name}={value}")]
     fixed = ["--force-shell-executor", "--variables-file", "../variables.yml", "--no-color"]

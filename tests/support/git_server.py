@@ -47,6 +47,8 @@ class GitServer:
     password: str
     scheme: str = "http"
     people: dict[str, str] = field(default_factory=dict)  # more users, with their passwords
+    readers: set[str] = field(default_factory=set)  # passwords of `user` with which nobody may push
+    refused: list[str] = field(default_factory=list)  # addresses of pushes by those
     addresses: list[str] = field(default_factory=list)  # that were asked for
     logins: list[str] = field(default_factory=list)  # what was shown: `user:password`, empty for nothing
     losses: list[Loss] = field(default_factory=list)
@@ -57,6 +59,8 @@ class GitServer:
 
     def knows(self, login: str) -> bool:
         user, _, password = login.partition(":")
+        if user == self.user and password in self.readers:
+            return True
         return (self.people | {self.user: self.password}).get(user) == password
 
     def protect(self, repository: str, *branches: str) -> None:
@@ -105,6 +109,9 @@ def _handler(known: GitServer) -> type[BaseHTTPRequestHandler]:
                 _refuse(self, 400)  # as GitHub does
             elif not known.knows(shown[0]):
                 _refuse(self, 401)
+            elif "receive-pack" in self.path and shown[0].partition(":")[2] in known.readers:
+                known.refused.append(self.path)
+                _refuse(self, 403)
             else:
                 _work(known, self, data, shown[0].partition(":")[0])
 

@@ -26,6 +26,7 @@ from tests.support.model_server import ModelServer
 from tests.support.repositories import Repository
 
 GITHUB_TOKEN, GITLAB_TOKEN = "ghs_workflow", "glpat-bot"
+READING = {"github": "ghs_reading", "gitlab": "glpat-reading"}  # tokens that may not write
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,7 @@ def pipeline(
     source.git("clone", "--quiet", "--bare", str(source.path), str(origin))
     user, password = ("x-access-token", GITHUB_TOKEN) if platform == "github" else ("oauth2", GITLAB_TOKEN)
     with git_server(folder / "git", user, password) as git:
+        git.readers.add(READING[platform])
         url = git.url("acme/widget.git")
         forge: Any = FakeGitHub(url, origin) if platform == "github" else FakeGitLab(url, origin)
         forge.files = {
@@ -225,6 +227,7 @@ def pipeline(
             yield Pipeline(
                 platform, folder, forge, server, git, Repository(origin), Repository(checkout), model
             )
+        assert not git.refused, git.refused
 
 
 def _heredocs(text: str) -> dict[str, str]:

@@ -79,6 +79,7 @@ def offline() -> dict[str, str]:
         "NPM_CONFIG_CACHE": str(_NPM),
         "NPM_CONFIG_USERCONFIG": str(_NPMRC),
         "PIP_FIND_LINKS": str(CACHE),  # where there is nothing to be found
+        "CI_AGENT_SANDBOX_READABLE": str(_MAVEN),
         "PIP_INDEX_URL": "http://127.0.0.1:9",  # the port for what is thrown away; nobody listens there
     }
 

@@ -31,6 +31,7 @@ _PACKAGES = {
     "make": "make",
     "git": "git",
     "rsync": "rsync",
+    "sudo": "sudo",  # a hosted runner has it; the tests for attacks imitate one
 }
 
 

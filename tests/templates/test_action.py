@@ -96,7 +96,7 @@ def test_inputs_that_are_not_given_leave_the_job_s_variables_alone(tmp_path: Pat
 def test_each_variable_the_action_sets_is_a_setting(tmp_path: Path) -> None:
     known = {name for setting in SETTINGS for name in setting.variables}
     given = [line.split()[1] for line in step("Work")["run"].splitlines() if line.startswith("give ")]
-    assert len(given) == 9
+    assert len(given) == 10
     assert set(given) <= known
 
 
@@ -110,7 +110,7 @@ def test_a_mode_that_is_none_is_said_and_starts_nothing(tmp_path: Path) -> None:
     with begin(tmp_path, "Work", {"mode": "$(touch x)"}) as process:
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert output == "The input mode is `job`, `route` or `poll`.\n"
+    assert output == "The input mode is `job`, `route`, `poll`, `work` or `publish`.\n"
     assert not (tmp_path / "record.json").exists()
 
 
@@ -127,9 +127,34 @@ def test_there_is_no_last_word_where_nothing_was_installed(tmp_path: Path) -> No
     assert (process.returncode, output) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["Say the last word", "Keep the report"])
-def test_what_must_happen_happens_whatever_became_of_the_work(name: str) -> None:
-    assert step(name)["if"] == "always() && inputs.mode == 'job'"
+def test_a_job_that_publishes_nothing_leaves_a_bundle_and_another_publishes_it(tmp_path: Path) -> None:
+    for name in ("work", "publish"):
+        (tmp_path / name).mkdir()
+    work = recorded(tmp_path / "work", "Work", {"mode": "work", "bundle-key": "k", "api-key": "m"})
+    publish = recorded(tmp_path / "publish", "Work", {"mode": "publish", "bundle-key": "k"})
+    place, report = str(tmp_path / "work/ci-agent-bundle"), str(tmp_path / "work/ci-agent-report")
+    assert work["arguments"] == ["job", "--no-publish", "--bundle", place, "--output-dir", report]
+    place, report = str(tmp_path / "publish/ci-agent-bundle"), str(tmp_path / "publish/ci-agent-report")
+    assert publish["arguments"] == ["publish", place, "--output-dir", report]
+    assert work["environment"]["CI_AGENT_BUNDLE_KEY"] == publish["environment"]["CI_AGENT_BUNDLE_KEY"] == "k"
+    assert step("Keep the bundle")["with"]["path"] == step("Fetch the bundle")["with"]["path"]
+    assert step("Keep the bundle")["with"]["name"] == step("Fetch the bundle")["with"]["name"]
+
+
+def test_the_job_that_publishes_takes_nothing_from_the_cache() -> None:
+    assert step("Fetch ci-agent from the cache")["if"] == "inputs.mode != 'publish'"
+
+
+@pytest.mark.parametrize(
+    ("name", "modes"),
+    [
+        ("Say the last word", "(inputs.mode == 'job' || inputs.mode == 'publish')"),
+        ("Keep the bundle", "inputs.mode == 'work'"),
+        ("Keep the report", """contains(fromJSON('["job", "work", "publish"]'), inputs.mode)"""),
+    ],
+)
+def test_what_must_happen_happens_whatever_became_of_the_work(name: str, modes: str) -> None:
+    assert step(name)["if"] == f"always() && {modes}"
 
 
 def test_nothing_is_kept_in_the_cache_once_the_model_may_have_touched_it() -> None:

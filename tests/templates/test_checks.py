@@ -44,8 +44,8 @@ def test_the_examples_are_found() -> None:
     assert len(WORKFLOWS) >= 3
     assert len(PIPELINES) >= 3
     assert {path.name for path in EXAMPLES.glob("*.yml")} == {
-        "github-app.yml", "github-issues.yml", "github-schedule.yml",
-        "gitlab-component.yml", "gitlab-schedule.yml", "gitlab.yml",
+        "github-app.yml", "github-issues.yml", "github-schedule.yml", "github-split.yml",
+        "gitlab-component.yml", "gitlab-schedule.yml", "gitlab-split.yml", "gitlab.yml",
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.templates.documents import ACTION, EXAMPLES, load
 
-NAMES = ("github-issues.yml", "github-app.yml", "github-schedule.yml")
+NAMES = ("github-issues.yml", "github-app.yml", "github-schedule.yml", "github-split.yml")
 ISSUE = "ci-agent-${{ fromJSON(needs.route.outputs.issues)[0] }}"
 
 
@@ -32,7 +32,7 @@ def test_sessions_of_an_issue_queue_and_none_is_cancelled(name: str) -> None:
     assert workflow["jobs"]["work"]["concurrency"] == {"group": group, "queue": "max"}
 
 
-@pytest.mark.parametrize("name", ["github-issues.yml", "github-app.yml"])
+@pytest.mark.parametrize("name", ["github-issues.yml", "github-app.yml", "github-split.yml"])
 def test_what_is_decided_and_answered_does_not_queue_behind_a_session_and_has_no_key(name: str) -> None:
     jobs = example(name)["jobs"]
     assert "concurrency" not in jobs["route"]
@@ -86,3 +86,21 @@ def test_the_example_with_an_app_differs_in_the_token_alone() -> None:
             step["with"] for step in other["steps"] if "create-github-app-token" in step.get("uses", "")
         )
         assert {key: value for key, value in token.items() if key.startswith("permission-")} == asked
+
+
+def test_where_two_jobs_share_the_work_none_has_both_the_right_to_write_and_the_model() -> None:
+    jobs = example("github-split.yml")["jobs"]
+    assert jobs["route"] == example("github-issues.yml")["jobs"]["route"]
+    assert set(jobs["work"]["permissions"].values()) == {"read"}
+    assert "LLM_API_KEY" in str(jobs["work"])
+    assert jobs["publish"]["permissions"]["contents"] == "write"
+    assert "LLM_API_KEY" not in str(jobs["publish"])
+    assert "checkout" not in str(jobs["publish"])
+    assert [job["steps"][-1]["with"]["mode"] for job in jobs.values()] == ["route", "work", "publish"]
+    assert jobs["publish"]["if"].startswith("always() && ")
+
+
+def test_on_gitlab_the_environment_decides_which_job_gets_which_token() -> None:
+    route = example("gitlab-split.yml")["ci-agent-route"]
+    assert route == {"environment": {"name": "ci-agent/publish", "action": "access"}}
+    assert example("gitlab-split.yml")["variables"]["CI_AGENT_SPLIT"] == "true"

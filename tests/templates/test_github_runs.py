@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,33 @@ def test_a_label_becomes_a_pull_request(tmp_path: Path) -> None:
         assert "set-output:: status=completed" in log
         assert "Everything has been said." in log
         assert model.key not in log
+
+
+def test_one_job_works_and_another_publishes(tmp_path: Path) -> None:
+    text = (EXAMPLES / "github-split.yml").read_text(encoding="utf-8")
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        workflow = here.workflow("issues", here.github.label(number, "ai-task"), model, text)
+        workflow = replace(workflow, secrets={**workflow.secrets, "CI_AGENT_BUNDLE_KEY": "k" * 48})
+        code, log = run(workflow)
+        assert code == 0, log
+        assert "Nothing was published; the bundle is in " in log
+        (pull,) = here.github.pulls.values()
+        assert "which ran no tests of its own." in pull["body"]
+        assert len(here.github.thread(number)) == 1
+        assert (workflow.artifacts / "ci-agent-bundle/manifest.hmac").is_file()
+        assert (workflow.artifacts / "ci-agent-report-published/session.jsonl").is_file()
+
+
+def test_a_job_that_left_no_bundle_is_told_on_the_issue(tmp_path: Path) -> None:
+    text = (EXAMPLES / "github-split.yml").read_text(encoding="utf-8")
+    with rig(tmp_path) as here:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        workflow = here.workflow("issues", here.github.label(number, "ai-task"), text=text)
+        code, log = run(replace(workflow, secrets={"CI_AGENT_BUNDLE_KEY": "k" * 48}))  # and no model's key
+        assert code != 0, log
+        ((_, comment),) = here.github.thread(number)
+        assert "**Nothing to publish.**" in comment
 
 
 def test_a_schedule_spreads_what_waits_over_jobs(tmp_path: Path) -> None:

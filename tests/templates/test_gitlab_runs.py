@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from tests.forges.gitlab import NAME, FakeGitLab
-from tests.support.ci_local import make_project, run
+from tests.support.ci_local import Values, make_project, run
 from tests.support.git_server import git_server
 from tests.support.jobs import CALCULATOR, SOLVE, TESTS
 from tests.support.model_server import ModelServer, Request, Reset, Step
 from tests.support.packages import source
 from tests.support.repositories import Repository
 from tests.support.web import folder_served
-from tests.templates.documents import PLAIN
+from tests.templates.documents import EXAMPLES, PLAIN, load
 
 pytestmark = pytest.mark.slow
 
@@ -37,15 +37,18 @@ class Rig:
     url: str
 
     def run(
-        self, pipeline: Mapping[str, str], model: ModelServer | None = None
+        self,
+        pipeline: Mapping[str, str],
+        model: ModelServer | None = None,
+        more: Mapping[str, Values] | None = None,
     ) -> tuple[CompletedProcess[str], str]:
-        settings = {
+        settings: dict[str, Values] = {
             "CI_PROJECT_PATH": NAME, "CI_SERVER_URL": self.url, "GITLAB_TOKEN": "glpat-bot", "MODEL_NAME": "scripted",
             "CI_AGENT_PACKAGE": str(self.folder / "package"),
         }  # fmt: skip
         if model:
             settings |= {"LLM_BASE_URL": model.base_url, "LLM_API_KEY": model.key}
-        done = run(self.project, pipeline, settings)
+        done = run(self.project, pipeline, settings | dict(more or {}))
         return done, done.stdout + done.stderr
 
     def webhook(self, payload: Mapping[str, Any]) -> dict[str, str]:
@@ -56,10 +59,12 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path) -> Iterator[Rig]:
+def rig(folder: Path, more: str = "") -> Iterator[Rig]:
+    """With `more` in the project's pipeline."""
     source(folder / "package")
     with folder_served(PLAIN.parent) as address, git_server(folder / "git", "oauth2", "glpat-bot") as git:
-        include = f"include:\n  - remote: {address}/{PLAIN.name}\n"
+        git.readers.add("glpat-reading")
+        include = f"include:\n  - remote: {address}/{PLAIN.name}\n{more}"
         files = {".gitlab-ci.yml": include, "calculator.py": CALCULATOR, "test_calculator.py": TESTS}
         project = make_project(folder / "widget", files)
         Repository(project).git("clone", "--quiet", "--bare", ".", str(folder / "git" / f"{NAME}.git"))
@@ -120,6 +125,30 @@ def test_the_last_word_is_said_for_a_process_that_was_killed(tmp_path: Path) -> 
         assert "cancelled" in comment.lower()
         assert "ai-running" not in here.gitlab.issues[number]["labels"]
         assert (here.project / "ci-agent-report/junit.xml").is_file()
+
+
+def test_one_job_works_with_a_token_that_may_not_write_and_another_publishes(tmp_path: Path) -> None:
+    """GitLab gives each job the variables of its environment, as the example says."""
+    example = load((EXAMPLES / "gitlab-split.yml").read_text(encoding="utf-8"))
+    more = {"ci-agent-route": example["ci-agent-route"], "variables": {"CI_AGENT_SPLIT": "true"}}
+    with (
+        rig(tmp_path, "".join(f"{key}: {json.dumps(value)}\n" for key, value in more.items())) as here,
+        ModelServer(SOLVE) as model,
+    ):
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        variables: dict[str, Values] = {
+            "GITLAB_TOKEN": {"ci-agent/work": "glpat-reading", "ci-agent/publish": "glpat-bot"},
+            "LLM_API_KEY": {"ci-agent/work": model.key},
+            "CI_AGENT_BUNDLE_KEY": {"ci-agent/*": "k" * 48},
+        }
+        done, log = here.run(here.webhook(here.gitlab.label(number, "ai-task")), model, variables)
+        assert done.returncode == 0, log
+        assert f" PASS  [ci-agent-work] -> ci-agent-{number}-publish" in log
+        assert "Nothing was published; the bundle is in ci-agent-bundle." in log
+        (request,) = here.gitlab.requests.values()
+        assert "which ran no tests of its own." in request["description"]
+        assert here.gitlab.issues[number]["labels"] == ["ai-review"]
+        assert len(here.gitlab.thread(number)) == 1
 
 
 def test_a_platform_that_can_t_be_reached_fails_the_routing_job_and_starts_no_work(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ci_agent.sandbox import open_sandbox
+from ci_agent.sandbox.plain import Plain
 from ci_agent.tools import Answer, World, all_tools, call
 
 Do = Callable[..., Answer]
@@ -24,7 +24,7 @@ def world_in(folder: Path, *, remaining: float = 1000.0) -> World:
     return World(
         root=root,
         outputs=folder / "outputs",
-        sandbox=open_sandbox(folder / "home", folder / "temporary"),
+        sandbox=Plain(folder / "home", folder / "temporary"),
         remaining=lambda: remaining,
         run_tests=lambda selector: f"ran {selector or 'all'}",
         command_timeout=20,

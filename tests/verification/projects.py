@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ci_agent.journal.events import Moment, TestsChosen, TestsRan
 from ci_agent.sandbox import Sandbox
+from ci_agent.sandbox.caches import Caches, private_caches
 from ci_agent.sandbox.plain import Plain
 from ci_agent.verification import choose, run_tests
 
 
 def sandbox(tmp_path: Path) -> Sandbox:
-    return Plain(tmp_path / "home", tmp_path / "temporary")
+    return Plain(tmp_path / "home", tmp_path / "temporary", caches=_caches())
+
+
+@cache
+def _caches() -> Caches:
+    """What this machine has fetched already, so that nothing asks the network; one for all tests."""
+    folder = Path(tempfile.mkdtemp(prefix="caches-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return private_caches(folder, os.environ, ("cargo", "go", "maven", "npm"))
 
 
 def project(tmp_path: Path, files: Mapping[str, str], *, pytest: bool = True, plugins: bool = False) -> Path:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.git_server import git_server
 from tests.support.repositories import Repository, make_repository
-from tests.workspace.project import PASSWORD, Project
+from tests.workspace.poison import Place
+from tests.workspace.project import BRANCH, PASSWORD, Project, laid_out
 
 
 @pytest.fixture
@@ -28,3 +29,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     person.git("clone", "--quiet", "--bare", str(person.path), str(origin))
     with git_server(tmp_path / "git", "x-access-token", PASSWORD) as server:
         yield Project(tmp_path, person, Repository(origin), server)
+
+
+@pytest.fixture
+def place(project: Project, tmp_path: Path) -> Place:
+    library = make_repository(tmp_path / "library", {"lib.py": "1"})
+    (project.person.path / "vendor").mkdir()
+    project.person.git(
+        "update-index", "--add", "--cacheinfo", f"160000,{library.git('rev-parse', 'HEAD')},vendor"
+    )
+    project.person.commit({"d/file": "d", "report.log": "old"})
+    project.person.git("push", "--quiet", str(project.origin.path), "main")
+    ran, evil, outside = tmp_path / "ran", tmp_path / "evil", tmp_path / "outside"
+    evil.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    evil.chmod(0o755)
+    outside.mkdir()
+    (outside / "file").write_text("secret of the harness")
+    source = project.open().continuing(BRANCH, "#1")
+    return Place(project, laid_out(source, tmp_path / "session" / "1"), ran, str(evil), outside)

@@ -6,6 +6,7 @@ recording, unless `--live` is given, and the demo says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -17,7 +18,8 @@ import click
     "--live", is_flag=True, help="Use the real model instead of the recording; needs OPENAI_API_KEY."
 )
 @click.option("--model", metavar="NAME", help="The real model's name, with --live.")
-def demo(folder: Path | None, *, live: bool, model: str | None) -> int:
+@click.pass_obj
+def demo(environment: Mapping[str, str], folder: Path | None, *, live: bool, model: str | None) -> int:
     """See the whole job on a small repository with a real bug.
 
     Makes the repository in FOLDER (default: a new folder under the system's temporary one), with an issue as
@@ -38,12 +40,14 @@ def demo(folder: Path | None, *, live: bool, model: str | None) -> int:
     }
     if not live:
         flags["model"] = f"replay:{_HERE / 'recording.jsonl'}"
+        # The commands are ours, so they may run on machines that can't confine anything.
+        environment = {"CI_AGENT_SANDBOX_ALLOW": "none", **environment}
     elif model:
         flags["model"] = model
     issue = place / "issue.md"
     issue.write_bytes((_HERE / "issue.md").read_bytes())
     _introduce(repository, live=live)
-    done = work(Request(None, issue, str(repository), flags))
+    done = work(Request(None, issue, str(repository), flags), environment)
     _show(place, done.platform.thread(done.task.issue), done.report, done.task.branch, live=live)
     return done.exit_code
 

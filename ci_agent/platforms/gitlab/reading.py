@@ -11,6 +11,7 @@ from ci_agent.errors import UsageError
 from ci_agent.platforms import Comment, Issue, MergeRequest, Permission
 from ci_agent.platforms.text import marker_in, without_marker
 from ci_agent.task import Account, is_bot_name
+from ci_agent.unseen import LINE_ENDS
 
 Raw = Mapping[str, Any]
 
@@ -20,7 +21,6 @@ _DRAFTS = re.compile(r"^(?:\[draft\]|\(draft\)|draft:)\s*", re.IGNORECASE)
 # Access levels of the members API: Developer 30, Maintainer 40, Owner 50; below it people only read and report.
 _LEVELS = ((50, Permission.ADMIN), (40, Permission.MAINTAIN), (30, Permission.WRITE), (5, Permission.READ))
 _QUICK_ACTION = re.compile(r"^/(?=[A-Za-z])", re.MULTILINE)
-_LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def checked(number: str, what: str, project: str) -> str:
@@ -113,4 +113,4 @@ def permission(raw: Raw) -> Permission:
 def inert(body: str) -> str:
     """A text in which GitLab finds no quick action: those stand at the very start of a line, and GitLab would do
     them with our rights, whatever code or quote they seem to stand in."""
-    return _QUICK_ACTION.sub(" /", _LINE_ENDS.sub("\n", body))
+    return _QUICK_ACTION.sub(" /", LINE_ENDS.sub("\n", body))

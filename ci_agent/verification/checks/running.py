@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ci_agent.journal.events import CheckRan, Moment
-from ci_agent.sandbox import Command, Completed, Sandbox
+from ci_agent.sandbox import TOO_MUCH, Command, Completed, Sandbox
 from ci_agent.verification.checks.findings import findings
 from ci_agent.verification.incomplete import NOT_EXECUTABLE, NOT_FOUND
 from ci_agent.verification.logs import free, tail
@@ -47,8 +47,8 @@ def run_check(
 def _problem(done: Completed, timeout: float) -> str:
     if done.timed_out:
         return f"it did not end within {timeout:,.0f} s and was stopped"
-    if done.flooded:
-        return "it was stopped because it wrote too much output"
+    if done.ended:
+        return f"it was stopped because it {TOO_MUCH[done.ended]}"
     if done.exit_code is None:
         return "it was stopped before its end"
     if done.exit_code in (NOT_FOUND, NOT_EXECUTABLE):

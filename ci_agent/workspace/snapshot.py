@@ -1,0 +1,60 @@
+"""A tree of a repository, as the policy looks at it: what is where, how large, and what is in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from ci_agent.workspace.git import git
+from ci_agent.workspace.policy import Entry
+
+
+class Snapshot:
+    """The tree of the commit (or tree) `sha` in the repository `git_dir`. Reads as little as it is asked for; what is
+    not in the repository is left out. Everything may raise `GitError`."""
+
+    def __init__(self, git_dir: Path, sha: str) -> None:
+        self._git_dir = git_dir
+        self._sha = sha
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        listing = git("--git-dir", self._git_dir, "ls-tree", "-r", "-z", "--full-tree", self._sha)
+        found = {}
+        for line in listing.split(b"\0"):
+            about, _, path = line.partition(b"\t")
+            if path:
+                mode, _, sha = about.decode().split(" ")
+                found[os.fsdecode(path)] = Entry(mode, sha)
+        return found
+
+    def sizes(self, paths: Iterable[str]) -> dict[str, int]:
+        """How large these files are, in bytes."""
+        wanted = list(paths)
+        output = self._asked("--batch-check=%(objecttype) %(objectsize)", wanted)
+        answers = (line.partition(b" ") for line in output.splitlines())
+        return {
+            path: int(size) for path, (kind, _, size) in zip(wanted, answers, strict=True) if kind == b"blob"
+        }
+
+    def contents(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """What is in these files; of a symbolic link, where it leads."""
+        wanted = list(paths)
+        output, found, at = self._asked("--batch=%(objecttype) %(objectsize)", wanted), {}, 0
+        for path in wanted:
+            end = output.index(b"\n", at)
+            kind, _, size = output[at:end].partition(b" ")
+            at = end + 1
+            if kind == b"blob":
+                found[path] = output[at : at + int(size)]
+            if kind in (b"blob", b"commit", b"tree", b"tag"):
+                at += int(size) + 1
+        return found
+
+    def _asked(self, how: str, paths: list[str]) -> bytes:
+        if not paths:
+            return b""
+        names = "".join(f"{self.entries[path].sha}\n" for path in paths)
+        return git("--git-dir", self._git_dir, "cat-file", how, stdin=names.encode())
