@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import queue
 import subprocess
 import threading
@@ -51,17 +52,29 @@ def test_a_job_at_work_shows_nobody_its_variables(project: Pipeline) -> None:
     assert {text.strip(b"\0") for text in shown} == {b""}
 
 
+def descends(process: Path) -> bool:
+    """Whether the process of this folder of /proc is below this one: other tests put secrets on command lines."""
+    number = process.name
+    while number not in {"0", "1"}:
+        if number == str(os.getpid()):
+            return True
+        number = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[1]
+    return False
+
+
 @contextmanager
 def all_arguments() -> Iterator[set[bytes]]:
-    """The arguments of all processes that were there meanwhile, looked at again and again."""
+    """The arguments of all processes below this one that were there meanwhile, looked at again and again."""
     seen: set[bytes] = set()
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.is_set():
-            for place in Path("/proc").glob("[0-9]*/cmdline"):
+            for process in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
-                    seen.add(place.read_bytes())
+                    arguments = (process / "cmdline").read_bytes()
+                    if arguments not in seen and descends(process):
+                        seen.add(arguments)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -108,6 +121,9 @@ def test_a_command_finds_no_token_in_the_checkout_and_no_file_of_a_variable(
     files = Path(f"{project.checkout.path}.tmp")
     files.mkdir()
     environment |= {"CI_PROJECT_DIR": str(project.checkout.path), "KUBECONFIG": str(files / "KUBECONFIG")}
+    # What is tested here is the second wall, so the first one is opened.
+    opened = [str(project.checkout.path), str(files), *filter(None, [environment.get("RUNNER_TEMP")])]
+    environment["CI_AGENT_SANDBOX_READABLE"] = ",".join(opened)
     (files / "KUBECONFIG").write_text("CANARY-of-the-cluster")
     places = f"{project.checkout.path}/.git {files} {environment.get('RUNNER_TEMP', '')}/git-credentials-*"
     search = (
@@ -138,6 +154,7 @@ def test_a_command_that_finds_a_file_of_the_step_steers_nothing(project: Pipelin
     environment = project.environment(*commented(project, number, "/agent run"))
     file = Path(environment.setdefault(name, str(project.place(environment) / "steering")))
     file.touch()
+    environment["CI_AGENT_SANDBOX_WRITABLE"] = str(file)  # the first wall is opened
     attack = ("bash", {"command": f"env; printf 'EVIL=1\\nstatus=evil\\n' >> {file}; cat {file}"})
     project.model.say([Say(calls=[attack]), *SOLVE])
     done = project.call(environment)
