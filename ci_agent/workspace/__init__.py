@@ -2,7 +2,7 @@
 
 from ci_agent.workspace.control import Control
 from ci_agent.workspace.credentials import remove_credentials
-from ci_agent.workspace.fetched import Login, open_fetched
+from ci_agent.workspace.fetched import Login, open_fetched, same_repository
 from ci_agent.workspace.files import discard
 from ci_agent.workspace.landing import Author, Landed, Way
 from ci_agent.workspace.leaving import Leaving, contents, leaving
@@ -33,4 +33,5 @@ __all__ = [
     "open_fetched",
     "open_source",
     "remove_credentials",
+    "same_repository",
 ]

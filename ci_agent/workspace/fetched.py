@@ -114,11 +114,11 @@ def _lender(checkout: Path, url: str) -> Path | None:
     settings = [line.partition(" ") for line in listing.splitlines()]
     if any(key.endswith(".promisor") for key, _, _ in settings):
         return None
-    same = any(_same(address, url) for key, _, address in settings if key.endswith(".url"))
+    same = any(same_repository(address, url) for key, _, address in settings if key.endswith(".url"))
     return found.resolve() if same else None
 
 
-def _same(address: str, url: str) -> bool:
+def same_repository(address: str, url: str) -> bool:
     """Whether two addresses are likely to be of one repository, whichever way it is reached."""
     path, wanted = _path(address), _path(url)
     return bool(wanted) and (path == wanted or path.endswith(f"/{wanted}"))
