@@ -25,6 +25,7 @@ from ci_agent.reporting.folder import write_folder
 from ci_agent.reporting.terminal import JsonLines, PlainLog
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
+from ci_agent.sandbox.paths import there
 from ci_agent.sandbox.shared_memory import SharedMemory
 from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, discard
@@ -182,6 +183,6 @@ def write_report(journal: Journal, folder: Path, report: Path, guard: Guard) -> 
         guard,
         journal=journal.path,
         logs=folder / session.LOGS,
-        diff=patch.read_bytes() if patch.exists() else None,
-        merge_request=text.read_text(encoding="utf-8") if text.exists() else None,
+        diff=patch.read_bytes() if there(patch) else None,
+        merge_request=text.read_text(encoding="utf-8") if there(text) else None,
     )

@@ -37,6 +37,7 @@ from ci_agent.sandbox.network.variables import variables
 from ci_agent.sandbox.places import Places, machine_places
 from ci_agent.sandbox.plain import Plain
 from ci_agent.sandbox.proof import Level, Proof, prove, unproved
+from ci_agent.sandbox.reclaiming import CHANGE, reclaim
 from ci_agent.sandbox.shared_memory import SharedMemory
 from ci_agent.sandbox.temporary import TemporaryFolders
 
@@ -70,6 +71,7 @@ class Confinement:
         self._closed = (folder, *closed)
         self._used = used_by(files)
         self._caches: dict[Path, Caches] = {}
+        self._own: set[Path] = set()  # what commands may write to
         self._source = dict(os.environ)
         self._lock = threading.Lock()
         self._found: _Found | None = None
@@ -139,8 +141,9 @@ class Confinement:
         Their git looks for no repository in `ceiling` and above it. `caches` is for what package managers and compilers
         put aside; it is laid out where it is not there."""
         private, temporary = self._private(caches or self._folder / "caches"), self._temporary.new(temporary)
+        self._own |= {root, home, private.folder}
         if self._keeper is None or self._best.plan == _NO_PLAN:
-            return Plain(home, temporary, self._settings.env, ceiling, private)
+            return Plain(home, temporary, self._settings.env, ceiling, private, self._reclaim)
         found = self._best
         return self._confined(found.plan, found.places, root, home, temporary, readable, ceiling, private)
 
@@ -248,7 +251,13 @@ class Confinement:
             World(environment, places.readable, tuple(readable), (*places.writable, *own), own),
             partial(self._begin, plan),
             self._refused.update,
+            self._reclaim,
         )
+
+    def _reclaim(self) -> None:
+        """After each command: what is ours in the session's folder is within our reach again. What is in places of
+        commands is looked after by those who use it."""
+        reclaim(self._folder, CHANGE, self._own)
 
     # --- the network --------------------------------------------------------------------------------------
 
