@@ -13,7 +13,6 @@ import os
 import signal
 import stat
 import struct
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -21,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from ci_agent.sandbox.deleting import delete, delete_deep
+from ci_agent.sandbox.deleting import delete
 from ci_agent.sandbox.kernel.calls import libc
 from ci_agent.sandbox.presence import Presence
 
@@ -186,6 +185,3 @@ def _remove(path: Path) -> None:
         path.unlink()
         return
     delete(path)
-    if os.path.lexists(path):  # a command has closed something in it
-        subprocess.run(["chmod", "-R", "u+rwx", "--", path], check=False, stderr=subprocess.DEVNULL)
-        delete_deep(path)

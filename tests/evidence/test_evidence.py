@@ -29,6 +29,8 @@ from ci_agent.sandbox.shared_memory import SharedMemory
 from tests.evidence.ground import scene
 from tests.support.ticks import pass_a_tick
 
+pytestmark = pytest.mark.slow
+
 SLUG = """\
 def slug(text):
     return "-".join(text.lower().split({}))
@@ -663,7 +665,6 @@ def test_an_old_test_that_ends_the_process_with_the_change_is_no_silent_one(tmp_
     assert any("did not reach its end" in remark for remark in found.judged.remarks)
 
 
-@pytest.mark.slow
 def test_expectations_beside_the_source_that_are_edited_alone_do_not_verify_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
