@@ -13,6 +13,7 @@ import os
 import signal
 import stat
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -185,3 +186,6 @@ def _remove(path: Path) -> None:
         path.unlink()
         return
     delete(path)
+    if os.path.lexists(path):  # a folder is shut that lies deeper than a path can say
+        subprocess.run(["chmod", "-R", "u+rwx", "--", path], check=False, stderr=subprocess.DEVNULL)
+        delete(path)

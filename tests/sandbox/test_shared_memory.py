@@ -55,12 +55,12 @@ _LEFT = {
     "a socket": "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"left\")'",
     "a name in bytes that are no text": "touch $'left\\xff\\n'",
 }
-_DEEP = """
-import os
-for _ in range(3000):
-    os.mkdir("left")
-    os.chdir("left")
-"""
+# Each is run in the folder: more levels than Python calls functions, and a shut folder whose path is too long to be named.
+_DEEP = {
+    "deep": "for _ in range(3000): os.mkdir('left'); os.chdir('left')",
+    "far and shut": "for _ in range(30): os.mkdir('l' * 200); os.chdir('l' * 200)\n"
+    "os.mkdir('in'); open('in/solution', 'w').close(); os.chmod('in', 0)",
+}
 
 
 @needs_landlock
@@ -79,9 +79,11 @@ def test_what_commands_leave_is_deleted_where_the_session_is_alone(
 
 
 @needs_landlock
-def test_however_deep_it_is_deleted(files: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", _DEEP)
+def test_however_deep_it_is_deleted(how: str, files: Path, tmp_path: Path) -> None:
     with memory(files, tmp_path) as shared, ground() as place:
-        python(place.sandbox(), place.folder, f"import os; os.chdir({str(files)!r})\n{_DEEP}")
+        python(place.sandbox(), place.folder, f"import os; os.chdir({str(files)!r})\n{_DEEP[how]}")
+        assert len(names(files)) == 1
         assert shared.clear() == []
         assert names(files) == set()
 
