@@ -127,7 +127,7 @@ def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -
     for secret in secrets(settings):
         case.host.output.mask(secret)
     task = task_of(case, issue, source, branch)
-    parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard)
+    parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     if not case.silent:
         parts = replace(parts, keeping=keeping_of(case, source, issue.number))
     return parts  # `note_retry` needs the name

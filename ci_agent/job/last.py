@@ -25,6 +25,8 @@ from ci_agent.journal import Fact, Journal
 from ci_agent.journal.events import AgentStopped, MergeRequestWritten, SessionEnded, SessionStarted
 from ci_agent.platforms import Forge
 from ci_agent.reporting.progress import GONE, progress_comment
+from ci_agent.sandbox.paths import there
+from ci_agent.sandbox.reclaiming import READ, reclaim
 from ci_agent.session import ENDINGS, JOURNAL
 from ci_agent.session.endings import END_LABELS, other_labels
 from ci_agent.task import Ending, Status
@@ -77,8 +79,9 @@ def _keep(left: Promise, journal: Journal | None, forge: Forge, settings: Config
 
 def _journal(folder: Path, guard: Guard) -> Journal | None:
     """The journal of the session; None where it never began, or can't be read any more."""
+    reclaim(folder, READ)  # the process may have died while a command had shut it
     try:
-        return Journal(folder / JOURNAL, hides=guard) if (folder / JOURNAL).exists() else None
+        return Journal(folder / JOURNAL, hides=guard) if there(folder / JOURNAL) else None
     except JournalError:
         return None
 

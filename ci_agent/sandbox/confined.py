@@ -38,7 +38,7 @@ class World:
 
 class Confined:
     """Runs commands through `keeper` by `plan`. `online` gives the variables that lead a command to the network, if it
-    may use it; `refused` is told the addresses that commands tried to reach in vain."""
+    may use it; `refused` is told the addresses that commands tried to reach in vain. `reclaim` is done after each."""
 
     grace = 2.0  # seconds between the request to end, SIGTERM, and the end, SIGKILL
 
@@ -50,6 +50,7 @@ class Confined:
         world: World,
         online: Callable[[Command], Mapping[str, str]],
         refused: Callable[[Mapping[str, int]], None],
+        reclaim: Callable[[], None] = lambda: None,
     ) -> None:
         self._keeper = keeper
         self._plan = plan
@@ -57,6 +58,7 @@ class Confined:
         self._world = world
         self._online = online
         self._refused = refused
+        self._reclaim = reclaim
         self._shell = shutil.which("bash", path=world.environment["PATH"]) or "sh"
 
     def within(self, environment: Path) -> Confined:
@@ -93,6 +95,7 @@ class Confined:
             )
         finally:
             os.close(output)
+            self._reclaim()
 
     def _start(self, command: Command, output: int) -> Reply:
         if problem := _unfit(command):

@@ -37,6 +37,8 @@ from ci_agent.sandbox.network.variables import variables
 from ci_agent.sandbox.places import Places, machine_places
 from ci_agent.sandbox.plain import Plain
 from ci_agent.sandbox.proof import Level, Proof, prove, unproved
+from ci_agent.sandbox.reclaiming import CHANGE, reclaim
+from ci_agent.sandbox.shared_memory import SharedMemory
 from ci_agent.sandbox.temporary import TemporaryFolders
 
 _MEANS: Final = {"landlock": "Landlock, which closes files", "filter": "seccomp, which closes the network"}
@@ -50,7 +52,7 @@ class ConfinementError(CiAgentError):
 class Confinement:
     """How commands are confined on this machine, by `settings`. `folder` is the session's own; `closed` are other
     folders that are nobody's installation, such as the checkout the work comes from. `files` are the paths in the
-    project, by which one sees what package managers it uses.
+    project, by which one sees what package managers it uses. `memory` is the memory that all share; it is closed here.
 
     The processes it needs are started here and end with `close`.
     """
@@ -61,12 +63,15 @@ class Confinement:
         folder: Path,
         closed: Sequence[Path] = (),
         files: Collection[str] = (),
+        memory: SharedMemory | None = None,
     ) -> None:
+        self._memory = memory or SharedMemory()
         self._settings = settings
         self._folder = folder
         self._closed = (folder, *closed)
         self._used = used_by(files)
         self._caches: dict[Path, Caches] = {}
+        self._own: set[Path] = set()  # what commands may write to
         self._source = dict(os.environ)
         self._lock = threading.Lock()
         self._found: _Found | None = None
@@ -88,6 +93,12 @@ class Confinement:
         if self._proxy:
             self._proxy.close()
         self._temporary.close()
+        self._memory.close()
+
+    def clear_memory(self) -> Sequence[str]:
+        """Delete what commands left in memory that all processes share, where that may be done; between two commands.
+        Gives the names of what is left there and was not named before."""
+        return self._memory.clear()
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -130,8 +141,9 @@ class Confinement:
         Their git looks for no repository in `ceiling` and above it. `caches` is for what package managers and compilers
         put aside; it is laid out where it is not there."""
         private, temporary = self._private(caches or self._folder / "caches"), self._temporary.new(temporary)
+        self._own |= {root, home, private.folder}
         if self._keeper is None or self._best.plan == _NO_PLAN:
-            return Plain(home, temporary, self._settings.env, ceiling, private)
+            return Plain(home, temporary, self._settings.env, ceiling, private, self._reclaim)
         found = self._best
         return self._confined(found.plan, found.places, root, home, temporary, readable, ceiling, private)
 
@@ -239,7 +251,13 @@ class Confinement:
             World(environment, places.readable, tuple(readable), (*places.writable, *own), own),
             partial(self._begin, plan),
             self._refused.update,
+            self._reclaim,
         )
+
+    def _reclaim(self) -> None:
+        """After each command: what is ours in the session's folder is within our reach again. What is in places of
+        commands is looked after by those who use it."""
+        reclaim(self._folder, CHANGE, self._own)
 
     # --- the network --------------------------------------------------------------------------------------
 

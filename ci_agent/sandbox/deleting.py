@@ -1,4 +1,4 @@
-"""Deleting what commands left: their folders may be a thousand levels deep, at which Python's own way gives up."""
+"""Deleting what commands left: their folders may be shut, or a thousand levels deep, at which Python's own way gives up."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ci_agent.sandbox.paths import there
+from ci_agent.sandbox.reclaiming import reclaim
+
 
 def delete(folder: Path) -> None:
     """Delete a folder with all that is in it. What can't be deleted is left where it is."""
+    _delete(folder)
+    if there(folder):
+        reclaim(folder, files=0)
+        _delete(folder)
+
+
+def _delete(folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:
-        delete_deep(folder)
-
-
-def delete_deep(folder: Path) -> None:
-    """The same, by a program that goes down any depth."""
-    subprocess.run(["rm", "-rf", "--", folder], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["rm", "-rf", "--", folder], check=False, stderr=subprocess.DEVNULL)
 
 
 @contextmanager

@@ -35,7 +35,8 @@ class Plain:
     """Runs commands with HOME in `home` and TMPDIR in `temporary`, both created where they are missing.
 
     Variables named in `extra` reach the commands; for the others, and `ceiling`, see
-    `ci_agent.sandbox.environment`. Package managers use `caches`, else new ones in `home`.
+    `ci_agent.sandbox.environment`. Package managers use `caches`, else new ones in `home`. `reclaim` is done after each
+    command.
     """
 
     grace = 2.0  # seconds between the request to end, SIGTERM, and the end, SIGKILL
@@ -47,7 +48,9 @@ class Plain:
         extra: Sequence[str] = (),
         ceiling: Path | None = None,
         caches: Caches | None = None,
+        reclaim: Callable[[], None] = lambda: None,
     ) -> None:
+        self._reclaim = reclaim
         prepare(home, temporary)
         if caches:
             caches.link_into(home)
@@ -100,6 +103,7 @@ class Plain:
             raise
         finally:
             os.close(output)
+            self._reclaim()
 
     def _start(self, command: Command, output: int) -> subprocess.Popen[bytes]:
         if not command.cwd.is_dir():

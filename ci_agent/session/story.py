@@ -28,6 +28,7 @@ from ci_agent.journal.events import (
 from ci_agent.platforms import Comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
+from ci_agent.sandbox.paths import there
 from ci_agent.session.checkpoint import Checkpointer
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING
 from ci_agent.session.handover import hand_over
@@ -208,7 +209,7 @@ def _prepare(parts: Parts, voice: Voice) -> str:
 
 
 def _last_word(parts: Delivery, voice: Voice, end: _End) -> Outcome:
-    if parts.workspace.root.exists():
+    if there(parts.workspace.root):
         voice.warn(f"{CHECKOUT_KEPT}{parts.workspace.root}.")
     status, code = ENDINGS[end.stop.ending]
     outcome = Outcome(status, end.stop.ending, end.stop.detail, end.exit_code or code)

@@ -12,6 +12,7 @@ from ci_agent.platforms import Label
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
+from ci_agent.sandbox.paths import there
 from ci_agent.session.endings import END_LABELS, FAILED, other_labels
 from ci_agent.session.parts import Delivery
 from ci_agent.task import Status
@@ -58,7 +59,7 @@ class Voice:
         for scratch in ("home", "outputs"):  # a full disk may take the word once these are gone
             discard(self._parts.folder / scratch)
         place = self._parts.workspace.root
-        kept = f" {CHECKOUT_KEPT}`{place}`." if place.exists() else ""
+        kept = f" {CHECKOUT_KEPT}`{place}`." if there(place) else ""
         with contextlib.suppress(CiAgentError, OSError):
             self._parts.platform.ensure_comment(self._issue, self._marker, f"**Stopped.** {error}.{kept}")
             others = other_labels(FAILED, self._parts.config.trigger.label)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
 from ci_agent.errors import GitError
 from ci_agent.journal.events import FileChanged
-from ci_agent.sandbox.deleting import delete_deep
+from ci_agent.sandbox import reclaiming
+from ci_agent.sandbox.deleting import delete
 
 # What builds and tests leave lying around; never part of a commit unless the repository tracks it.
 _CACHES = (
@@ -51,35 +53,35 @@ Stamp = tuple[int, int] | None  # time of the last change in nanoseconds and siz
 
 def check_place(root: Path) -> None:
     """Raise `GitError` where what we write into the checkout `root` would end up elsewhere, because a command put
-    a link in its place or in that of a folder above. What is above our own folders is none of a command's."""
-    for place in (root, *root.parents):
-        if place.is_symlink():
+    a link in its place or in that of a folder above, or where it is out of our reach. What is above our own folders is
+    none of a command's."""
+    for place in (*reversed(root.parents), root):
+        try:
+            mode = place.lstat().st_mode
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise GitError(f"the checkout {root} can't be reached: {error.strerror}, {place}") from error
+        if stat.S_ISLNK(mode):
             raise GitError(f"{place} was replaced by a link, so the checkout is gone")
-        if place.exists() and not place.is_dir():
+        if not stat.S_ISDIR(mode):
             raise GitError(f"{place} was replaced by a file, so the checkout is gone")
+
+
+def reclaim(root: Path) -> None:
+    """See to it that git can look at all of the checkout `root`, and write to its folders: what it can't look at, it
+    takes for unchanged or leaves out, and says nothing. Raises `GitError` as `check_place` does."""
+    check_place(root)
+    reclaiming.reclaim(root, reclaiming.READ)
 
 
 def discard(path: Path) -> None:
     """Delete a file, a link or a whole folder; what can't be deleted is left where it is."""
-    if path.is_symlink() or not path.is_dir():
-        with contextlib.suppress(OSError):
-            path.unlink()
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - these don't raise where it is shut
+        delete(path)
         return
-    try:
-        shutil.rmtree(path, onerror=_make_writable_and_try_again)
-    except RecursionError:
-        delete_deep(path)
-
-
-def _make_writable_and_try_again(_function: object, path: str, _error: object) -> None:
-    """Tests leave read-only folders behind."""
     with contextlib.suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            Path(path).unlink()
+        path.unlink()
 
 
 def stamp(path: Path) -> Stamp:

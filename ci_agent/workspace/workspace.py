@@ -50,6 +50,7 @@ class Workspace:
 
     def open_for_agent(self, sha: str) -> None:
         """Put the checkout at `sha`, where the agent's work begins."""
+        files.reclaim(self.root)
         self._git("reset", "--quiet", "--hard", sha)
         self.control.give_repository(self.root, self._worktree, sha)
         self._know(self._untracked())
@@ -71,6 +72,7 @@ class Workspace:
         a submodule or inside a repository that a command made within the checkout. What git can't take at all
         is left out as well and said in `troubles`.
         """
+        files.reclaim(self.root)
         # Nobody else is here, so a lock is that of a git that was killed.
         (self._worktree / "index.lock").unlink(missing_ok=True)
         skip = [f":(exclude,top,literal){name}" for name in [*self._links(), *self._repositories_within()]]
@@ -115,11 +117,13 @@ class Workspace:
         Folders that hold nothing else are left out as a whole: reports get new names with every run. A file
         of the agent in such a folder is told to it by `left_out`.
         """
+        files.reclaim(self.root)
         before, changed = self._untracked(), self._changed()
         try:
             yield
         finally:
             self.root.mkdir(parents=True, exist_ok=True)  # tests that delete it delete no work
+            files.reclaim(self.root)
             self._git("checkout-index", "--all", "--force", "--quiet")
             listing = self._git("ls-files", "-z", "--others", "--exclude-standard", "--directory")
             names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
@@ -138,6 +142,7 @@ class Workspace:
     def left_out(self) -> list[str]:
         """What commands of the agent made or changed outside of the tree: ignored files, things they installed,
         whole repositories. None of it will be in the commit. What builds write anew each time is not told."""
+        files.reclaim(self.root)
         made = {name for name in self._untracked() - self._known.keys() if not files.is_cache(name)}
         changed = {name for name in self._changed() if not files.is_rebuilt(name)}
         return sorted(os.fsdecode(name) for name in made | changed)

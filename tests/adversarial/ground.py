@@ -12,16 +12,18 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ci_agent.sandbox.presence import Presence
 from tests.adversarial.outside import HOST, Outside
 from tests.job.conftest import labelled
 from tests.support.model_server import ModelServer, Say
@@ -41,6 +43,8 @@ SEIZED = "canary-seized"  # what the probe says of a process that it could attac
 SETTINGS = f"sandbox:\n  hosts: [{ALLOWED}]\n"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in an image, whatever ours is
 _SECONDS = 100  # for a whole job
+
+JOB = (sys.executable, "-m", "ci_agent", "job")
 
 Call = tuple[str, Mapping[str, Any]]
 
@@ -138,7 +142,7 @@ class Ground:
 
     def session(self, event: tuple[str, dict[str, Any]] | None = None, *words: str, **more: str) -> Deed:
         """`ci-agent job`, started by a label on a new issue or by `event`."""
-        return self._deed(event, [sys.executable, "-m", "ci_agent", "job", *words], more)
+        return self._deed(event, [*JOB, *words], more)
 
     def unprotected(self, event: tuple[str, dict[str, Any]] | None = None, **more: str) -> Deed:
         """The same with an agent that protects nothing."""
@@ -151,25 +155,44 @@ class Ground:
     def _deed(
         self, event: tuple[str, dict[str, Any]] | None, command: Sequence[str], more: Mapping[str, str]
     ) -> Deed:
+        return self.ended(self.environment(event, more), command)
+
+    def environment(
+        self, event: tuple[str, dict[str, Any]] | None = None, more: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """That of a job, started by a label on a new issue or by `event`."""
         if event is None:
             event = labelled(self.project, self.project.forge.write_issue("add() subtracts", ""))
-        environment = {**self.project.environment(*event), **self._variables(), **more}
-        place = self.project.place(environment)
+        return {**self.project.environment(*event), **self._variables(), **(more or {})}
+
+    def ended(self, environment: dict[str, str], command: Sequence[str]) -> Deed:
+        """What comes of a command in a job with this environment, at its end."""
+        with self.started(environment, command) as process:
+            log, _ = process.communicate(timeout=_SECONDS)
+        return self._seen(self.project.done(environment, process.returncode, log.decode(errors="replace")))
+
+    @contextmanager
+    def started(
+        self, environment: dict[str, str], command: Sequence[str]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The command, while it runs. It is killed where this is left by an error."""
         _give(self.place, TRAITS[self.profile].user)
-        with (self.place / "open.txt").open() as leaked:
-            done = subprocess.run(
+        with (
+            (self.place / "open.txt").open() as leaked,
+            subprocess.Popen(
                 [*self._entering(), *command],
                 env=environment | {"HOME": str(self.place / "home")},
-                cwd=place,
+                cwd=self.project.place(environment),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=_SECONDS,
                 pass_fds=[leaked.fileno()],
-                check=False,
-            )
-        return self._seen(
-            self.project.done(environment, done.returncode, done.stdout.decode(errors="replace"))
-        )
+            ) as process,
+        ):
+            try:
+                yield process
+            except BaseException:
+                kill(process)
+                raise
 
     def _entering(self) -> Sequence[str]:
         host = f"{HOST} {ALLOWED}"
@@ -199,6 +222,13 @@ class Ground:
         return Deed(done, found, frozenset(self.outside.hits), dropped, answers)
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a job at once: its first process, and with it all others of the profile."""
+    first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for number in first:
+        os.kill(int(number), signal.SIGKILL)
+
+
 @contextmanager
 def ground(
     profile: Profile,
@@ -213,8 +243,10 @@ def ground(
     shared = Path("/dev/shm", folder.name)
     shared.mkdir(mode=0o777)
     shared.chmod(0o777)
+    used = os.open(shared, os.O_RDONLY)  # so that no job of another test tells of it
     try:
         with (
+            closing(_presence(TRAITS[profile].user)),
             ModelServer([Say("I have nothing to do.")], key=MODEL_KEY) as model,
             pipeline(platform, folder, model, {".ci-agent.yml": SETTINGS, **(files or {})}) as project,
             Outside(folder) as outside,
@@ -223,8 +255,18 @@ def ground(
             _furnish(made)
             yield made
     finally:
+        os.close(used)
         shutil.rmtree(folder)
         shutil.rmtree(shared)
+
+
+def _presence(user: int) -> Presence:
+    """So the job is not alone on this machine, and deletes nothing that a person of this user id has in shared memory."""
+    os.seteuid(user)
+    try:
+        return Presence()
+    finally:
+        os.seteuid(0)
 
 
 def _furnish(place: Ground) -> None:
