@@ -196,10 +196,7 @@ def read(path: Path) -> Iterator[Event]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                yield _decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-                raise JournalError(f"{path}:{number}: this is not an event of a session: {error}") from error
+            yield _from_line(line, f"{path}:{number}")
 
 
 def encode(event: Event) -> str:
@@ -219,6 +216,17 @@ def _encode(event: Event) -> bytes:
         return _ENCODER.encode(head) + b"\n"
     except UnicodeEncodeError:  # half a surrogate pair, which JSON from strangers can hold and UTF-8 can't
         return _ENCODER.encode(_changed(msgspec.to_builtins(head), _encodable, keys=True)) + b"\n"
+
+
+def _from_line(line: bytes, place: str) -> Event:
+    """The event in one line of a file. Raises `JournalError`, naming `place`, where there is none."""
+    said = f"{place}: this is not an event of a session"
+    try:
+        return _decode(line)
+    except RecursionError as error:
+        raise JournalError(f"{said}: it is nested too deeply") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise JournalError(f"{said}: {error}") from error
 
 
 def _decode(line: bytes) -> Event:

@@ -131,6 +131,7 @@ def test_a_torn_last_line_is_left_out_and_then_overwritten(tmp_path: Path) -> No
         b'{"v":9,"sequence":1,"at":"2026-03-04T05:06:07Z","kind":"Warned","fact":{"text":"x"}}\n',
         b'{"v":1,"sequence":1,"at":"2026-03-04T05:06:07Z","kind":"Warned","fact":{"text":7}}\n',
         b"\xff\xfe\n",
+        b'{"v":1,"sequence":1,"at":"2026-03-04T05:06:07Z","kind":"Warned","fact":' + b"[" * 100_000 + b"\n",
     ],
 )
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: bytes) -> None:
