@@ -46,10 +46,6 @@ class MovedError(GitError):
     """Somebody else moved the branch meanwhile."""
 
 
-class CheckpointError(CiAgentError):
-    """A checkpoint can't be taken for one; the message is a clause: it …"""
-
-
 class Interrupted(BaseException):
     """A signal asks us to stop. Not an `Exception`, so that nothing on the way swallows it.
 

@@ -18,7 +18,12 @@ def _places(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--state-dir", metavar="DIR", help="Where issues and sessions are kept."),
         click.option(
-            "-r", "--repo", "repository", metavar="PATH|URL", default=".", help="The repository.  [default: here]"
+            "-r",
+            "--repo",
+            "repository",
+            metavar="PATH|URL",
+            default=".",
+            help="The repository.  [default: here]",
         ),
     ):
         command = option(command)
@@ -55,7 +60,18 @@ def list_(environment: Mapping[str, str], /, *, repository: str, as_json: bool, 
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Issue", "Status", "Title", "Merge request", "Model", "Cost", "Time", "Steps", "Saved", "Signed"):
+    for heading in (
+        "Issue",
+        "Status",
+        "Title",
+        "Merge request",
+        "Model",
+        "Cost",
+        "Time",
+        "Steps",
+        "Saved",
+        "Signed",
+    ):
         numbers = heading in ("Issue", "Cost", "Time", "Steps")
         table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
     for record in records:
@@ -70,7 +86,9 @@ def list_(environment: Mapping[str, str], /, *, repository: str, as_json: bool, 
 @_places
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_obj
-def show(environment: Mapping[str, str], /, *, issue: str, repository: str, as_json: bool, **flags: object) -> int:
+def show(
+    environment: Mapping[str, str], /, *, issue: str, repository: str, as_json: bool, **flags: object
+) -> int:
     """Show the session of issue N: how it ended, what it used, how to get at the work in progress."""
     from ci_agent.job.sessions import opened, told
 
@@ -84,7 +102,12 @@ def show(environment: Mapping[str, str], /, *, issue: str, repository: str, as_j
 @_ISSUE
 @_places
 @click.option(
-    "-o", "--output-dir", "folder", metavar="DIR", type=click.Path(path_type=Path), help="[default: session-N]"
+    "-o",
+    "--output-dir",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="[default: session-N]",
 )
 @click.pass_obj
 def export(

@@ -15,7 +15,7 @@ from ci_agent.journal import Event
 from ci_agent.platforms import Forge
 from ci_agent.session import Keeping
 from ci_agent.session.checkpoint import checked, contents
-from ci_agent.workspace import Checkpoints, Login, Source, scratch_repository
+from ci_agent.workspace import Checkpoints, Login, Source, checkpoints_of
 
 # Tokens that GitHub makes for one job or one hour: "About authentication to GitHub", token formats.
 _OF_ONE_JOB: Final = ("ghs_",)
@@ -38,7 +38,9 @@ def keeping_of(case: Case, source: Source, issue: str) -> Keeping | None:
     log = case.host.output.log
     key = key_of(case.settings)
     if key is None:
-        print("Sessions are not kept: there is no key to sign them with; set CI_AGENT_CHECKPOINT_KEY.", file=log)
+        print(
+            "Sessions are not kept: there is no key to sign them with; set CI_AGENT_CHECKPOINT_KEY.", file=log
+        )
         return None
     try:
         known = Checkpoints(source.git_dir, source.remote).all().get(issue, "")
@@ -48,7 +50,9 @@ def keeping_of(case: Case, source: Source, issue: str) -> Keeping | None:
     return Keeping(key, case.host.job.run, known)
 
 
-def keep_end(forge: Forge, settings: Config, events: Sequence[Event], issue: str, session: str, run: str) -> None:
+def keep_end(
+    forge: Forge, settings: Config, events: Sequence[Event], issue: str, session: str, run: str
+) -> None:
     """Write down the end of a session whose own job did not get to it, with the work of its last checkpoint. Nothing is
     done where there is none, or where another session has taken its place. Raises `CiAgentError`."""
     key, access = key_of(settings), forge.repository().access
@@ -56,7 +60,7 @@ def keep_end(forge: Forge, settings: Config, events: Sequence[Event], issue: str
         return
     with tempfile.TemporaryDirectory(prefix="ci-agent-checkpoint-") as folder:
         remote = Login(access.url, access.user, access.password).remote()
-        store = Checkpoints(scratch_repository(Path(folder) / "fetched.git"), remote)
+        store = checkpoints_of(remote, Path(folder) / "fetched.git")
         stored = store.read(issue)
         if stored is None or checked(stored.files, key).session != session:
             return

@@ -10,8 +10,8 @@ from ci_agent.config import secrets
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, run, session_folder, shown, write_report
-from ci_agent.job.checkpoints import keeping_of
 from ci_agent.job.case import Case, turn_away
+from ci_agent.job.checkpoints import keeping_of
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise

@@ -26,7 +26,7 @@ from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import commit, count, duration, money
 from ci_agent.session import checkpoint
 from ci_agent.session.checkpoint import State
-from ci_agent.workspace import Checkpoints, Remote, Stored, same_repository, scratch_repository
+from ci_agent.workspace import Checkpoints, Remote, Stored, checkpoints_of, same_repository
 
 
 class Signature(StrEnum):
@@ -51,7 +51,12 @@ class Record:
         """The same as names and values."""
         state = msgspec.to_builtins(self.state) if self.state else {}
         state.pop("files", None)
-        known = {"issue": self.issue, "ref": self.ref, "signature": str(self.signature), "problem": self.problem}
+        known = {
+            "issue": self.issue,
+            "ref": self.ref,
+            "signature": str(self.signature),
+            "problem": self.problem,
+        }
         return state | known
 
 
@@ -72,7 +77,7 @@ class History:
         try:
             return self._judged(issue, self._stored(issue))
         except CheckpointError as error:
-            return Record(issue, self._store.ref(issue), Signature.WRONG, None, str(error))
+            return Record(issue, self._store.place(issue), Signature.WRONG, None, str(error))
 
     def events(self, issue: str) -> tuple[Event, ...]:
         """The journal of an issue's session. Raises `UsageError` where there is none, `CiAgentError` for one that can't
@@ -94,11 +99,13 @@ class History:
     def _stored(self, issue: str) -> Stored:
         stored = self._store.read(issue, work=False)
         if stored is None:
-            raise UsageError(f"there is no session of issue {issue} in this repository; see `ci-agent sessions list`")
+            raise UsageError(
+                f"there is no session of issue {issue} in this repository; see `ci-agent sessions list`"
+            )
         return stored
 
     def _judged(self, issue: str, stored: Stored) -> Record:
-        ref = self._store.ref(issue)
+        ref = self._store.place(issue)
         document = stored.files.get(checkpoint.STATE, b"")
         if self._key is None:
             return Record(issue, ref, Signature.UNKNOWN, checkpoint.stated(document))
@@ -106,15 +113,15 @@ class History:
             state = checkpoint.checked(stored.files, self._key)
         except CheckpointError as error:
             return Record(issue, ref, Signature.WRONG, None, str(error))
-        if state.issue != issue or not same_repository(state.repository, self.address):  # it was copied from there
-            return Record(issue, ref, Signature.WRONG, None, f"is that of issue {state.issue} of {state.repository}")
+        ours = same_repository(self.address, state.repository)
+        if state.issue != issue or not ours:  # it was copied from there
+            problem = f"it is that of issue {state.issue} of {state.repository}"
+            return Record(issue, ref, Signature.WRONG, None, problem)
         return Record(issue, ref, Signature.HOLDS, state)
 
 
 @contextlib.contextmanager
-def opened(
-    repository: str, flags: Mapping[str, object], environment: Mapping[str, str]
-) -> Iterator[History]:
+def opened(repository: str, flags: Mapping[str, object], environment: Mapping[str, str]) -> Iterator[History]:
     """The history of the repository at `repository`, a path or a URL. Raises `UsageError` where it has no remote."""
     given = {name: value for name, value in flags.items() if value is not None}
     loaded, source = load_settings(repository, given, environment)
@@ -132,8 +139,8 @@ def opened(
 def history_at(remote: Remote, key: bytes | None) -> Iterator[History]:
     """The history at `remote`. `key` is what its checkpoints are signed with; None: it is not here."""
     with tempfile.TemporaryDirectory(prefix="ci-agent-sessions-") as folder:
-        place = scratch_repository(Path(folder) / "fetched.git")
-        yield History(Checkpoints(place, remote), key, remote.url)
+        store = checkpoints_of(remote, Path(folder) / "fetched.git")
+        yield History(store, key, remote.url)
 
 
 # --- what people see --------------------------------------------------------------------------------------
@@ -163,13 +170,15 @@ def told(record: Record, address: str) -> str:
     """One session in a few lines."""
     state = record.state
     if state is None:
-        return f"The checkpoint in {record.ref} {one_line(record.problem)}.\n"
+        return f"issue {record.issue}: nothing is taken from {record.ref}: {one_line(record.problem, 1000)}"
     rows = {
         "status": f"{state.status}{': ' + state.sentence if state.sentence else ''}",
         "asked for": f"by {state.requester.partition(' <')[0]}" if state.requester else "",
         "model": f"{state.model}, {count(state.steps, 'step')}",
         "used": f"{duration(state.seconds)}, {_cost(state)}, {state.tokens:,} tokens",
-        "branch": f"{state.branch} from {state.base} at {commit(state.base_sha)}" if state.base_sha else state.branch,
+        "branch": f"{state.branch} from {state.base} at {commit(state.base_sha)}"
+        if state.base_sha
+        else state.branch,
         "request": f"{state.merge_request} {state.merge_request_url}".strip(),
         "log": state.job_url,
         "saved": f"{state.saved:%Y-%m-%d %H:%M} UTC, in {record.ref}; signature: {record.signature}",
@@ -195,11 +204,12 @@ def exported(found: History, issue: str, folder: Path) -> None:
         state = msgspec.json.format(msgspec.json.encode(record.as_json())) + b"\n"
         (folder / "state.json").write_bytes(state)
     except FileExistsError as error:
-        raise UsageError(f"{folder / 'session.jsonl'} is there already; choose another folder with -o") from error
+        raise UsageError(
+            f"{folder / 'session.jsonl'} is there already; choose another folder with -o"
+        ) from error
     except OSError as error:
         raise CiAgentError(f"the session can't be written to {folder}: {error.strerror}") from error
 
 
 def _by_number(issue: str) -> tuple[int, str]:
     return (int(issue) if issue.isdecimal() else 0, issue)
-

@@ -10,15 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ci_agent import signing
-from ci_agent.errors import CheckpointError, CiAgentError, GitError, MovedError
+from ci_agent.errors import CheckpointError, CiAgentError, MovedError
 from ci_agent.journal import Event
 from ci_agent.journal.archive import packed
-from ci_agent.journal.events import AgentStopped, ModelReplied, PolicyAction, SessionEnded, StatusChanged, Warned
+from ci_agent.journal.events import (
+    AgentStopped,
+    ModelReplied,
+    PolicyAction,
+    SessionEnded,
+    StatusChanged,
+    Warned,
+)
 from ci_agent.reporting.summary import Summary
 from ci_agent.session.endings import ENDINGS
 from ci_agent.session.outgoing import holds_secrets
@@ -91,11 +99,11 @@ def checked(files: Mapping[str, bytes], key: bytes) -> State:
     try:
         state = signing.checked(files.get(STATE, b""), files.get(SIGNATURE, b""), key, PURPOSE, State)
     except signing.UnsignedError as error:
-        raise CheckpointError("is not signed with this repository's key, or was changed since") from error
+        raise CheckpointError("it is not signed with this repository's key, or was changed since") from error
     except signing.MalformedError as error:
-        raise CheckpointError(f"has a state that is none: {error}") from error
+        raise CheckpointError(f"it has a state that is none: {error}") from error
     if state.files != {name: signing.Digest.of(files[name]) for name in files.keys() - {STATE, SIGNATURE}}:
-        raise CheckpointError("has other files than those that were signed")
+        raise CheckpointError("it has other files than those that were signed")
     return state
 
 
@@ -104,7 +112,7 @@ def stated(document: bytes) -> State:
     try:
         return msgspec.json.decode(document, type=State)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckpointError(f"has a state that is none: {error}") from error
+        raise CheckpointError(f"it has a state that is none: {error}") from error
 
 
 def _state(summary: Summary, started: datetime, job: str, saved: datetime, elided: int) -> State:
@@ -147,14 +155,11 @@ class Checkpointer:
 
     name = "checkpoint"
 
-    def __init__(
-        self, parts: Parts, keeping: Keeping, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, parts: Parts, keeping: Keeping, now: Callable[[], float] = time.monotonic) -> None:
         self._parts = parts
         self._keeping = keeping
         self._now = now
         self._known = keeping.known
-        self._store: Checkpoints | None = None
         self._saved_at = now()
         self._steps = 0
         self._cancelled = False
@@ -180,18 +185,18 @@ class Checkpointer:
         return False
 
     def _save(self, event: Event) -> None:
-        control = self._parts.workspace.control
-        if not control.git_dir.exists():  # nothing is laid out yet
-            return
-        self._store = self._store or Checkpoints(control.git_dir, self._parts.workspace.source.remote)
+        workspace, keeping = self._parts.workspace, self._keeping
+        # Work in progress is in the control repository, which is gone once the work was handed over.
+        here = next(filter(Path.exists, (workspace.control.git_dir, workspace.source.git_dir)))
         try:
-            work = self._work()
-            events, keeping = self._parts.journal.events, self._keeping
-            files = contents(events, keeping.job, event.at, keeping.key)
-            self._known = self._store.write(self._parts.task.issue, files, work, self._known)
+            files = contents(self._parts.journal.events, keeping.job, event.at, keeping.key)
+            store = Checkpoints(here, workspace.source.remote)
+            self._known = store.write(self._parts.task.issue, files, self._work(), self._known)
         except MovedError:
             self._lost = True
-            self._warn("Somebody else wrote the checkpoint of this issue, so this session's is no longer saved.")
+            self._warn(
+                "Somebody else wrote the checkpoint of this issue, so this session's is no longer saved."
+            )
         except CiAgentError as error:
             if not self._told:
                 self._told = True

@@ -1,6 +1,6 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
-from ci_agent.workspace.checkpoints import Checkpoints
+from ci_agent.workspace.checkpoints import Checkpoints, checkpoints_of
 from ci_agent.workspace.control import Control
 from ci_agent.workspace.credentials import remove_credentials
 from ci_agent.workspace.fetched import Login, open_fetched, same_repository
@@ -28,6 +28,7 @@ __all__ = [
     "Way",
     "Workspace",
     "check_branch_name",
+    "checkpoints_of",
     "contents",
     "discard",
     "identity",

@@ -50,6 +50,19 @@ class _RefusedError(Exception):
     """The remote lets nobody, or not us, write this ref; its words."""
 
 
+def checkpoints_of(remote: Remote, folder: Path) -> Checkpoints:
+    """The checkpoints at `remote`, to be looked at in `folder`, where a repository is made for that. Raises what
+    `remote_error` gives."""
+    try:
+        found = listed(remote, "HEAD", f"{_NAMESPACE}*", f"{_BRANCHES}*")
+    except GitError as error:
+        raise remote_error(remote, error) from error
+    commits = [name for ref, name in found.items() if not ref.startswith("ref: ")]
+    kind = object_format(commits[0] if commits else "")
+    git("init", "--quiet", "--bare", "--template=", kind, folder)
+    return Checkpoints(folder, remote)
+
+
 class Checkpoints:
     """The checkpoints of one repository, by issue.
 
@@ -71,21 +84,26 @@ class Checkpoints:
         """The issues that have a checkpoint, each with its commit; where one has two, that of its branch."""
         return {ref.rpartition("/")[2]: commit for ref, commit in self._listed().items()}
 
-    def read(self, issue: str) -> Stored | None:
-        """The checkpoint of `issue`, the newer one where there are two; None: there is none. Raises `CheckpointError`
-        where what is there is no checkpoint."""
+    def place(self, issue: str) -> str:
+        """The ref with the checkpoint of `issue`, the newer one where there are two; empty: there is none."""
+        return self._newest(self._places(issue))
+
+    def read(self, issue: str, *, work: bool = True) -> Stored | None:
+        """The checkpoint of `issue`, the newer one where there are two; None: there is none. Without `work` its objects
+        are not fetched, which is for a repository that was made to look only: its history is cut short. Raises
+        `CheckpointError` where what is there is no checkpoint."""
         places = self._places(issue)
         if not places:
             return None
         try:
             ref = self._newest(places)
-            self._fetch(ref, places[ref])
+            self._fetch(ref, places[ref], alone=not work)
         except CiAgentError:
             if self._places(issue) == places:
                 raise
-            return self.read(issue)  # somebody replaced it meanwhile
+            return self.read(issue, work=work)  # somebody replaced it meanwhile
         try:
-            return stored.read(self._git_dir, places[ref])
+            return stored.read(self._git_dir, places[ref], work=work)
         except (CheckpointError, GitError) as error:
             raise self._strange(ref, str(error)) from error
 
@@ -183,13 +201,14 @@ class Checkpoints:
 
     # --- reading ------------------------------------------------------------------------------------------
 
-    def _fetch(self, ref: str, commit: str) -> None:
-        """Get the commit with all that belongs to it. Nothing points to it here."""
+    def _fetch(self, ref: str, commit: str, *, alone: bool = False) -> None:
+        """Get the commit with all that belongs to it, or `alone`, without its parent. Nothing points to it here."""
         there = self._remote
         if there is None:
             return
         try:
-            depth = self._depth(there, commit) if (self._git_dir / "shallow").exists() else []
+            shallow = (self._git_dir / "shallow").exists()
+            depth = ["--depth=1"] if alone else self._depth(there, commit) if shallow else []
             fetch(there, self._git_dir, commit, more=["--no-tags", *depth], waits=self._waits)
         except GitError as error:
             if _BROKEN.search(str(error)):

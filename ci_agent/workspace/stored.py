@@ -34,7 +34,7 @@ class Stored:
 
     commit: str  # what the ref holds: the `expected` of the next write
     files: Mapping[str, bytes]  # by their names
-    work: str | None  # the commit of the work in progress, fetched with its objects
+    work: str | None  # the commit of the work in progress, whose objects are there if they were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class Head:
     date: int  # seconds since 1970
 
 
-def read(git_dir: Path, commit: str) -> Stored:
-    """Raises `CheckpointError` with a clause that says what is wrong with it, or `GitError`."""
+def read(git_dir: Path, commit: str, *, work: bool = True) -> Stored:
+    """Without `work` it need not be here. Raises `CheckpointError` with a clause that says what is wrong with it, or `GitError`."""
     about = head(git_dir, commit)
     if about is None:
         raise CheckpointError("is no commit as ci-agent makes them")
     if len(about.parents) > 1:
         raise CheckpointError("has more than one parent")
-    (kind, size), *works = objects.sizes(git_dir, [about.tree, *about.parents])
+    (kind, size), *works = objects.sizes(git_dir, [about.tree, *(about.parents if work else ())])
     if kind != "tree" or any(kind != "commit" for kind, _ in works):
         raise CheckpointError("lacks its files, or the commit of the work")
     if size > _TREE:

@@ -25,7 +25,11 @@ from tests.support.pipelines import Pipeline
 pytestmark = pytest.mark.slow
 
 KEY = "a-key-for-checkpoints-of-32-characters"
-LOOK = ("bash", {"command": "ls"})
+
+
+def looks(number: int) -> list[Step]:
+    """Steps that find something else each time, or they would count as going in circles."""
+    return [Say(calls=[("bash", {"command": f"echo {at}"})]) for at in range(number)]
 
 
 def ref(number: int) -> str:
@@ -90,7 +94,7 @@ def test_a_session_that_is_over_is_kept_with_what_came_of_it(project: Pipeline) 
 
 
 def test_a_job_that_is_killed_leaves_its_work_at_the_platform(project: Pipeline) -> None:
-    steps = iter([Say(calls=[FIX]), *[Say(calls=[LOOK])] * checkpoint.STEPS])
+    steps = iter([Say(calls=[FIX]), *looks(checkpoint.STEPS)])
 
     def work(_: Request) -> Step:
         return next(steps, Hang())
@@ -135,7 +139,7 @@ def test_the_next_session_takes_the_place_of_the_one_before(project: Pipeline) -
 
 def test_work_with_a_secret_in_it_is_not_kept(project: Pipeline) -> None:
     leak = ("bash", {"command": f"echo {project.model.key[::-1]} | rev > leak.txt"})
-    project.model.say([Say(calls=[leak]), *[Say(calls=[LOOK])] * checkpoint.STEPS, Hang()])
+    project.model.say([Say(calls=[leak]), *looks(checkpoint.STEPS), Hang()])
     number = project.forge.write_issue("add() subtracts", "")
     job = start(project, project.environment(*labelled(project, number)))
     until_asked(project, checkpoint.STEPS + 2)
@@ -173,6 +177,7 @@ def test_people_list_show_and_export_sessions(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number), CI_AGENT_CHECKPOINT_KEY=KEY)
     [found] = listed(project, CI_AGENT_CHECKPOINT_KEY=KEY)
+    assert found["problem"] == ""
     assert (found["issue"], found["status"], found["signature"]) == (str(number), "completed", "holds")
     assert [one["signature"] for one in listed(project)] == ["not checked"]
     table = sessions(project, "list").stdout
@@ -195,31 +200,40 @@ def forged(project: Pipeline, number: int, names: Sequence[str]) -> None:
     """Somebody who may push says of the session that it cost nothing, and signs that with a key of their own."""
     kept = {**state(project, number), "cost": 0.0, "title": "forged"}
     forgery = msgspec.json.decode(json.dumps(kept), type=checkpoint.State)
-    content = dict(zip(("state.json", "state.hmac"), signing.signed(forgery, b"k" * 32, checkpoint.PURPOSE), strict=True))
+    content = dict(
+        zip(("state.json", "state.hmac"), signing.signed(forgery, b"k" * 32, checkpoint.PURPOSE), strict=True)
+    )
     git = ["git", "--git-dir", str(project.origin.path)]
     lines = []
     for name in subprocess.check_output([*git, "ls-tree", "--name-only", ref(number)], text=True).split():
         blob = subprocess.check_output([*git, "cat-file", "blob", f"{ref(number)}:{name}"])
         if name in names:
             blob = content[name]
-        made = subprocess.run([*git, "hash-object", "-w", "--stdin"], input=blob, stdout=subprocess.PIPE, check=True)
+        made = subprocess.run(
+            [*git, "hash-object", "-w", "--stdin"], input=blob, stdout=subprocess.PIPE, check=True
+        )
         lines.append(f"100644 blob {made.stdout.decode().strip()}\t{name}\n")
-    tree = subprocess.run([*git, "mktree"], input="".join(lines), stdout=subprocess.PIPE, text=True, check=True)
+    tree = subprocess.run(
+        [*git, "mktree"], input="".join(lines), stdout=subprocess.PIPE, text=True, check=True
+    )
     author = ["-c", "user.name=x", "-c", "user.email=x@y"]
     words = [*git, *author, "commit-tree", tree.stdout.strip(), "-m", "x"]
     project.origin.git("update-ref", ref(number), subprocess.check_output(words, text=True).strip())
 
 
-@pytest.mark.parametrize("names", [["state.json"], ["state.json", "state.hmac"]], ids=["changed", "signed anew"])
+@pytest.mark.parametrize(
+    "names", [["state.json"], ["state.json", "state.hmac"]], ids=["changed", "signed anew"]
+)
 def test_a_checkpoint_that_somebody_changed_is_not_believed(project: Pipeline, names: list[str]) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.run(*labelled(project, number), CI_AGENT_CHECKPOINT_KEY=KEY)
     forged(project, number, names)
     [found] = listed(project, CI_AGENT_CHECKPOINT_KEY=KEY)
     assert (found["signature"], found.get("title")) == ("wrong", None)
-    assert "is not signed with this repository's key" in sessions(
-        project, "show", str(number), CI_AGENT_CHECKPOINT_KEY=KEY
-    ).stdout
+    assert (
+        "is not signed with this repository's key"
+        in sessions(project, "show", str(number), CI_AGENT_CHECKPOINT_KEY=KEY).stdout
+    )
 
 
 def test_a_checkpoint_that_was_copied_from_another_issue_is_not_believed(project: Pipeline) -> None:
@@ -239,7 +253,11 @@ def test_poll_deletes_what_is_old_and_signed_and_nothing_else(project: Pipeline)
     forged(project, strange, ["state.json"])
     # The clock of the schedule is the CI's own, so the retention is what moves.
     environment = project.environment("schedule", {}, CI_AGENT_CHECKPOINT_KEY=KEY)
-    words = ("--child-pipeline", str(Path(environment["HOME"]) / "child.yml")) if project.platform == "gitlab" else ()
+    words = (
+        ("--child-pipeline", str(Path(environment["HOME"]) / "child.yml"))
+        if project.platform == "gitlab"
+        else ()
+    )
     polled = project.call(environment, *words, command="poll")
     assert polled.exit_code == 0, polled.log
     assert len(project.origin.git("for-each-ref", "refs/ci-agent").splitlines()) == 3
@@ -247,7 +265,9 @@ def test_poll_deletes_what_is_old_and_signed_and_nothing_else(project: Pipeline)
     between = datetime.fromisoformat(state(project, fresh)["saved"])
     assert kept < between
     age = (datetime.now(UTC) - between + (between - kept) / 2) / timedelta(days=1)
-    polled = project.call(environment | {"CI_AGENT_CHECKPOINT_RETENTION": f"{age:.9f}"}, *words, command="poll")
+    polled = project.call(
+        environment | {"CI_AGENT_CHECKPOINT_RETENTION": f"{age:.9f}"}, *words, command="poll"
+    )
     assert f"Deleted what was kept of old sessions: {old}." in polled.log
     left = project.origin.git("for-each-ref", "--format=%(refname)", "refs/ci-agent").split()
     assert left == [ref(fresh), ref(strange)]
