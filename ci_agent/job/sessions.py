@@ -7,6 +7,7 @@ never taken for the truth, and where the key is not at hand nothing is said of i
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from ci_agent import session
 from ci_agent.errors import CheckpointError, CiAgentError, UsageError
 from ci_agent.job.checkpoints import key_of
 from ci_agent.job.settings import load_settings
@@ -74,10 +76,7 @@ class History:
 
     def record(self, issue: str) -> Record:
         """That of one issue. Raises `UsageError` where there is none."""
-        try:
-            return self._judged(issue, self._stored(issue))
-        except CheckpointError as error:
-            return Record(issue, self._store.place(issue), Signature.WRONG, None, str(error))
+        return self._found(issue)[0]
 
     def events(self, issue: str) -> tuple[Event, ...]:
         """The journal of an issue's session. Raises `UsageError` where there is none, `CiAgentError` for one that can't
@@ -88,13 +87,20 @@ class History:
         """Delete the checkpoints of sessions that were over and saved last before that moment; their issues. What is not
         signed with our key is left to people."""
         gone = []
-        for record in self.records():
-            state = record.state
-            if record.signature is Signature.HOLDS and state and state.over and state.saved < before:
-                commit = self._store.all().get(record.issue, "")
-                if commit and self._store.delete(record.issue, commit):
-                    gone.append(record.issue)
-        return gone
+        for issue in self._store.all():
+            record, commit = self._found(issue)
+            old = record.state is not None and record.state.over and record.state.saved < before
+            if old and record.signature is Signature.HOLDS and self._store.delete(issue, commit):
+                gone.append(issue)
+        return sorted(gone, key=_by_number)
+
+    def _found(self, issue: str) -> tuple[Record, str]:
+        """An issue's record, and the commit of its checkpoint; empty where that is none."""
+        try:
+            stored = self._stored(issue)
+        except CheckpointError as error:
+            return Record(issue, "", Signature.WRONG, None, str(error)), ""
+        return self._judged(issue, stored), stored.commit
 
     def _stored(self, issue: str) -> Stored:
         stored = self._store.read(issue, work=False)
@@ -105,7 +111,7 @@ class History:
         return stored
 
     def _judged(self, issue: str, stored: Stored) -> Record:
-        ref = self._store.place(issue)
+        ref = stored.ref
         document = stored.files.get(checkpoint.STATE, b"")
         if self._key is None:
             return Record(issue, ref, Signature.UNKNOWN, checkpoint.stated(document))
@@ -198,15 +204,14 @@ def exported(found: History, issue: str, folder: Path) -> None:
     """Leave the journal of an issue's session in `folder`, for `ci-agent log` and `ci-agent replay`, and what its state
     says. Raises `UsageError` where something is there already, `CiAgentError` where it can't be written."""
     record, events = found.record(issue), found.events(issue)
+    journal = folder / session.JOURNAL
+    if os.path.lexists(journal):
+        raise UsageError(f"{journal} is there already; choose another folder with -o")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / "session.jsonl", events)
+        write(journal, events)
         state = msgspec.json.format(msgspec.json.encode(record.as_json())) + b"\n"
         (folder / "state.json").write_bytes(state)
-    except FileExistsError as error:
-        raise UsageError(
-            f"{folder / 'session.jsonl'} is there already; choose another folder with -o"
-        ) from error
     except OSError as error:
         raise CiAgentError(f"the session can't be written to {folder}: {error.strerror}") from error
 

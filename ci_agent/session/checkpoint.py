@@ -160,6 +160,8 @@ class Checkpointer:
         self._keeping = keeping
         self._now = now
         self._known = keeping.known
+        self._here = Path()
+        self._store: Checkpoints | None = None
         self._saved_at = now()
         self._steps = 0
         self._cancelled = False
@@ -190,8 +192,9 @@ class Checkpointer:
         here = next(filter(Path.exists, (workspace.control.git_dir, workspace.source.git_dir)))
         try:
             files = contents(self._parts.journal.events, keeping.job, event.at, keeping.key)
-            store = Checkpoints(here, workspace.source.remote)
-            self._known = store.write(self._parts.task.issue, files, self._work(), self._known)
+            if self._store is None or here != self._here:
+                self._here, self._store = here, Checkpoints(here, workspace.source.remote)
+            self._known = self._store.write(self._parts.task.issue, files, self._work(), self._known)
         except MovedError:
             self._lost = True
             self._warn(

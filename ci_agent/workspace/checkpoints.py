@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,10 +85,6 @@ class Checkpoints:
         """The issues that have a checkpoint, each with its commit; where one has two, that of its branch."""
         return {ref.rpartition("/")[2]: commit for ref, commit in self._listed().items()}
 
-    def place(self, issue: str) -> str:
-        """The ref with the checkpoint of `issue`, the newer one where there are two; empty: there is none."""
-        return self._newest(self._places(issue))
-
     def read(self, issue: str, *, work: bool = True) -> Stored | None:
         """The checkpoint of `issue`, the newer one where there are two; None: there is none. Without `work` its objects
         are not fetched, which is for a repository that was made to look only: its history is cut short. Raises
@@ -103,7 +100,7 @@ class Checkpoints:
                 raise
             return self.read(issue, work=work)  # somebody replaced it meanwhile
         try:
-            return stored.read(self._git_dir, places[ref], work=work)
+            return replace(stored.read(self._git_dir, places[ref], work=work), ref=ref)
         except (CheckpointError, GitError) as error:
             raise self._strange(ref, str(error)) from error
 

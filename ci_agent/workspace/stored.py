@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,8 @@ class Stored:
 
     commit: str  # what the ref holds: the `expected` of the next write
     files: Mapping[str, bytes]  # by their names
-    work: str | None  # the commit of the work in progress, whose objects are there if they were asked for
+    work: str | None  # the commit of the work in progress, whose objects are here if they were asked for
+    ref: str = field(default="", compare=False)  # where it was found
 
 
 @dataclass(frozen=True, slots=True)

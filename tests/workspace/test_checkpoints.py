@@ -6,9 +6,9 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -80,12 +80,11 @@ def _pushes(project: Project) -> int:
     return len([address for address in project.server.addresses if re.search(_PUSHED, address)])
 
 
-@dataclass
+@dataclass(frozen=True)
 class Stranger:
     """Somebody who may write whatever git can hold into a repository."""
 
     repository: Repository
-    names: dict[bytes, str] = field(default_factory=dict)
 
     def _object(self, kind: str, content: bytes) -> str:
         words = ["git", "hash-object", "--literally", "-w", "-t", kind, "--stdin"]
@@ -93,9 +92,7 @@ class Stranger:
         return done.stdout.decode().strip()
 
     def blob(self, content: bytes = b"x") -> str:
-        if content not in self.names:
-            self.names[content] = self._object("blob", content)
-        return self.names[content]
+        return self._object("blob", content)
 
     def tree(self, *entries: tuple[str, bytes, str]) -> str:
         """Mode, name and object of each entry, as they are."""
@@ -711,6 +708,11 @@ def _plain(stranger: Stranger, *more: tuple[str, bytes, str]) -> str:
     return stranger.tree(("100644", b"a", stranger.blob()), *more)
 
 
+def _files(stranger: Stranger, count: int) -> Iterator[tuple[str, bytes, str]]:
+    content = stranger.blob()
+    return (("100644", b"f%05d" % number, content) for number in range(count))
+
+
 _HOSTILE: dict[str, tuple[Callable[[Stranger], str], str]] = {
     "link": (
         lambda who: who.commit(_plain(who, ("120000", b"b", who.blob(b"/etc/passwd")))),
@@ -738,12 +740,12 @@ _HOSTILE: dict[str, tuple[Callable[[Stranger], str], str]] = {
     ),
     "many files": (
         lambda who: who.commit(
-            who.tree(*(("100644", b"f%05d" % number, who.blob()) for number in range(10_000)))
+            who.tree(*_files(who, 10_000))
         ),
         "has too many files",
     ),
     "one file too many": (
-        lambda who: who.commit(who.tree(*(("100644", b"f%d" % number, who.blob()) for number in range(21)))),
+        lambda who: who.commit(who.tree(*_files(who, 21))),
         "has more than 20 files",
     ),
     "long name": (lambda who: who.commit(_plain(who, ("100644", b"b" * 42, who.blob()))), "a name that none has"),
@@ -822,49 +824,57 @@ class Ground:
     """A repository of a stranger's, with objects to make checkpoints of."""
 
     stranger: Stranger
-    contents: dict[str, bytes]  # of the files
-    others: list[str]  # a tree, a commit, one that is missing, one that is too large
-    commit: str
+    objects: dict[str, str]
+
+
+_CONTENTS = {"empty": b"", "small": b"{}", "binary": b"\0\xff" * 300}
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     repository = make_repository(tmp_path_factory.mktemp("ground") / "r", {"a": "1"})
     stranger = Stranger(repository)
-    contents = {stranger.blob(content): content for content in (b"", b"{}", b"\0\xff" * 300)}
-    commit = repository.git("rev-parse", "HEAD")
-    others = [stranger.tree(), commit, "1" * 40, stranger.blob(b"0" * (BYTES + 1))]
-    return Ground(stranger, contents, others, commit)
+    others = {
+        "commit": repository.git("rev-parse", "HEAD"),
+        "tree": stranger.tree(),
+        "nothing": "1" * 40,
+        "huge": stranger.blob(b"0" * (BYTES + 1)),
+    }
+    files = {name: stranger.blob(content) for name, content in _CONTENTS.items()}
+    return Ground(stranger, files | others)
 
 
-_NAMES = some.one_of(
-    some.from_regex(r"[a-z][a-z0-9.-]{0,40}", fullmatch=True, alphabet=some.characters(codec="ascii")).map(
-        str.encode
+_PLAIN = ("100644", "100664")  # the second one is of git's first days, and is the first one to it
+_ENTRIES = some.tuples(
+    some.sampled_from([*["100644"] * 20, *_PLAIN, "100755", "120000", "40000", "160000"]),
+    some.one_of(
+        some.text("abz", min_size=1, max_size=4).map(str.encode),
+        some.text("abz09.-", min_size=1, max_size=44).map(str.encode),
+        some.binary(min_size=1, max_size=10).map(lambda name: name.replace(b"\0", b"0")),
     ),
-    some.binary(min_size=1, max_size=50).filter(lambda name: b"\0" not in name),
+    some.sampled_from([*list(_CONTENTS) * 8, "commit", "tree", "nothing", "huge"]),
 )
-_MODES = some.sampled_from(["100644"] * 12 + ["100755", "100664", "120000", "40000", "160000"])
+_PARENTS = some.sampled_from([[], [], ["commit"], ["commit"], ["commit", "commit"], ["nothing"], ["huge"]])
 
 
-@given(data=some.data())
+@given(entries=some.lists(_ENTRIES, max_size=FILES + 4), parents=_PARENTS)
 @settings(max_examples=60)
-def test_of_any_tree_either_all_is_read_or_nothing(ground: Ground, data: some.DataObject) -> None:
-    names = data.draw(some.lists(_NAMES, max_size=FILES + 4))
-    objects = some.sampled_from([*list(ground.contents) * 8, *ground.others])
-    entries = [(data.draw(_MODES), name, data.draw(objects)) for name in names]
-    parents = data.draw(some.sampled_from([[], [ground.commit]] * 4 + [[ground.commit] * 2, ["1" * 40]]))
-    stranger = ground.stranger
-    sha = stranger.put(stranger.commit(stranger.tree(*entries), *parents))
+def test_of_any_tree_either_all_is_read_or_nothing(
+    ground: Ground, entries: list[tuple[str, bytes, str]], parents: list[str]
+) -> None:
+    stranger, objects = ground.stranger, ground.objects
+    tree = stranger.tree(*((mode, name, objects[content]) for mode, name, content in entries))
+    sha = stranger.put(stranger.commit(tree, *(objects[parent] for parent in parents)))
     job = Checkpoints(stranger.repository.path / ".git", None)
-    fine = (
+    names = [name for _, name, _ in entries]
+    if (
         len(names) == len(set(names)) <= FILES
-        and parents in ([], [ground.commit])
-        and all(mode == "100644" and content in ground.contents for mode, _, content in entries)
+        and parents in ([], ["commit"])
+        and all(mode in _PLAIN and content in _CONTENTS for mode, _, content in entries)
         and all(re.fullmatch(rb"[a-z][a-z0-9.-]{0,40}", name) for name in names)
-    )
-    if fine:
-        files = {name.decode(): ground.contents[content] for _, name, content in entries}
-        assert job.read("7") == Stored(sha, files, next(iter(parents), None))
+    ):
+        files = {name.decode(): _CONTENTS[content] for _, name, content in entries}
+        assert job.read("7") == Stored(sha, files, objects["commit"] if parents else None)
     else:
         with pytest.raises(CheckpointError):
             job.read("7")
