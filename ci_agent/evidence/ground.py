@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from ci_agent import verification
 from ci_agent.config import Config
 from ci_agent.guard import Guard
 from ci_agent.journal import Journal
-from ci_agent.journal.events import CommandStarted, SetupChosen, SetupRan
+from ci_agent.journal.events import CommandStarted, SetupChosen, SetupRan, Warned
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
 from ci_agent.workspace import Control, Room, discard
 
 VENV = ".venv"
+_SHOWN, _LONGEST = 3, 60  # names in one sentence, and characters of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,10 @@ class Place:
         return self._sandbox
 
     def lay_out(self, tree: str) -> None:
-        """Make the checkout anew."""
+        """Make the checkout anew, where nothing is left of other commands."""
         self.close()
+        if left := self._ground.confinement.clear_memory():
+            self._ground.journal.append(Warned(_told(left)))
         self._room.lay_out(tree, self._ground.base)
         self.tree = tree
         self._sandbox = self._new_sandbox()
@@ -148,6 +151,16 @@ class Place:
             ceiling=ground.folder,
             caches=self._caches,  # what the agent, or another change, put aside is no evidence
         )
+
+
+def _told(names: Sequence[str]) -> str:
+    """That tests may see what is in no commit, in a sentence. The names may be anything."""
+    shown = [ascii(name)[1:-1][:_LONGEST] for name in names[:_SHOWN]]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return (
+        f"Since this work began, {', '.join(shown)}{more} came to be or changed in shared memory, perhaps by its commands; "
+        "the tests may have seen it."
+    )
 
 
 def prepare(

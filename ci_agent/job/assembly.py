@@ -26,6 +26,7 @@ from ci_agent.reporting.terminal import JsonLines, PlainLog
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
 from ci_agent.sandbox.paths import there
+from ci_agent.sandbox.shared_memory import SharedMemory
 from ci_agent.task import Limits, Outcome, Task
 from ci_agent.workspace import Source, Workspace, discard
 
@@ -39,11 +40,13 @@ def assemble(
     folder: Path,
     marker: str,
     guard: Guard,
+    *,
+    in_ci: bool = False,
 ) -> session.Parts:
     """The parts of a session in `folder`, which is its own. `platform` is guarded already; `marker` is that of its
-    progress comment."""
+    progress comment. `in_ci`: this is a CI's job, and no person's machine."""
     workspace = Workspace(source, folder)
-    confinement = confined(settings, source, folder)
+    confinement = confined(settings, source, folder, in_ci=in_ci)
     return session.Parts(
         task=task,
         limits=limits(settings),
@@ -62,10 +65,10 @@ def assemble(
     )
 
 
-def confined(settings: Config, source: Source, folder: Path) -> Confinement:
+def confined(settings: Config, source: Source, folder: Path, *, in_ci: bool = False) -> Confinement:
     """How commands are confined that work on `source` in `folder`."""
     people = [Path(source.git_dir)] if source.is_copy else [Path(source.git_dir), Path(source.address)]
-    return Confinement(settings.sandbox, folder, people, source.files())
+    return Confinement(settings.sandbox, folder, people, source.files(), SharedMemory(clears=in_ci))
 
 
 def sandbox_of(confinement: Confinement, workspace: Workspace, folder: Path) -> Sandbox:

@@ -126,7 +126,7 @@ def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -
     for secret in secrets(settings):
         case.host.output.mask(secret)
     task = task_of(case, issue, source, branch)
-    parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard)
+    parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     return parts  # `note_retry` needs the name
 
 

@@ -40,6 +40,7 @@ from ci_agent.sandbox.places import Places, machine_places
 from ci_agent.sandbox.plain import Plain
 from ci_agent.sandbox.proof import Level, Proof, prove, unproved
 from ci_agent.sandbox.reclaiming import CHANGE, reclaim
+from ci_agent.sandbox.shared_memory import SharedMemory
 from ci_agent.sandbox.temporary import TemporaryFolders
 
 _MEANS: Final = {"landlock": "Landlock, which closes files", "filter": "seccomp, which closes the network"}
@@ -53,7 +54,7 @@ class ConfinementError(CiAgentError):
 class Confinement:
     """How commands are confined on this machine, by `settings`. `folder` is the session's own; `closed` are other
     folders that are nobody's installation, such as the checkout the work comes from. `files` are the paths in the
-    project, by which one sees what package managers it uses.
+    project, by which one sees what package managers it uses. `memory` is the memory that all share; it is closed here.
 
     The processes it needs are started here and end with `close`.
     """
@@ -64,7 +65,9 @@ class Confinement:
         folder: Path,
         closed: Sequence[Path] = (),
         files: Collection[str] = (),
+        memory: SharedMemory | None = None,
     ) -> None:
+        self._memory = memory or SharedMemory()
         self._settings = settings
         self._folder = folder
         self._closed = (folder, *closed)
@@ -93,6 +96,12 @@ class Confinement:
         if self._proxy:
             self._proxy.close()
         self._temporary.close()
+        self._memory.close()
+
+    def clear_memory(self) -> Sequence[str]:
+        """Delete what commands left in memory that all processes share, where that may be done; between two commands.
+        Gives the names of what is left there and was not named before."""
+        return self._memory.clear()
 
     @property
     def notices(self) -> tuple[str, ...]:

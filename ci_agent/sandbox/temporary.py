@@ -9,7 +9,7 @@ from typing import Final
 
 from ci_agent.sandbox.deleting import delete
 
-_LASTING: Final = Path("/var/tmp")  # noqa: S108 - a short name that every system has
+LASTING: Final = Path("/var/tmp")  # noqa: S108 - a short name that every system has
 
 
 class TemporaryFolders:
@@ -42,5 +42,5 @@ class TemporaryFolders:
 
 def _parent() -> Path:
     """Where they are made."""
-    usable = _LASTING.is_dir() and os.access(_LASTING, os.W_OK | os.X_OK)
-    return _LASTING if usable else Path(tempfile.gettempdir())
+    usable = LASTING.is_dir() and os.access(LASTING, os.W_OK | os.X_OK)
+    return LASTING if usable else Path(tempfile.gettempdir())

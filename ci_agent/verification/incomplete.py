@@ -35,7 +35,8 @@ def not_run(done: Completed, tail: str, by_case: bool, own_report: bool) -> str:
     if not by_case and (code in (NOT_EXECUTABLE, NOT_FOUND) or by_make):
         code = int(by_make[1]) if by_make else code
         fault = "does not exist" if code == NOT_FOUND else "can't be executed"
-        return f"the test command, or a program it starts, {fault} (exit code {code}): {_MISSING}"
+        why = (code == NOT_EXECUTABLE and _closed(tail)) or f": {_MISSING}"
+        return f"the test command, or a program it starts, {fault} (exit code {code}){why}"
     missing = re.search(r"No module named '?pytest'?\s*$", tail, re.MULTILINE)
     if not by_case and code and missing:
         return f"pytest is not installed for the Python that the command uses: {_MISSING}"
@@ -74,8 +75,20 @@ def refused(runner: str, done: Completed, tail: str) -> str:
     return f"pytest did not accept the command (exit code 4){': ' + said if said else ''}"
 
 
-def unreported(runner: str, command: str, done: Completed, by_case: bool) -> str:
+def unreported(runner: str, command: str, done: Completed, tail: str, by_case: bool) -> str:
     """pytest and unittest report at their end; where they did not, they never got there."""
     if by_case or runner not in _FROM_PYTHON or "--junit" in command:
         return ""
-    return f"{runner} ended with exit code {done.exit_code} before it came to its results"
+    return f"{runner} ended with exit code {done.exit_code} before it came to its results{_closed(tail)}"
+
+
+# Of Python's PermissionError, and of C's programs and shells: `cat: /x: Permission denied`.
+_DENIED = re.compile(r"Permission denied: '(/[^'\n]+)'|(?:^|\s)(/[^:\n]+): Permission denied", re.MULTILINE)
+
+
+def _closed(tail: str) -> str:
+    """The last file that it could not open, which is mostly one that the confinement closes."""
+    found = [one or other for one, other in _DENIED.findall(tail)]
+    if not found:
+        return ""
+    return f": it could not open {short(found[-1], LONGEST)}; what commands need elsewhere belongs in `sandbox.readable`"

@@ -123,7 +123,7 @@ def run_tests(
         or not_run(done, end, found.any, bool(own))
         or (not_built(done, end, found.any) if report.format else "")
         or found.problem
-        or unreported(chosen.runner, command, done, found.any)
+        or unreported(chosen.runner, command, done, end, found.any)
         or refused(chosen.runner, done, end)
     )
     return TestsRan(

@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ci_agent.sandbox.presence import Presence
 from tests.adversarial.outside import HOST, Outside
 from tests.job.conftest import labelled
 from tests.support.model_server import ModelServer, Say
@@ -242,8 +243,10 @@ def ground(
     shared = Path("/dev/shm", folder.name)
     shared.mkdir(mode=0o777)
     shared.chmod(0o777)
+    used = os.open(shared, os.O_RDONLY)  # so that no job of another test tells of it
     try:
         with (
+            closing(_presence(TRAITS[profile].user)),
             ModelServer([Say("I have nothing to do.")], key=MODEL_KEY) as model,
             pipeline(platform, folder, model, {".ci-agent.yml": SETTINGS, **(files or {})}) as project,
             Outside(folder) as outside,
@@ -252,8 +255,18 @@ def ground(
             _furnish(made)
             yield made
     finally:
+        os.close(used)
         shutil.rmtree(folder)
         shutil.rmtree(shared)
+
+
+def _presence(user: int) -> Presence:
+    """So the job is not alone on this machine, and deletes nothing that a person of this user id has in shared memory."""
+    os.seteuid(user)
+    try:
+        return Presence()
+    finally:
+        os.seteuid(0)
 
 
 def _furnish(place: Ground) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import venv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -144,12 +146,24 @@ def test_a_command_line_that_pytest_refuses_ends_it_before_any_money_is_spent(
     runner: Runner, tmp_path: Path
 ) -> None:
     with ModelServer(SOLVE) as server:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         job = runner.run(
-            calculator(tmp_path).path, "--test", f"{sys.executable} -m pytest nowhere", server=server
+            calculator(tmp_path).path, "--test", "python -m pytest nowhere", server=server, PATH=path
         )
         assert server.requests == []
     assert (job.exit_code, job.end.ending) == (1, Ending.ENVIRONMENT)
     assert "file or directory not found: nowhere" in job.end.sentence
+
+
+def test_a_python_that_commands_may_not_read_is_named_with_the_remedy(runner: Runner, tmp_path: Path) -> None:
+    venv.create(tmp_path / "elsewhere")  # which nothing on PATH leads to
+    python = tmp_path / "elsewhere" / "bin" / "python"
+    with ModelServer(SOLVE) as server:
+        job = runner.run(calculator(tmp_path).path, "--test", f"{python} -m pytest", server=server)
+        assert server.requests == []
+    assert (job.exit_code, job.end.ending) == (1, Ending.ENVIRONMENT)
+    assert f"it could not open {python}" in job.end.sentence
+    assert "`sandbox.readable`" in job.end.sentence
 
 
 def test_tests_that_hang_are_ended_and_prove_nothing(runner: Runner, tmp_path: Path) -> None:
@@ -501,14 +515,14 @@ def test_a_push_to_a_server_that_never_answers_can_be_stopped(runner: Runner, tm
     assert len(job.merge_requests()) == 1
 
 
-def test_a_model_that_deletes_the_checkout_loses_only_its_own_work(runner: Runner, tmp_path: Path) -> None:
+def test_a_model_that_deletes_all_files_loses_only_its_own_work(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     before = repository.fingerprint()
     destroy = ("bash", {"command": 'rm -rf "$PWD"'})
     with ModelServer([Say(calls=[destroy]), Say(calls=[SUBMIT])]) as server:
         job = runner.run(repository.path, server=server)
-    assert (job.exit_code, job.end.ending) == (1, Ending.ENVIRONMENT)
-    assert "is gone" in job.end.sentence
+    assert (job.exit_code, job.end.ending) == (1, Ending.UNVERIFIED)
+    assert "No test ran after the change" in job.end.sentence
     assert repository.fingerprint() == before
 
 

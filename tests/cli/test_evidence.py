@@ -19,6 +19,8 @@ from tests.support.model_server import ModelServer, Say
 from tests.support.package_index import WHEEL, package_index
 from tests.support.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 NO_TEST_OF_ADD = TESTS.replace("    def test_add(self):\n        self.assertEqual(add(1, 2), 3)\n\n", "")
 ADD_TEST = (
     "edit_file",
@@ -58,7 +60,6 @@ class Cache(unittest.TestCase):
 
 
 @needs_landlock
-@pytest.mark.slow
 def test_what_was_downloaded_before_the_agents_first_command_serves_all_that_follow_and_nothing_it_puts_aside(
     runner: Runner, tmp_path: Path
 ) -> None:
@@ -78,7 +79,6 @@ def test_what_was_downloaded_before_the_agents_first_command_serves_all_that_fol
     assert not (folder / "downloads").exists()
 
 
-@pytest.mark.slow
 def test_a_mended_defect_without_a_test_is_given_back_once_for_one(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path, {"test_calculator.py": NO_TEST_OF_ADD})
     steps = [Say(calls=[FIX]), Say(calls=[SUBMIT]), Say(calls=[ADD_TEST, SUBMIT])]
@@ -130,7 +130,6 @@ def test_a_hand_in_that_held_is_not_lost_because_a_test_was_asked_for(runner: Ru
     assert "came to no better end" in text
 
 
-@pytest.mark.slow
 def test_what_a_check_finds_new_keeps_the_work_from_being_accepted(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     (repository.path / ".ci-agent.yml").write_text("checks:\n- \"! grep -n 'TODO' *.py\"\n- sh lint.sh\n")
@@ -149,7 +148,6 @@ def test_what_a_check_finds_new_keeps_the_work_from_being_accepted(runner: Runne
     assert "`sh lint.sh`" in text
 
 
-@pytest.mark.slow
 def test_the_next_session_on_the_same_commit_does_not_pay_for_the_base_again(
     runner: Runner, tmp_path: Path
 ) -> None:
@@ -221,7 +219,6 @@ def test_both_sides_are_whatever_git_takes_for_a_commit(tmp_path: Path, base: st
     assert "1 test fixed" in done.stdout
 
 
-@pytest.mark.slow
 def test_in_a_clone_and_in_a_linked_worktree_it_is_the_branch_that_is_checked_out_there(
     tmp_path: Path,
 ) -> None:

@@ -32,6 +32,8 @@ from tests.support.model_server import Say
 from tests.support.recorded import ci_agent, record, rewritten, written
 from tests.support.repositories import Repository, make_repository
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -78,7 +80,6 @@ def test_a_recorded_session_replays_without_a_difference(recorded: Recorded, tmp
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_session_that_was_shown_things_twice_and_handed_in_twice_replays(tmp_path: Path) -> None:
     long = ("bash", {"command": "mkdir -p notes && seq 20000 | tee notes/numbers.txt; ls notes"})
     again = ("read_file", {"path": "notes/numbers.txt", "end": 200})
@@ -313,7 +314,6 @@ def test_a_hostile_start_gets_nowhere(bad: dict[str, str], recorded: Recorded, t
         replay(Request(journal), os.environ)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd",
     [
@@ -372,7 +372,6 @@ def test_a_checkout_that_a_command_deletes_ends_it(recorded: Recorded, tmp_path:
     assert "the checkout is gone" in done.stderr
 
 
-@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1))
 def test_a_journal_that_was_cut_off_anywhere_replays_as_far_as_it_goes(

@@ -26,6 +26,8 @@ from tests.forges.http import Answer, Fault, Request, serving
 from tests.support.jobs import calculator
 from tests.support.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Desk:

@@ -14,6 +14,7 @@ from ci_agent.guard import Guard, of_config
 from ci_agent.journal import Journal
 from ci_agent.journal.events import Fact
 from ci_agent.sandbox.confinement import Confinement
+from ci_agent.sandbox.shared_memory import SharedMemory
 from ci_agent.workspace import Control, open_source
 from tests.support.repositories import Repository, make_repository
 
@@ -29,6 +30,7 @@ class Scene:
     config: Config
     seconds_left: float = 3600.0
     seconds_left_after_base: float = 3600.0
+    memory: SharedMemory | None = None  # that of its machine, where it is not this one
     facts: list[Fact] = field(default_factory=list)  # of the last examination
     _based: bool = False  # whether the base was measured
 
@@ -56,7 +58,7 @@ class Scene:
         self._based = False
         with (
             Journal(folder / "session.jsonl") as journal,
-            closing(Confinement(self.config.sandbox, folder)) as confinement,
+            closing(Confinement(self.config.sandbox, folder, memory=self.memory)) as confinement,
         ):
             yield Ground(
                 control=control,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,12 @@ from ci_agent.journal.events import (
     Warned,
     Without,
 )
+from ci_agent.sandbox.presence import Presence
+from ci_agent.sandbox.shared_memory import SharedMemory
 from tests.evidence.ground import scene
+from tests.support.ticks import pass_a_tick
+
+pytestmark = pytest.mark.slow
 
 SLUG = """\
 def slug(text):
@@ -659,7 +665,6 @@ def test_an_old_test_that_ends_the_process_with_the_change_is_no_silent_one(tmp_
     assert any("did not reach its end" in remark for remark in found.judged.remarks)
 
 
-@pytest.mark.slow
 def test_expectations_beside_the_source_that_are_edited_alone_do_not_verify_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -760,3 +765,23 @@ def test_what_the_tests_of_one_hand_in_leave_in_a_cache_the_next_does_not_find(t
     assert found.after is not None
     assert [case.result for case in found.after.cases if "nobody_was_here" in case.id] == [Result.PASSED]
     assert found.compared.newly_broken == ()
+
+
+def test_what_is_in_shared_memory_is_told_once_and_is_no_fault_of_the_change(tmp_path: Path) -> None:
+    here = scene(tmp_path, PROJECT)
+    files = tmp_path / "memory"
+    files.mkdir()
+    with closing(Presence(tmp_path / "lock")) as presence:
+        here.memory = SharedMemory(files=files, objects=tmp_path / "none", presence=presence)
+        pass_a_tick()
+        for name in (b"a\xff\n", b"b" * 200, b"c", b"d", b"e"):
+            Path(os.fsdecode(bytes(files) + b"/" + name)).symlink_to("nowhere")
+        found = here.examine(FIX | {"test_slugs.py": TESTS + BLANKS})
+    assert found.judged.grade is Grade.VERIFIED
+    [told] = here.of(Warned)
+    assert isinstance(told, Warned)
+    shown = [str(files / name)[:60] for name in ("a\\udcff\\n", "b" * 200, "c")]
+    assert told.text == (
+        f"Since this work began, {', '.join(shown)} and 2 more came to be or changed in shared memory, perhaps by its "
+        "commands; the tests may have seen it."
+    )

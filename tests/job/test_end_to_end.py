@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ci_agent.framing import framed
 from tests.job.conftest import commented, labelled
 from tests.support.jobs import FIX, SUBMIT, TESTS
 from tests.support.model_server import Say
@@ -46,6 +47,7 @@ def test_a_label_becomes_a_merge_request(project: Pipeline) -> None:
     assert (done.folder / "ci-agent-report" / "junit.xml").exists()
 
 
+@pytest.mark.slow
 def test_the_requests_of_a_session_are_few(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "", by="guest")
     project.server.requests.clear()
@@ -60,6 +62,7 @@ def _is_edit(method: str, path: str) -> bool:
     return method in ("PATCH", "PUT") and ("/issues/comments/" in path or "/notes/" in path)
 
 
+@pytest.mark.slow
 def test_the_comment_goes_through_the_phases_of_the_work(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "", by="guest")
     project.server.requests.clear()
@@ -80,6 +83,7 @@ def test_the_comment_goes_through_the_phases_of_the_work(project: Pipeline) -> N
         assert phase in done.log
 
 
+@pytest.mark.slow
 def test_later_steps_are_told_how_it_went(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     done = project.run(*labelled(project, number))
@@ -110,7 +114,8 @@ def test_a_comment_goes_on_with_the_same_branch_and_merge_request(project: Pipel
     done = project.run(*commented(project, number, "/agent retry add a test\nof larger numbers, please"))
     assert done.exit_code == 0, done.log
     told = str(project.model.requests[-1].body["messages"][1]["content"])
-    assert "# Asked for now, in addition\n\nadd a test\nof larger numbers, please" in told
+    asked = framed("request", "add a test\nof larger numbers, please")
+    assert f"# Asked for now, in addition\n\n{asked}" in told
     assert told.count("of larger numbers, please") == 1
     assert project.origin.git("log", "--format=%P", "-1", "feat/ai-task-1") == first
     [request] = project.merge_requests()
@@ -136,6 +141,7 @@ def test_a_comment_on_the_merge_request_goes_on_as_well(project: Pipeline) -> No
     assert "I am going on with this" in said[-1][1]
 
 
+@pytest.mark.slow
 def test_what_the_work_cost_is_told_where_prices_are_known(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     prices: dict[str, Any] = {"CI_AGENT_MODEL_PRICES_INPUT": "1", "CI_AGENT_MODEL_PRICES_OUTPUT": "10"}
@@ -146,6 +152,7 @@ def test_what_the_work_cost_is_told_where_prices_are_known(project: Pipeline) ->
     assert "under $0.01" in comment
 
 
+@pytest.mark.slow
 def test_what_can_not_be_verified_is_a_draft_and_a_red_job(project: Pipeline) -> None:
     project.model.say(
         [
@@ -187,6 +194,7 @@ def test_a_second_success_makes_a_draft_ready(project: Pipeline) -> None:
     assert (request["draft"], request["labels"]) == (False, [])
 
 
+@pytest.mark.slow
 def test_an_intent_without_an_issue_gets_one(project: Pipeline) -> None:
     given = {"intent": "add() subtracts\nIt gives -1."}
     name, payload = ("workflow_dispatch", {"inputs": given}) if project.platform == "github" else ("web", {})
@@ -197,6 +205,7 @@ def test_an_intent_without_an_issue_gets_one(project: Pipeline) -> None:
     assert [request["branch"] for request in project.merge_requests()] == ["feat/ai-task-1"]
 
 
+@pytest.mark.slow
 def test_a_routing_job_that_is_run_again_opens_one_issue_for_an_intent(project: Pipeline) -> None:
     given = {"intent": "add() subtracts"}
     name, payload = ("workflow_dispatch", {"inputs": given}) if project.platform == "github" else ("web", {})
@@ -209,6 +218,7 @@ def test_a_routing_job_that_is_run_again_opens_one_issue_for_an_intent(project: 
     assert len(project.forge.issues) == 1
 
 
+@pytest.mark.slow
 def test_a_schedule_finds_what_waits_and_works_for_who_labelled_it(project: Pipeline, tmp_path: Path) -> None:
     waiting = project.forge.write_issue("add() subtracts", "", by="guest")
     running = project.forge.write_issue("Running", "")

@@ -17,6 +17,8 @@ from tests.support.jobs import FIX, SUBMIT, TESTS
 from tests.support.model_server import Say
 from tests.support.pipelines import Done, Pipeline
 
+pytestmark = pytest.mark.slow
+
 TOKEN = (
     "dpl-7Qx2Lm9Zr4Tb8Wc1Yd6Ke3Vn"  # of a variable that has nothing to do with us: the model knows it somehow
 )

@@ -10,6 +10,8 @@ from tests.support.jobs import FIX, SUBMIT
 from tests.support.model_server import Say
 from tests.support.pipelines import Pipeline
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "feat/ai-task-1"
 GREEDY = "on: push\njobs: {a: {runs-on: x, steps: [{run: env}]}}\n"
 EVIL = ("write_file", {"path": ".github/workflows/evil.yml", "content": GREEDY})
@@ -97,7 +99,6 @@ def test_the_work_cannot_allow_itself_anything(project: Pipeline) -> None:
     assert BRANCH not in project.origin.git("for-each-ref", "refs/heads")
 
 
-@pytest.mark.slow
 def test_a_file_that_the_pipeline_includes_is_never_pushed(project: Pipeline) -> None:
     project.checkout.git("checkout", "--quiet", "-B", "main")
     project.checkout.commit({".gitlab-ci.yml": "include: 'ci/*.yml'\n"})

@@ -9,6 +9,8 @@ import pytest
 from tests.job.conftest import a_bot, commented, labelled
 from tests.support.pipelines import Done, Pipeline
 
+pytestmark = pytest.mark.slow
+
 
 def nothing_happened(project: Pipeline, done: Done) -> None:
     assert done.exit_code == 0, done.log
@@ -78,7 +80,6 @@ def test_our_own_doing_starts_nothing(project: Pipeline) -> None:
         assert "our own doing" in done.log
 
 
-@pytest.mark.slow
 def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     project.forge.today()
@@ -99,7 +100,6 @@ def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
     assert len(explained) == 2
 
 
-@pytest.mark.slow
 def test_runs_of_earlier_days_do_not_count(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")  # the platform's clock stands in the past
     asked = 0

@@ -38,6 +38,8 @@ from tests.reporting.test_text import GITHUB_CLOSES, GITLAB_CLOSES, MENTION, SKI
 from tests.support import stories
 from tests.support.ci_logs import BORDER, carried_out
 
+pytestmark = pytest.mark.slow
+
 ATTACKS = [
     "\n/merge", "\n\r/merge", "\x0c/close", "\u2028/approve", "~~~\n/merge\n~~~", "> /merge", "/merge", "\n- /merge",
     "@all", "`@all`", "<b>@dana</b>", "cc @group/team.", "Closes #1", "fixes: https://e.org/o/r/issues/1", "Resolves\n#1",

@@ -167,7 +167,8 @@ NATIVE: Mapping[str, Work] = {
         "cargo test -q --offline && cargo build -q --offline && ./target/debug/it",
         {
             "Cargo.toml": '[package]\nname = "it"\nversion = "0.1.0"\nedition = "2021"\n',
-            "src/main.rs": """fn main() { println!("done") }
+            "src/lib.rs": 'pub fn word() -> &\'static str { "done" }\n',
+            "src/main.rs": """fn main() { println!("{}", it::word()) }
 #[cfg(test)]
 mod tests {
     #[test]
@@ -285,6 +286,10 @@ SHELL: Mapping[str, Work] = {
         "diff <(echo x) <(echo x) && cat <<< here | tee copy | grep -q here && echo x > /dev/null && "
         "coproc cat; mktemp && (sleep 0 & wait) && printf '%s\\n' {a..c} | xargs -n1 -P2 echo && head -c9 /dev/urandom "
         "| wc -c && ls / >/dev/null && ps >/dev/null; type git && echo done"
+    ),
+    "files-moved-and-linked": Work(
+        'mkdir a b && echo done > a/x && mv -T a/x b/x && ln b/x a/x && python -c \'import os; os.rename("a/x", "x")\' '
+        '&& mkdir "$TMPDIR/c" && mv b "$TMPDIR/c/b" && cat x',
     ),
     "devices-for-output": Work(
         "echo one > /dev/stdout && echo two | tee /dev/stderr >/dev/null && echo done >&2", says="two"

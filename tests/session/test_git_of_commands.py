@@ -10,6 +10,8 @@ from ci_agent.journal.events import ToolAnswered
 from tests.support.jobs import FIX, SUBMIT, Runner, calculator
 from tests.support.model_server import ModelServer, Say
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("command", "shown"),

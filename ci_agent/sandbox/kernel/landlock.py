@@ -17,7 +17,7 @@ from typing import Final
 from ci_agent.sandbox.kernel.calls import call
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV  # all others are of folders only
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # version: how many rights it knows, from bit 0 on
 _WITH_SCOPES: Final = 6  # the first version that knows them
@@ -70,8 +70,11 @@ def keep_signals() -> bool:
     False: this version can't do that. Takes `no_new_privileges`. Raises `OSError`."""
     if version() < _WITH_SCOPES:
         return False
-    rules = call("landlock_create_ruleset", struct.pack("QQQ", 0, 0, _SIGNALS), 24, 0)
+    # Files that move from one folder to another are refused by any rules that do not allow it, whatever they are
+    # about (landlock.rst, on LANDLOCK_ACCESS_FS_REFER).
+    rules = call("landlock_create_ruleset", struct.pack("QQQ", _REFER, 0, _SIGNALS), 24, 0)
     try:
+        _allow(rules, "/", _REFER)
         restrict(rules)
     finally:
         os.close(rules)

@@ -28,6 +28,8 @@ from tests.support.model_server import ModelServer
 from tests.support.pipelines import GITHUB_TOKEN, pipeline
 from tests.support.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "feat/ai-task-1"
 TOKEN = "ghs_a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7"
 

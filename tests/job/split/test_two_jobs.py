@@ -13,6 +13,8 @@ from tests.job.split.conftest import KEY, TwoJobs, pipeline_of
 from tests.support.jobs import BREAK, FIX, SUBMIT
 from tests.support.model_server import Hang, Say
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "feat/ai-task-1"
 
 
@@ -149,7 +151,6 @@ def test_a_first_job_that_is_cancelled_leaves_a_bundle_that_says_so(jobs: TwoJob
     assert jobs.comment().startswith("**Cancelled.**")
 
 
-@pytest.mark.slow
 def test_another_attempt_goes_on_with_the_branch(jobs: TwoJobs) -> None:
     project = jobs.project
     jobs.work()
