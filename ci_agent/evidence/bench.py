@@ -49,6 +49,7 @@ class Bench:
         self._prepare(self._base, self.setup)
         if self._base.tree == self.base_tree:
             self.base_failed = bool(failed(self._base.set_up))
+            self._base.keep_downloads()
         return self._base
 
     def open_base(self, tree: str) -> Place:

@@ -93,12 +93,20 @@ class Place:
         self._ground = ground
         self._folder = ground.folder / name
         self._room = Room(ground.control, self._folder / "checkout")
+        self._caches = self._folder / "caches"
         self.tree = ""
-        self.sandbox = self._sandbox()
+        self._sandbox: Sandbox | None = None  # there is nothing
 
     @property
     def root(self) -> Path:
         return self._room.root
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """That of the checkout, which has been laid out; in its virtual environment once set-up has made one."""
+        if self._sandbox is None:
+            raise RuntimeError(f"there is no checkout called {self.name}")
+        return self._sandbox
 
     def lay_out(self, tree: str) -> None:
         """Make the checkout anew, where nothing is left of other commands."""
@@ -107,11 +115,11 @@ class Place:
             self._ground.journal.append(Warned(_told(left)))
         self._room.lay_out(tree, self._ground.base)
         self.tree = tree
-        self.sandbox = self._sandbox()
+        self._sandbox = self._new_sandbox()
 
     def prepare(self, setup: SetupChosen, timeout: float) -> None:
         """Run a set-up in it. How that ended is in `set_up`, which keeps a failure when another one follows."""
-        ran, self.sandbox = prepare(
+        ran, self._sandbox = prepare(
             self._ground, setup, self.root, self.sandbox, self.name, timeout, self.tree
         )
         if ran and not failure(self.set_up):
@@ -126,9 +134,14 @@ class Place:
         """Delete the checkout and what commands left beside it."""
         self._room.remove()
         discard(self._folder)
-        self.tree, self.set_up = "", None
+        self.tree, self.set_up, self._sandbox = "", None, None
 
-    def _sandbox(self) -> Sandbox:
+    def keep_downloads(self) -> None:
+        """Have what its set-up downloaded found in checkouts that are made from now on."""
+        if self.set_up and not failure(self.set_up):
+            self._ground.confinement.keep_downloads(self._caches)
+
+    def _new_sandbox(self) -> Sandbox:
         ground, folder = self._ground, self._folder
         return ground.confinement.sandbox(
             self.root,
@@ -136,7 +149,7 @@ class Place:
             folder / "tmp",
             ground.control.objects,
             ceiling=ground.folder,
-            caches=folder / "caches",  # what the agent, or another change, put aside is no evidence
+            caches=self._caches,  # what the agent, or another change, put aside is no evidence
         )
 
 

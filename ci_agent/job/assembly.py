@@ -92,7 +92,7 @@ def run(parts: session.Parts, watching: contextlib.AbstractContextManager[None])
     """Run the session while `watching` shows it, and tidy up behind it."""
     with watching, parts.interrupts, contextlib.closing(parts.confinement):
         outcome = session.run(parts)
-    for scratch in ("home", "tmp", "caches"):
+    for scratch in ("home", "tmp", "caches", "downloads"):
         discard(parts.folder / scratch)
     return outcome
 

@@ -24,6 +24,8 @@ from ci_agent.sandbox import Command, Sandbox
 from ci_agent.sandbox.bounds import bounds
 from ci_agent.sandbox.caches import Caches, private_caches, used_by
 from ci_agent.sandbox.confined import Confined, World
+from ci_agent.sandbox.deleting import delete
+from ci_agent.sandbox.downloads import copy_downloads
 from ci_agent.sandbox.environment import PROXIES, build
 from ci_agent.sandbox.home import prepare
 from ci_agent.sandbox.keeper.messages import Plan
@@ -71,7 +73,8 @@ class Confinement:
         self._closed = (folder, *closed)
         self._used = used_by(files)
         self._caches: dict[Path, Caches] = {}
-        self._own: set[Path] = set()  # what commands may write to
+        self._downloads = folder / "downloads"  # in no list of places: no command writes or reads there
+        self._own = {self._downloads}  # what commands may write to, and what is too much to look at
         self._source = dict(os.environ)
         self._lock = threading.Lock()
         self._found: _Found | None = None
@@ -139,17 +142,35 @@ class Confinement:
         """A sandbox for the checkout in `root`, made when that is there or not. `home` is a folder for the commands,
         created where it is missing; `temporary` becomes a link to a new one; `readable` is what they may read beside.
         Their git looks for no repository in `ceiling` and above it. `caches` is for what package managers and compilers
-        put aside; it is laid out where it is not there."""
-        private, temporary = self._private(caches or self._folder / "caches"), self._temporary.new(temporary)
+        put aside, and the session's where it is None; it is laid out where it is not there."""
+        private, temporary = self._private(caches or self._common), self._temporary.new(temporary)
         self._own |= {root, home, private.folder}
         if self._keeper is None or self._best.plan == _NO_PLAN:
             return Plain(home, temporary, self._settings.env, ceiling, private, self._reclaim)
         found = self._best
         return self._confined(found.plan, found.places, root, home, temporary, readable, ceiling, private)
 
+    def keep_downloads(self, caches: Path | None = None) -> None:
+        """Have what package managers downloaded into `caches`, or into the session's, found in those that are laid out from
+        now on. To be called where nothing has used them but a set-up that every room may trust. What was kept first stays;
+        where commands could change it, or the disk refuses it, nothing is kept."""
+        if self._downloads.exists() or not self._best.plan.landlock:
+            return
+        try:
+            copy_downloads(caches or self._common, self._downloads)
+        except OSError:
+            delete(self._downloads)
+
+    @property
+    def _common(self) -> Path:
+        return self._folder / "caches"
+
     def _private(self, folder: Path) -> Caches:
         with self._lock:
             if folder not in self._caches or not folder.exists():
+                if self._downloads.exists():
+                    with suppress(OSError):  # then the rest is downloaded again
+                        copy_downloads(self._downloads, folder)
                 self._caches[folder] = private_caches(folder, self._source, self._used)
             return self._caches[folder]
 

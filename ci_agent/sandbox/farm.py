@@ -19,10 +19,12 @@ _MOST = 3_000  # files of one cache; a tenth of a millisecond each, and half of 
 
 def farm(real: Path, private: Path, small: int = _SMALL, most: int = _MOST) -> None:
     """Lay out in `private` what is in `real`: the `most` files that were used last. Files below `small` bytes are
-    copied. Links, and what can't be read, are left out."""
+    copied. Links, and what can't be read, are left out; what is in `private` already stays."""
     files = sorted(_files(real), key=lambda found: found[1], reverse=True)
     for path, _, size in files[:most]:
         place = private / path.relative_to(real)
+        if place.is_symlink() or place.exists():
+            continue
         place.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # it went away meanwhile, or is not for us to read
             if size < small:

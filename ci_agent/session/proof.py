@@ -85,6 +85,8 @@ class Proof:
             return Stop(Ending.ENVIRONMENT, said)
         if said:
             parts.journal.append(Warned(f"{said} {NOT_ASKED_FOR}"))
+        elif ran:  # of the base, and no command of the agent has run yet
+            parts.confinement.keep_downloads()
         self.set_up_with = setup.command
         evidence.choice.tests(self._root, self.sandbox)
         return None

@@ -56,7 +56,7 @@ class Voice:
 
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
-        for scratch in ("home", "outputs"):  # a full disk may take the word once these are gone
+        for scratch in ("home", "outputs", "downloads"):  # a full disk may take the word once these are gone
             discard(self._parts.folder / scratch)
         place = self._parts.workspace.root
         kept = f" {CHECKOUT_KEPT}`{place}`." if there(place) else ""

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ci_agent.journal.events import CheckRan, Judged, ProofRan, SetupChosen, TestsRan, Without
+from ci_agent.journal.events import CheckRan, Judged, ProofRan, SetupChosen, SetupRan, TestsRan, Without
 from ci_agent.task import Ending
+from tests.sandbox.confining import needs_landlock
 from tests.support.jobs import BRANCH, BREAK, FIX, SUBMIT, TESTS, Runner, calculator, last_results
 from tests.support.model_server import ModelServer, Say
+from tests.support.package_index import WHEEL, package_index
 from tests.support.repositories import Repository
 
 pytestmark = pytest.mark.slow
@@ -42,6 +44,39 @@ def _bug(folder: Path) -> tuple[str, str]:
 
 
 # --- a session --------------------------------------------------------------------------------------------
+
+
+CACHE_TEST = """\
+import os
+import unittest
+from pathlib import Path
+
+
+class Cache(unittest.TestCase):
+    def test_it_is_that_of_the_set_up(self):
+        cache = Path(os.environ["PIP_CACHE_DIR"])
+        self.assertEqual((list(cache.glob("planted")), bool(list(cache.glob("http*")))), ([], True))
+"""
+
+
+@needs_landlock
+def test_what_was_downloaded_before_the_agents_first_command_serves_all_that_follow_and_nothing_it_puts_aside(
+    runner: Runner, tmp_path: Path
+) -> None:
+    repository = calculator(tmp_path, {"test_cache.py": CACHE_TEST})
+    plant = 'touch "$PIP_CACHE_DIR/planted"; rm -r "$PIP_CACHE_DIR"/http*; touch ../../downloads/pip/planted; echo done'
+    steps = [Say(calls=[("bash", {"command": plant})]), Say(calls=[FIX]), Say(calls=[SUBMIT])]
+    with package_index() as index, ModelServer(steps) as server:
+        job = runner.run(repository.path, "--setup", index.install, server=server)
+        [planted] = last_results(server.requests[1].body)
+        assert index.downloads == [WHEEL]
+    assert job.exit_code == 0, job.stderr
+    assert "downloads/pip/planted': Permission denied\ndone" in planted
+    assert [fact.place for fact in job.facts(SetupRan)] == ["work", "base", "result"]
+    bad = {case.id for ran in job.facts(TestsRan) for case in ran.cases if case.result.bad}
+    assert bad == {"test_calculator.py::Calculator::test_add"}  # on the base
+    [folder] = (job.state / "sessions").iterdir()
+    assert not (folder / "downloads").exists()
 
 
 def test_a_mended_defect_without_a_test_is_given_back_once_for_one(runner: Runner, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,19 +32,35 @@ class Scene:
     seconds_left_after_base: float = 3600.0
     memory: SharedMemory | None = None  # that of its machine, where it is not this one
     facts: list[Fact] = field(default_factory=list)  # of the last examination
+    _based: bool = False  # whether the base was measured
 
     def examine(self, *changes: Mapping[str, str | None], thorough: bool = True) -> Round:
         """Examine the changes one after the other, each made on the base; the last round."""
+        with self.ground() as ground:
+            evidence = Evidence(ground)
+            assert evidence.begin() == ""
+            assert evidence.measure_base() == ""
+            self._based = True
+            for change in changes:
+                found = evidence.examine(self._tree(ground.control, change), thorough=thorough)
+            evidence.close()
+        assert not (ground.folder / "base").exists()
+        assert not (ground.folder / "result").exists()
+        return found
+
+    @contextmanager
+    def ground(self) -> Iterator[Ground]:
+        """What evidence is measured on, in a folder of its own."""
         folder = self.tmp_path / f"session-{next(_FOLDERS)}"
         folder.mkdir()
         control = Control(open_source(str(self.repository.path), "main", self.tmp_path / "clones"), folder)
         control.make()
-        left = self.seconds_left
+        self._based = False
         with (
             Journal(folder / "session.jsonl") as journal,
             closing(Confinement(self.config.sandbox, folder, memory=self.memory)) as confinement,
         ):
-            ground = Ground(
+            yield Ground(
                 control=control,
                 confinement=confinement,
                 folder=folder,
@@ -53,19 +69,9 @@ class Scene:
                 config=self.config,
                 guard=Guard(of_config(self.config)),
                 remembered=self.tmp_path / "baselines",
-                seconds_left=lambda: left,
+                seconds_left=lambda: self.seconds_left_after_base if self._based else self.seconds_left,
             )
-            evidence = Evidence(ground)
-            assert evidence.begin() == ""
-            assert evidence.measure_base() == ""
-            left = self.seconds_left_after_base
-            for change in changes:
-                found = evidence.examine(self._tree(control, change), thorough=thorough)
-            evidence.close()
             self.facts = [event.fact for event in journal.events]
-        assert not (folder / "base").exists()
-        assert not (folder / "result").exists()
-        return found
 
     def _tree(self, control: Control, change: Mapping[str, str | None]) -> str:
         """The tree of the base with some files written and some (None) deleted."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,27 @@ def test_a_weak_machine_is_refused_with_the_remedy(folder: Path, monkeypatch: py
     assert confinement.proof.level is Level.NONE
     allowed = Confinement(SandboxSettings(allow="none"), folder)
     allowed.require()
+
+
+def downloads_kept(folder: Path) -> list[str]:
+    """What a room's caches have, where something was downloaded into the session's before and after they were kept."""
+    with closing(Confinement(SandboxSettings(network="off"), folder)) as confinement:
+        for number, name in enumerate(("first", "second"), 1):
+            confinement.sandbox(folder / "work", folder / "home", folder / "tmp")
+            (folder / "caches/pip" / name).write_text(name)
+            confinement.keep_downloads()
+            room = folder / f"room-{number}"
+            confinement.sandbox(room / "work", room / "home", room / "tmp", caches=room / "caches")
+        return sorted(path.name for path in (folder / "room-2/caches/pip").iterdir())
+
+
+@needs_landlock
+def test_what_was_kept_first_is_found_by_all_that_follow_and_nothing_later(folder: Path) -> None:
+    assert downloads_kept(folder) == ["first"]
+
+
+def test_where_commands_could_change_it_nothing_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci_agent.sandbox.kernel.calls.SUPPORTED", False)
+    assert downloads_kept(folder) == []
