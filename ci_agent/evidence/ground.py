@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from ci_agent.sandbox.confinement import Confinement
 from ci_agent.workspace import Control, Room, discard
 
 VENV = ".venv"
+_UNGUESSED = 5  # bytes, of which a command tries too few in its time
 _SHOWN, _LONGEST = 3, 60  # names in one sentence, and characters of one
 
 
@@ -85,17 +87,22 @@ class Clock:
 
 
 class Place:
-    """A clean checkout with a HOME and a TMPDIR of its own, prepared by the project's set-up."""
+    """A clean checkout with a HOME and a TMPDIR of its own, prepared by the project's set-up. Each time it is somewhere else,
+    and commands elsewhere can't find it: who knew its path could take away rights in it."""
 
     def __init__(self, ground: Ground, name: str) -> None:
         self.name = name
         self.set_up: SetupRan | None = None
         self._ground = ground
-        self._folder = ground.folder / name
-        self._room = Room(ground.control, self._folder / "checkout")
-        self._caches = self._folder / "caches"
+        self._find_place()
         self.tree = ""
         self._sandbox: Sandbox | None = None  # there is nothing
+
+    def _find_place(self) -> None:
+        ground = self._ground
+        self._folder = ground.folder / f"{self.name}-{secrets.token_hex(_UNGUESSED)}"
+        self._room = Room(ground.control, self._folder / "checkout")
+        self._caches = self._folder / "caches"
 
     @property
     def root(self) -> Path:
@@ -111,6 +118,7 @@ class Place:
     def lay_out(self, tree: str) -> None:
         """Make the checkout anew, where nothing is left of other commands."""
         self.close()
+        self._find_place()
         if left := self._ground.confinement.clear_memory():
             self._ground.journal.append(Warned(_told(left)))
         self._room.lay_out(tree, self._ground.base)

@@ -20,8 +20,10 @@ class TemporaryFolders:
         self._made: dict[Path, Path] = {}
 
     def new(self, name: Path) -> Path:
-        """A new, empty one. `name` becomes a link to it; the one it has led to before is deleted."""
-        self._delete(name)
+        """A new, empty one. `name` becomes a link to it; the one it has led to before is deleted, and so are those whose
+        names are gone."""
+        for gone in [known for known in self._made if known == name or not known.is_symlink()]:
+            self._delete(gone)
         place = Path(tempfile.mkdtemp(prefix="ca-", dir=_parent())).resolve()
         name.parent.mkdir(parents=True, exist_ok=True)
         name.unlink(missing_ok=True)

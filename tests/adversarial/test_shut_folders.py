@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ci_agent.journal import read
-from ci_agent.journal.events import SessionEnded, WorkspaceReady
+from ci_agent.journal.events import CasesRetried, SessionEnded, Stability, WorkspaceReady
 from ci_agent.task import Ending
-from tests.adversarial.ground import JOB, Call, Deed, Ground, ground, kill
-from tests.support.jobs import FIX, SUBMIT
+from tests.adversarial.ground import JOB, SETTINGS, Call, Deed, Ground, ground, kill
+from tests.support.jobs import BREAK, FIX, SUBMIT, TESTS
 from tests.support.profiles import Profile
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ SHUT = {
     "all of it, to be read only": "find . -depth -exec chmod u-w {} + && chmod 0500 .. ../.. ../../control.git",
     "what it knows the name of": (
         "cd ../.. && chmod 0 session.jsonl control.git/info/exclude control.git/packed-refs control.git/info "
-        "control.git/objects control.git/worktrees/* control.git logs outputs base work ."
+        "control.git/objects control.git/worktrees/* control.git logs outputs work ."
     ),
     "HOME and TMPDIR": 'mkdir -p "$TMPDIR/a/b/c" && chmod 0 "$TMPDIR/a/b" "$TMPDIR/a" "$TMPDIR" "$HOME"',
 }
@@ -64,6 +64,24 @@ def test_work_goes_on_and_is_saved_whatever_of_its_own_a_command_shuts(
         [ready] = [event.fact for event in deed.done.events if isinstance(event.fact, WorkspaceReady)]
         left = {path.name for path in Path(ready.path).parents[1].iterdir()}
         assert left == {"session.jsonl", "logs", "outputs", "diff.patch", "merge-request.md"}
+
+
+NEEDS_DEPS = TESTS.replace(
+    "    def test_double(self):\n", "    def test_double(self):\n        open('deps').close()\n"
+)
+SET_UP = f"{SETTINGS}verification:\n  setup: touch deps\n"
+
+
+@BOUND
+def test_a_command_takes_nothing_from_the_room_of_the_base(profile: Profile, platform: str) -> None:
+    """What breaks is run again there: were the test to fail there as well, the change would not be what broke it."""
+    with ground(profile, platform, {"test_calculator.py": NEEDS_DEPS, ".ci-agent.yml": SET_UP}) as place:
+        guess = 'chmod 0 "../../base/checkout/$(basename "$PWD")/deps"; ls ../..'
+        place.plays([[FIX], [BREAK], [("bash", {"command": guess})], *([SUBMIT] for _ in range(4))])
+        deed = place.session()
+        [*_, again] = [event.fact for event in deed.done.events if isinstance(event.fact, CasesRetried)]
+        assert [case.stability for case in again.cases] == [Stability.BROKEN], deed.done.log
+        assert "ls: cannot open directory '../..': Permission denied" in deed.answers[2]
 
 
 @BOUND

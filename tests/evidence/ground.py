@@ -44,8 +44,7 @@ class Scene:
             for change in changes:
                 found = evidence.examine(self._tree(ground.control, change), thorough=thorough)
             evidence.close()
-        assert not (ground.folder / "base").exists()
-        assert not (ground.folder / "result").exists()
+        assert not [*ground.folder.glob("base*"), *ground.folder.glob("result*")]
         return found
 
     @contextmanager

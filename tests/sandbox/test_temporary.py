@@ -45,6 +45,15 @@ def test_a_new_one_holds_nothing_of_the_one_before(deep: Path) -> None:
     assert not second.exists()
 
 
+def test_one_whose_name_is_gone_goes_with_the_next(deep: Path) -> None:
+    with closing(TemporaryFolders()) as folders:
+        first = folders.new(deep / "room" / "tmp")
+        second = folders.new(deep / "tmp")
+        (deep / "room" / "tmp").unlink()
+        folders.new(deep / "other")
+        assert (first.exists(), second.exists()) == (False, True)
+
+
 def test_however_deep_a_command_made_it_nothing_is_left(deep: Path) -> None:
     with closing(TemporaryFolders()) as folders:
         place = folders.new(deep / "tmp")
