@@ -11,6 +11,7 @@ from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
+from ci_agent.job.checkpoints import keeping_of
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
@@ -127,6 +128,8 @@ def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -
         case.host.output.mask(secret)
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
+    if not case.silent:
+        parts = replace(parts, keeping=keeping_of(case, source, issue.number))
     return parts  # `note_retry` needs the name
 
 
