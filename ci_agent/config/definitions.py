@@ -664,6 +664,11 @@ class BundleSettings:
 class CheckpointSettings:
     """Sessions of CI jobs as they are kept in git at the platform, see docs/sessions.md."""
 
+    keep: bool = setting(
+        True,
+        "Whether sessions are kept. Whoever may read the repository may read them: the journal tells more than the merge "
+        "request.",
+    )
     key: str | None = setting(
         None,
         "The key with which checkpoints are signed: 32 characters or more that nobody can guess, such as those of "

@@ -47,12 +47,12 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     kept(host.job.scratch)
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
     if journal:
-        try:
-            keep_end(forge, settings, journal.events, left.issue, folder.name, host.job.run)
-        except CiAgentError as error:
-            print(f"Its end could not be kept for later jobs: {error}", file=host.output.log, flush=True)
         with journal:
             write_report(journal, folder, report_folder(settings), host.guard)
+        try:
+            keep_end(host, forge, settings, journal.events, left.issue, folder.name)
+        except (CiAgentError, OSError) as error:
+            print(f"Its end could not be kept for later jobs: {error}", file=host.output.log, flush=True)
     return 0
 
 

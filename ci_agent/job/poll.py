@@ -61,11 +61,19 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
 
 def _prune(host: Host, forge: Forge, settings: Config) -> None:
     """Delete checkpoints that are too old. It is tidying up: what goes wrong is in the log."""
-    access, log = forge.repository().access, host.output.log
+    key, log = key_of(settings), host.output.log
+    if key is None:
+        print(
+            "Old sessions are not looked for: there is no key that they are signed with.",
+            file=log,
+            flush=True,
+        )
+        return
     try:
-        with history_at(Login(access.url, access.user, access.password).remote(), key_of(settings)) as found:
+        access = forge.repository().access
+        with history_at(Login(access.url, access.user, access.password).remote(), key) as found:
             gone = found.prune(host.job.happening.at - timedelta(days=settings.checkpoint.retention))
-    except CiAgentError as error:
+    except (CiAgentError, OSError) as error:
         print(f"Old sessions could not be looked for: {error}", file=log, flush=True)
         return
     if gone:

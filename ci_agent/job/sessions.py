@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -72,35 +73,40 @@ class History:
 
     def records(self) -> list[Record]:
         """All of them, by the number of the issue. Raises `CiAgentError` where the repository can't be asked."""
-        return [self.record(issue) for issue in sorted(self._store.all(), key=_by_number)]
+        found = []
+        for issue in sorted(self._store.all(), key=_by_number):
+            with contextlib.suppress(UsageError):  # gone meanwhile
+                found.append(self.record(issue))
+        return found
 
     def record(self, issue: str) -> Record:
         """That of one issue. Raises `UsageError` where there is none."""
-        return self._found(issue)[0]
+        try:
+            return self._judged(issue, self._stored(issue))
+        except CheckpointError as error:
+            return Record(issue, "", Signature.WRONG, None, str(error))
 
-    def events(self, issue: str) -> tuple[Event, ...]:
-        """The journal of an issue's session. Raises `UsageError` where there is none, `CiAgentError` for one that can't
-        be read."""
-        return unpacked(self._stored(issue).files.get(checkpoint.JOURNAL, b""))
+    def whole(self, issue: str) -> tuple[Record, tuple[Event, ...]]:
+        """The record and the journal of an issue's session. Raises `UsageError` where there is none, `CiAgentError` for one
+        that can't be read or whose signature is wrong."""
+        stored = self._stored(issue)
+        record = self._judged(issue, stored)
+        if record.signature is Signature.WRONG:
+            raise CheckpointError(f"nothing is taken from {record.ref}: {record.problem}")
+        return record, unpacked(stored.files.get(checkpoint.JOURNAL, b""))
 
     def prune(self, before: datetime) -> list[str]:
         """Delete the checkpoints of sessions that were over and saved last before that moment; their issues. What is not
         signed with our key is left to people."""
         gone = []
-        for issue in self._store.all():
-            record, commit = self._found(issue)
-            old = record.state is not None and record.state.over and record.state.saved < before
-            if old and record.signature is Signature.HOLDS and self._store.delete(issue, commit):
-                gone.append(issue)
-        return sorted(gone, key=_by_number)
-
-    def _found(self, issue: str) -> tuple[Record, str]:
-        """An issue's record, and the commit of its checkpoint; empty where that is none."""
-        try:
-            stored = self._stored(issue)
-        except CheckpointError as error:
-            return Record(issue, "", Signature.WRONG, None, str(error)), ""
-        return self._judged(issue, stored), stored.commit
+        for issue in sorted(self._store.all(), key=_by_number):
+            with contextlib.suppress(CheckpointError, UsageError):  # none of ours, or gone meanwhile
+                stored = self._stored(issue)
+                record = self._judged(issue, stored)
+                state = record.state if record.signature is Signature.HOLDS else None
+                if state and state.over and state.saved < before and self._store.delete(issue, stored.commit):
+                    gone.append(issue)
+        return gone
 
     def _stored(self, issue: str) -> Stored:
         stored = self._store.read(issue, work=False)
@@ -116,7 +122,7 @@ class History:
         if self._key is None:
             return Record(issue, ref, Signature.UNKNOWN, checkpoint.stated(document))
         try:
-            state = checkpoint.checked(stored.files, self._key)
+            state = checkpoint.checked(stored, self._key)
         except CheckpointError as error:
             return Record(issue, ref, Signature.WRONG, None, str(error))
         ours = same_repository(self.address, state.repository)
@@ -181,7 +187,7 @@ def told(record: Record, address: str) -> str:
         "status": f"{state.status}{': ' + state.sentence if state.sentence else ''}",
         "asked for": f"by {state.requester.partition(' <')[0]}" if state.requester else "",
         "model": f"{state.model}, {count(state.steps, 'step')}",
-        "used": f"{duration(state.seconds)}, {_cost(state)}, {state.tokens:,} tokens",
+        "used": f"{duration(state.seconds)}, cost {_cost(state)}, {state.tokens:,} tokens",
         "branch": f"{state.branch} from {state.base} at {commit(state.base_sha)}"
         if state.base_sha
         else state.branch,
@@ -189,7 +195,9 @@ def told(record: Record, address: str) -> str:
         "log": state.job_url,
         "saved": f"{state.saved:%Y-%m-%d %H:%M} UTC, in {record.ref}; signature: {record.signature}",
         "left out": f"{count(state.elided, 'long text')} of the journal" if state.elided else "",
-        "the work": f"git fetch {address} {record.ref} && git log -p FETCH_HEAD^",
+        "the work": f"git fetch {shlex.quote(address)} {record.ref} && git log -p FETCH_HEAD^"
+        if state.work
+        else "",
     }
     lines = [f"issue {record.issue}: {one_line(state.title)}"]
     lines += [f"  {name:<10} {one_line(value, 1000)}" for name, value in rows.items() if value]
@@ -203,7 +211,7 @@ def _cost(state: State) -> str:
 def exported(found: History, issue: str, folder: Path) -> None:
     """Leave the journal of an issue's session in `folder`, for `ci-agent log` and `ci-agent replay`, and what its state
     says. Raises `UsageError` where something is there already, `CiAgentError` where it can't be written."""
-    record, events = found.record(issue), found.events(issue)
+    record, events = found.whole(issue)
     journal = folder / session.JOURNAL
     if os.path.lexists(journal):
         raise UsageError(f"{journal} is there already; choose another folder with -o")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ci_agent import signing
-from ci_agent.errors import CheckpointError, CiAgentError, MovedError
+from ci_agent.errors import CheckpointError, CiAgentError, GitError, Interrupted, MovedError
+from ci_agent.guard import Guard
 from ci_agent.journal import Event
 from ci_agent.journal.archive import packed
 from ci_agent.journal.events import (
@@ -27,13 +28,14 @@ from ci_agent.journal.events import (
     StatusChanged,
     Warned,
 )
+from ci_agent.journal.journal import as_line
 from ci_agent.reporting.summary import Summary
-from ci_agent.session.endings import ENDINGS
+from ci_agent.sandbox.paths import there
 from ci_agent.session.outgoing import holds_secrets
 from ci_agent.session.parts import Keeping, Parts
 from ci_agent.session.policy import judged
 from ci_agent.task import Status
-from ci_agent.workspace import Author, Checkpoints
+from ci_agent.workspace import Author, Checkpoints, Stored
 
 # What is where in a checkpoint.
 STATE: Final = "state.json"
@@ -74,6 +76,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seconds: float  # worked
     started: datetime
     saved: datetime
+    work: str  # the commit of the work so far; empty: none
     elided: int  # texts of the journal that were left out of the checkpoint
     files: dict[str, signing.Digest]  # the others
 
@@ -83,19 +86,28 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return self.status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
-def contents(events: tuple[Event, ...], job: str, saved: datetime, key: bytes) -> Mapping[str, bytes]:
-    """The files of a checkpoint of the session with these events, at least one. Raises `JournalError` where the journal
-    can't be made small enough."""
+def contents(
+    events: tuple[Event, ...], job: str, saved: datetime, work: str, key: bytes, guard: Guard
+) -> Mapping[str, bytes]:
+    """The files of a checkpoint of the session with these events, at least one, and the commit `work` (empty: none).
+
+    Raises `JournalError` where the journal can't be made small enough, and `CheckpointError` where something in it must not
+    leave, after `guard` has noted that.
+    """
     archive = packed(events)
     state = _state(Summary.of(events), events[0].at, job, saved, archive.left_out)
-    state = msgspec.structs.replace(state, files={JOURNAL: signing.Digest.of(archive.content)})
+    state = msgspec.structs.replace(state, work=work, files={JOURNAL: signing.Digest.of(archive.content)})
     document, signature = signing.signed(state, key, PURPOSE)
+    found = guard.found(document + b"".join(map(as_line, events)))
+    if found:
+        raise CheckpointError(guard.stopped("checkpoint", found))
     return {STATE: document, SIGNATURE: signature, JOURNAL: archive.content}
 
 
-def checked(files: Mapping[str, bytes], key: bytes) -> State:
-    """The state in a checkpoint's files. Raises `CheckpointError` where it is not signed with `key`, or they are not the
-    files that were signed."""
+def checked(stored: Stored, key: bytes) -> State:
+    """The state in a checkpoint. Raises `CheckpointError` where it is not signed with `key`, or the files or the commit of
+    the work are not those that were signed."""
+    files = stored.files
     try:
         state = signing.checked(files.get(STATE, b""), files.get(SIGNATURE, b""), key, PURPOSE, State)
     except signing.UnsignedError as error:
@@ -104,6 +116,8 @@ def checked(files: Mapping[str, bytes], key: bytes) -> State:
         raise CheckpointError(f"it has a state that is none: {error}") from error
     if state.files != {name: signing.Digest.of(files[name]) for name in files.keys() - {STATE, SIGNATURE}}:
         raise CheckpointError("it has other files than those that were signed")
+    if state.work != (stored.work or ""):
+        raise CheckpointError("its work is another one than what was signed")
     return state
 
 
@@ -120,14 +134,14 @@ def _state(summary: Summary, started: datetime, job: str, saved: datetime, elide
     return State(
         repository=begun.repository if begun else "",
         issue=begun.issue if begun else "",
-        title=begun.title[:_TITLE] if begun else "",
+        title=_encodable(begun.title[:_TITLE]) if begun else "",
         session=begun.session if begun else "",
         job=job,
         job_url=begun.job_url if begun else "",
         requester=begun.requester if begun else "",
         status=summary.status,
         ending=summary.ended.ending if summary.ended else "",
-        sentence=summary.ended.sentence[:_SENTENCE] if summary.ended else "",
+        sentence=_encodable(summary.ended.sentence[:_SENTENCE]) if summary.ended else "",
         base=begun.base if begun else "",
         base_sha=place.base_sha if place else "",
         branch=begun.branch if begun else "",
@@ -141,16 +155,24 @@ def _state(summary: Summary, started: datetime, job: str, saved: datetime, elide
         seconds=summary.seconds,
         started=started,
         saved=saved,
+        work="",
         elided=elided,
         files={},
     )
 
 
-class Checkpointer:
-    """Saves the session at each change of its status, after every `STEPS` steps or `SECONDS`, and at its end.
+def _encodable(text: str) -> str:
+    """Half a surrogate pair, which texts of strangers can hold, is none of UTF-8's."""
+    return text.encode("utf-8", "replace").decode()
 
-    It saves between two steps only, when no command is at work in the checkout. What can't be saved is said once and
-    tried again the next time: a platform that is out of order is no reason to stop.
+
+class Checkpointer:
+    """Saves the session at each change of its status once the work has begun, after every `STEPS` steps or `SECONDS`, and at
+    its end.
+
+    It saves between two steps only, when no command is at work in the checkout, and never between the agent's end and the
+    session's: what is left to do then is the work and the last word. What can't be saved is said once and tried again the
+    next time: a platform that is out of order is no reason to stop.
     """
 
     name = "checkpoint"
@@ -160,67 +182,78 @@ class Checkpointer:
         self._keeping = keeping
         self._now = now
         self._known = keeping.known
-        self._here = Path()
+        self._work = keeping.work  # the last commit that could leave
         self._store: Checkpoints | None = None
-        self._saved_at = now()
+        self._tried_at = now()
         self._steps = 0
-        self._cancelled = False
+        self._over = False  # the agent's part is
         self._lost = False  # somebody else's is there now
         self._told = False
 
     def observe(self, event: Event) -> None:
-        fact = event.fact
-        if isinstance(fact, AgentStopped):  # the few seconds that are left are for the work and the last word
-            self._cancelled = ENDINGS[fact.ending][0] is Status.CANCELLED
-        self._steps += isinstance(fact, ModelReplied)
-        if self._is_due(event) and not self._lost:
-            self._save(event)
+        self._over |= isinstance(event.fact, AgentStopped)
+        self._steps += isinstance(event.fact, ModelReplied)
+        if self._lost:
+            return
+        if isinstance(event.fact, SessionEnded):
+            # All is said, so a signal that comes now means just this.
+            with suppress(Interrupted), self._parts.interrupts.released():
+                self._save(event.at)
+        elif self._is_due(event):
+            self._save(event.at)
 
     def _is_due(self, event: Event) -> bool:
-        match event.fact:
-            case SessionEnded():
-                return True
-            case StatusChanged():
-                return not self._cancelled
-            case ModelReplied():
-                return self._steps >= STEPS or self._now() - self._saved_at >= SECONDS
-        return False
+        if self._over or self._parts.workspace.start is None:
+            return False
+        waited = self._steps >= STEPS or self._now() - self._tried_at >= SECONDS
+        return isinstance(event.fact, StatusChanged) or (isinstance(event.fact, ModelReplied) and waited)
 
-    def _save(self, event: Event) -> None:
-        workspace, keeping = self._parts.workspace, self._keeping
-        # Work in progress is in the control repository, which is gone once the work was handed over.
-        here = next(filter(Path.exists, (workspace.control.git_dir, workspace.source.git_dir)))
+    def _save(self, at: datetime) -> None:
+        self._tried_at, self._steps = self._now(), 0
+        parts, keeping = self._parts, self._keeping
         try:
-            files = contents(self._parts.journal.events, keeping.job, event.at, keeping.key)
-            if self._store is None or here != self._here:
-                self._here, self._store = here, Checkpoints(here, workspace.source.remote)
-            self._known = self._store.write(self._parts.task.issue, files, self._work(), self._known)
+            work = self._work_now()
+            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard)
+            self._known = self._at_hand().write(parts.task.issue, files, work or None, self._known)
         except MovedError:
             self._lost = True
             self._warn(
                 "Somebody else wrote the checkpoint of this issue, so this session's is no longer saved."
             )
-        except CiAgentError as error:
+        except (CiAgentError, OSError) as error:
             if not self._told:
                 self._told = True
                 self._warn(f"The session could not be saved for a later job; it is tried again. {error}")
-        else:
-            self._saved_at, self._steps = self._now(), 0
 
-    def _work(self) -> str | None:
-        """The commit of the work so far; None: there is none, or it must not leave."""
+    def _at_hand(self) -> Checkpoints:
+        """The store, with the repository that has the work: the control repository is gone once that was handed over."""
+        workspace = self._parts.workspace
+        control = workspace.control.git_dir
+        here = control if there(control) else workspace.source.git_dir
+        if self._store is None:
+            self._store = Checkpoints(here, workspace.source.remote)
+        self._store.use(here)
+        return self._store
+
+    def _work_now(self) -> str:
+        """The commit of the work so far; where it must not leave or can't be told, the last one that could. Empty: none."""
+        with suppress(GitError):
+            self._work = self._work_of_now() or self._work
+        return self._work
+
+    def _work_of_now(self) -> str:
         parts = self._parts
         workspace, summary = parts.workspace, Summary.of(parts.journal.events)
         if summary.committed is not None:
-            allowed = summary.policy is None or summary.policy.action is not PolicyAction.REFUSE
-            return summary.committed.sha if allowed else None
-        if workspace.start is None or not workspace.root.exists():
-            return None
+            judged_so = summary.policy is not None and summary.policy.action is not PolicyAction.REFUSE
+            return summary.committed.sha if judged_so else ""
+        if workspace.start is None or not there(workspace.root):
+            return ""
         tree = workspace.tree()
         if tree == workspace.control.tree_of(workspace.start):
-            return workspace.start
+            return ""
         if holds_secrets(parts, tree) or judged(parts, tree).action is PolicyAction.REFUSE:
-            return None
+            return ""
         settings = parts.config.git
         author = Author(settings.user_name, settings.user_email)
         message = f"Work in progress on {parts.task.reference}\n\n[skip ci]\n"

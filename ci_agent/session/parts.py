@@ -32,6 +32,7 @@ class Keeping:
     key: bytes = field(repr=False)  # checkpoints are signed with it
     job: str  # the CI's run
     known: str  # the commit of the checkpoint that this session takes the place of; empty: none
+    work: str = ""  # what that one keeps of a session that never ended: it stays until there is more
 
 
 @dataclass(frozen=True, slots=True)

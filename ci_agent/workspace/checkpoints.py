@@ -79,7 +79,12 @@ class Checkpoints:
         self._waits = waits
         self._place = remote.url if remote else str(git_dir)  # for people
         self._prefers_branches = False  # as soon as there are some
+        self._dates: dict[str, int] = {}  # of commits of ours
         self._unsure: dict[str, str] = {}  # commits of ours that may have arrived; what each was to replace
+
+    def use(self, git_dir: Path) -> None:
+        """From now on `git_dir` is the repository that has the work."""
+        self._git_dir = git_dir.resolve()
 
     def all(self) -> Mapping[str, str]:
         """The issues that have a checkpoint, each with its commit; where one has two, that of its branch."""
@@ -120,7 +125,9 @@ class Checkpoints:
             raise MovedError(f"somebody else moved the checkpoint of issue {issue} meanwhile")
         # The clock of the runner that made the one before may be ahead of ours.
         after = self._date(held, places[held]) if held else 0
-        commit = self._commit(files, work, max(int(time.time()), min(after + 1, stored.LATEST)))
+        date = max(int(time.time()), min(after + 1, stored.LATEST))
+        commit = self._commit(files, work, date)
+        self._dates[commit] = date
         self._unsure[commit] = expected
         first = held or refs_of_it[-1 if self._prefers_branches else 0]
         self._put(commit, sorted(refs_of_it, key=lambda ref: ref != first), places)
@@ -185,6 +192,8 @@ class Checkpoints:
 
     def _date(self, ref: str, commit: str) -> int:
         """When it was written, in seconds since 1970; 0 where nothing can be made of it."""
+        if commit in self._dates:
+            return self._dates[commit]
         if objects.sizes(self._git_dir, [commit]) == [objects.MISSING]:
             with suppress(CheckpointError):
                 self._fetch(ref, commit)
@@ -243,7 +252,7 @@ class Checkpoints:
         entries = "".join(f"{stored.PLAIN} blob {sha}\t{name}\0" for name, sha in names.items())
         tree = text(git(*here, "mktree", "-z", stdin=entries.encode()))
         # No two are the same commit, or two that write the same would both be told that they were first.
-        message = f"The state of a session, for its next job\n\nWrite: {secrets.token_hex(16)}\n"
+        message = f"The state of a session, for its next job\n\n[skip ci]\nWrite: {secrets.token_hex(16)}\n"
         at = datetime.fromtimestamp(date, UTC)
         return commit_tree(self._git_dir, tree, work, message.encode(), _AUTHOR, at=at)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import pytest
 
 from ci_agent import signing
 from ci_agent.session import checkpoint
-from tests.job.conftest import commented, labelled, start, until_asked
+from tests.job.conftest import commented, labelled, start, until, until_asked
 from tests.support.jobs import FIX, SOLVE, SUBMIT
 from tests.support.model_server import Hang, Request, Say, Step
 from tests.support.pipelines import Pipeline
@@ -196,6 +197,59 @@ def test_people_list_show_and_export_sessions(project: Pipeline) -> None:
     assert (none.returncode, "no session of issue 999" in none.stderr) == (2, True)
 
 
+def test_what_a_job_that_was_killed_left_stays_until_the_next_one_has_more(project: Pipeline) -> None:
+    steps = iter([Say(calls=[FIX]), *looks(checkpoint.STEPS)])
+    project.model.say(lambda _: next(steps, Hang()))
+    number = project.forge.write_issue("add() subtracts", "")
+    job = start(project, project.environment(*labelled(project, number)))
+    until_asked(project, checkpoint.STEPS + 2)
+    job.kill()
+    job.communicate(timeout=30)
+    project.end()
+    left = project.origin.git("rev-parse", f"{ref(number)}^")
+    project.model.say([Hang()])
+    asked = len(project.model.requests)
+    again = start(project, project.environment(*commented(project, number, "/agent retry")))
+    until_asked(project, asked + 1)
+    again.kill()
+    again.communicate(timeout=30)
+    assert state(project, number)["steps"] == 0  # the new session's
+    assert project.origin.git("rev-parse", f"{ref(number)}^") == left
+
+
+def test_a_job_that_is_cancelled_while_it_saves_is_kept_to_its_end(project: Pipeline) -> None:
+    """The push arrives, but nobody hears of it."""
+    hook = project.origin.path / "hooks" / "update"
+    waits, goes = project.folder / "waits", project.folder / "goes"
+    hook.write_text(
+        f'#!/bin/sh\ncase "$1" in refs/ci-agent/*) [ -e {goes} ] || {{ touch {waits}; sleep 2; }};; esac\n'
+    )
+    hook.chmod(0o755)
+    project.model.say([Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    job = start(project, project.environment(*labelled(project, number)))
+    until(waits.exists)
+    goes.touch()
+    job.send_signal(signal.SIGTERM)
+    log, _ = job.communicate(timeout=30)
+    assert job.returncode == 143, log
+    assert "Somebody else" not in log + project.said(number)[0][1]
+    assert state(project, number)["status"] == "cancelled"
+
+
+def test_the_work_is_signed_too(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    project.run(*labelled(project, number), CI_AGENT_CHECKPOINT_KEY=KEY)
+    git = ["git", "--git-dir", str(project.origin.path), "-c", "user.name=x", "-c", "user.email=x@y"]
+    other = project.origin.git("rev-parse", "main")
+    words = [*git, "commit-tree", f"{ref(number)}^{{tree}}", "-p", other, "-m", "x"]
+    project.origin.git("update-ref", ref(number), subprocess.check_output(words, text=True).strip())
+    [found] = listed(project, CI_AGENT_CHECKPOINT_KEY=KEY)
+    assert (found["signature"], found["problem"]) == ("wrong", "its work is another one than what was signed")
+    exported = sessions(project, "export", str(number), CI_AGENT_CHECKPOINT_KEY=KEY)
+    assert (exported.returncode, "nothing is taken from" in exported.stderr) == (1, True)
+
+
 def forged(project: Pipeline, number: int, names: Sequence[str]) -> None:
     """Somebody who may push says of the session that it cost nothing, and signs that with a key of their own."""
     kept = {**state(project, number), "cost": 0.0, "title": "forged"}
@@ -280,6 +334,12 @@ def test_nothing_is_kept_by_a_job_that_publishes_nothing(project: Pipeline) -> N
 
 
 @pytest.mark.parametrize("project", ["github"], indirect=True)  # on GitLab the bot's token is a key
+def test_nothing_is_kept_where_that_is_not_wanted(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    assert project.run(*labelled(project, number), CI_AGENT_CHECKPOINT_KEEP="false").exit_code == 0
+    assert project.origin.git("for-each-ref", "refs/ci-agent") == ""
+
+
 def test_without_any_key_the_log_says_that_sessions_are_not_kept(project: Pipeline) -> None:
     project.model.say([Say(calls=[FIX]), Say(calls=[SUBMIT])])
     number = project.forge.write_issue("add() subtracts", "")
