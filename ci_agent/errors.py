@@ -34,6 +34,10 @@ class JournalError(CiAgentError):
     """The journal can't be written or read; without it nothing may go on."""
 
 
+class CheckpointError(CiAgentError):
+    """A session's state can't be kept, or what lies where it is kept is none of ours."""
+
+
 class GitError(CiAgentError):
     """Git refused; the message holds its words."""
 

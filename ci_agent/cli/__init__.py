@@ -21,6 +21,7 @@ from ci_agent.cli.log import log
 from ci_agent.cli.models import models
 from ci_agent.cli.replay import replay
 from ci_agent.cli.run import run
+from ci_agent.cli.sessions import sessions
 from ci_agent.cli.setup import doctor, init
 from ci_agent.cli.verify import verify
 from ci_agent.errors import CiAgentError, Interrupted
@@ -56,7 +57,7 @@ def cli(context: click.Context) -> None:
     enclose(NOT_INHERITED)
 
 
-for command in (run, verify, log, replay, job, publish, poll, init, doctor, demo, config, models):
+for command in (run, verify, log, replay, job, publish, poll, sessions, init, doctor, demo, config, models):
     cli.add_command(command)
 
 

@@ -661,6 +661,33 @@ class BundleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSettings:
+    """Sessions of CI jobs as they are kept in git at the platform, see docs/sessions.md."""
+
+    keep: bool = setting(
+        True,
+        "Whether sessions are kept. Whoever may read the repository may read them: the journal tells more than the merge "
+        "request.",
+    )
+    key: str | None = setting(
+        None,
+        "The key with which checkpoints are signed: 32 characters or more that nobody can guess, such as those of "
+        "`openssl rand -hex 32`. Not set: derived from the platform's token, or from the model's key where each job has "
+        "a token of its own, as on GitHub.",
+        secret=True,
+        not_in_file="a key in a file is a key in the history of the repository, for everyone who can read it",
+        check=checks.long_key,
+    )
+    retention: float = setting(
+        90.0,
+        "How long the checkpoint of a session that is over is kept; `ci-agent poll` deletes older ones.",
+        unit="days",
+        above=0,
+        maximum=3_650,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSettings:
     """Where the work is done on this machine."""
 
@@ -703,6 +730,7 @@ class Config:
     github: GitHubSettings = field(default_factory=GitHubSettings)
     gitlab: GitLabSettings = field(default_factory=GitLabSettings)
     bundle: BundleSettings = field(default_factory=BundleSettings)
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     checks: tuple[str, ...] = setting(

@@ -11,6 +11,7 @@ from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
+from ci_agent.job.checkpoints import FETCHED, keeping_of
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
@@ -27,8 +28,6 @@ from ci_agent.session.endings import FAILED, other_labels
 from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
 from ci_agent.workspace import Login, Source, check_branch_name, open_fetched
-
-_FILES = "repository.git"  # in the scratch folder: what was fetched
 
 
 def engage(case: Case, issue: Issue) -> int:
@@ -127,6 +126,8 @@ def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -
         case.host.output.mask(secret)
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
+    if not case.silent:
+        parts = replace(parts, keeping=keeping_of(case, source, issue.number))
     return parts  # `note_retry` needs the name
 
 
@@ -146,7 +147,7 @@ def source_of(case: Case, issue: Issue, branch: str) -> Source:
         base=base,
         branch=branch,
         checkout=case.host.job.checkout,
-        folder=case.host.job.scratch / _FILES,
+        folder=case.host.job.scratch / FETCHED,
         name=repository.name.rpartition("/")[2],
     )
     return source.continuing(branch, issue.reference)

@@ -11,9 +11,10 @@ from pathlib import Path
 from ci_agent import config
 from ci_agent.ci import Host, Output
 from ci_agent.config import Config
-from ci_agent.errors import JournalError
+from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.guard import Guard, of_config
 from ci_agent.job.assembly import write_report
+from ci_agent.job.checkpoints import keep_end
 from ci_agent.job.claim import at_work
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge
@@ -48,6 +49,10 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     if journal:
         with journal:
             write_report(journal, folder, report_folder(settings), host.guard)
+        try:
+            keep_end(host, forge, settings, journal.events, left.issue, folder.name)
+        except (CiAgentError, OSError) as error:
+            print(f"Its end could not be kept for later jobs: {error}", file=host.output.log, flush=True)
     return 0
 
 

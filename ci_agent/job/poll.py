@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ci_agent import config
+from ci_agent.ci import Host
+from ci_agent.config import Config
+from ci_agent.errors import CiAgentError
+from ci_agent.job.checkpoints import key_of
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge
 from ci_agent.job.pipeline import open_host
 from ci_agent.job.routing import hand_on
+from ci_agent.job.sessions import history_at
+from ci_agent.platforms import Forge
 from ci_agent.session.endings import END_LABELS, RUNNING
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Kind, Trigger, Verb
+from ci_agent.workspace import Login
 
 MOST = 200  # issues at a time: a matrix of GitHub's has room for 256 jobs ("Usage limits")
 
@@ -31,7 +38,8 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
     """Find the open issues with the label and no session, oldest first, and tell the CI; the exit code."""
     host = open_host(environment)
     forge = open_forge(host, config.load(file=None, environment=environment, flags={}).config)
-    label = settings_of(forge, environment, {}).trigger.label
+    settings = settings_of(forge, environment, {})
+    label = settings.trigger.label
     taken = {other.name.casefold() for other in (RUNNING, *END_LABELS.values())}
     free = [
         issue.number
@@ -47,4 +55,26 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
         (number, Trigger(Kind.POLL, Thread(number), None, at, Command(Verb.RUN))) for number in numbers
     ]
     hand_on(host, environment, waiting, child_pipeline, "no issue waits")
+    _prune(host, forge, settings)
     return 0
+
+
+def _prune(host: Host, forge: Forge, settings: Config) -> None:
+    """Delete checkpoints that are too old. It is tidying up: what goes wrong is in the log."""
+    key, log = key_of(settings), host.output.log
+    if key is None:
+        print(
+            "Old sessions are not looked for: there is no key that they are signed with.",
+            file=log,
+            flush=True,
+        )
+        return
+    try:
+        access = forge.repository().access
+        with history_at(Login(access.url, access.user, access.password).remote(), key) as found:
+            gone = found.prune(host.job.happening.at - timedelta(days=settings.checkpoint.retention))
+    except (CiAgentError, OSError) as error:
+        print(f"Old sessions could not be looked for: {error}", file=log, flush=True)
+        return
+    if gone:
+        print(f"Deleted what was kept of old sessions: {', '.join(gone)}.", file=log, flush=True)

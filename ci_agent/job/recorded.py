@@ -31,5 +31,3 @@ def recorded(path: Path) -> Iterator[Event]:
         raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(f"the journal {path} can't be read: {error.strerror}") from error
-    except RecursionError as error:
-        raise UsageError(f"the journal {path} can't be read: an event in it is nested too deeply") from error

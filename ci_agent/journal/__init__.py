@@ -1,6 +1,6 @@
 """The journal of a session: its events, and the file they are kept in."""
 
 from ci_agent.journal.events import Fact
-from ci_agent.journal.journal import Event, Journal, Observer, encode, read
+from ci_agent.journal.journal import Event, Journal, Observer, encode, read, write
 
-__all__ = ["Event", "Fact", "Journal", "Observer", "encode", "read"]
+__all__ = ["Event", "Fact", "Journal", "Observer", "encode", "read", "write"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,15 +149,15 @@ class Journal:
 
     def _harmless(self, event: Event) -> tuple[Event, bytes]:
         """The event without secrets, and its line. Keys and the words of our own lists stay, whatever the secrets."""
-        line = _encode(event)
+        line = as_line(event)
         if self._hides is None or not self._hides.found(line):
             return event, line
-        fact = _changed(msgspec.to_builtins(event.fact), self._hides.masked_for_journal)
+        fact = with_texts(msgspec.to_builtins(event.fact), self._hides.masked_for_journal)
         try:
             event = replace(event, fact=msgspec.convert(fact, type(event.fact)))
         except msgspec.ValidationError:  # a word of ours that happens to be somebody's key is no secret
             return event, line
-        return event, _encode(event)
+        return event, as_line(event)
 
     def _take_back(self, size: int) -> None:
         # A file that can't even be cut keeps a torn line, which reading leaves out.
@@ -196,18 +196,35 @@ def read(path: Path) -> Iterator[Event]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                yield _decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-                raise JournalError(f"{path}:{number}: this is not an event of a session: {error}") from error
+            yield from_line(line, f"{path}:{number}")
+
+
+def write(path: Path, events: Iterable[Event]) -> None:
+    """Begin a journal's file at `path`, with its folder, by events that are numbered from 1; `Journal` goes on with it.
+
+    It is there whole or not at all. Raises `JournalError` where something is there already, or the disk refuses.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)  # of a process that died over it
+        try:
+            with part.open("xb") as file:
+                file.writelines(map(as_line, events))
+            path.hardlink_to(part)  # a rename would replace what is there
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise JournalError(f"the journal {path} can't be begun: {error.strerror}") from error
 
 
 def encode(event: Event) -> str:
     """The event as one line of JSON, without the line end."""
-    return _encode(event).decode().rstrip("\n")
+    return as_line(event).decode().rstrip("\n")
 
 
-def _encode(event: Event) -> bytes:
+def as_line(event: Event) -> bytes:
+    """The event as one line of the file, with the line end."""
     head: dict[str, Any] = {
         "v": FORMAT,
         "sequence": event.sequence,
@@ -218,7 +235,18 @@ def _encode(event: Event) -> bytes:
     try:
         return _ENCODER.encode(head) + b"\n"
     except UnicodeEncodeError:  # half a surrogate pair, which JSON from strangers can hold and UTF-8 can't
-        return _ENCODER.encode(_changed(msgspec.to_builtins(head), _encodable, keys=True)) + b"\n"
+        return _ENCODER.encode(with_texts(msgspec.to_builtins(head), _encodable, keys=True)) + b"\n"
+
+
+def from_line(line: bytes, place: str) -> Event:
+    """The event in one line of a file. Raises `JournalError`, naming `place`, where there is none."""
+    said = f"{place}: this is not an event of a session"
+    try:
+        return _decode(line)
+    except RecursionError as error:
+        raise JournalError(f"{said}: it is nested too deeply") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise JournalError(f"{said}: {error}") from error
 
 
 def _decode(line: bytes) -> Event:
@@ -234,16 +262,16 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _changed(value: Any, change: Callable[[str], str], *, keys: bool = False) -> Any:
+def with_texts(value: Any, change: Callable[[str], str], *, keys: bool = False) -> Any:
     """`value`, made of what JSON has, with each of its texts changed, and the keys of its objects if wanted."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
         return {
-            change(key) if keys else key: _changed(item, change, keys=keys) for key, item in value.items()
+            change(key) if keys else key: with_texts(item, change, keys=keys) for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [_changed(item, change, keys=keys) for item in value]
+        return [with_texts(item, change, keys=keys) for item in value]
     return value
 
 

@@ -113,7 +113,7 @@ class Replay:
 def _steps(path: Path) -> tuple[Step, ...]:
     try:
         steps = tuple(_read_steps(path))
-    except (OSError, ValueError, RecursionError, JournalError) as error:
+    except (OSError, ValueError, JournalError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(Ending.LLM_REPLAY, f"The recording {path} can't be read: {reason}") from error
     if not steps:

@@ -1,7 +1,7 @@
 """A session: the whole story of one task, and where each ending leads."""
 
 from ci_agent.session.endings import ENDINGS
-from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Delivery, Parts
+from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Delivery, Keeping, Parts
 from ci_agent.session.story import publish, run
 from ci_agent.session.voice import last_word_said
 
@@ -12,6 +12,7 @@ __all__ = [
     "MERGE_REQUEST_TEXT",
     "PATCH",
     "Delivery",
+    "Keeping",
     "Parts",
     "last_word_said",
     "publish",

@@ -33,6 +33,11 @@ def withheld(parts: Delivery, tree: str) -> Stop | None:
     )
 
 
+def holds_secrets(parts: Delivery, tree: str) -> bool:
+    """Whether a known secret is in what `tree` changes."""
+    return any(True for _ in _in_files(parts, tree))
+
+
 def suspicions(parts: Delivery, sha: str) -> str:
     """Tell what looks like a secret in the commit `sha`, though it is none that this job knows; gives that sentence, empty
     where nothing does."""
@@ -45,14 +50,19 @@ def suspicions(parts: Delivery, sha: str) -> str:
 
 
 def _places(parts: Delivery, tree: str) -> Iterator[tuple[str, frozenset[Found]]]:
-    guard, control = parts.guard, parts.workspace.control
+    guard = parts.guard
     message = guard.found(commit_message(parts.journal.events))
     if message:
         yield "the commit's message", message
     branch = guard.found(parts.task.branch)
     if branch:
         yield "the branch's name", branch
-    files = leaving(control, tree)
+    yield from _in_files(parts, tree)
+
+
+def _in_files(parts: Delivery, tree: str) -> Iterator[tuple[str, frozenset[Found]]]:
+    guard = parts.guard
+    files = leaving(parts.workspace.control, tree)
     for file in files:
         name = guard.found(file.path)
         if name:

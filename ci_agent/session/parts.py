@@ -26,6 +26,16 @@ MERGE_REQUEST_TEXT: Final = "merge-request.md"
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a session is kept for later jobs, see `checkpoint.py`."""
+
+    key: bytes = field(repr=False)  # checkpoints are signed with it
+    job: str  # the CI's run
+    known: str  # the commit of the checkpoint that this session takes the place of; empty: none
+    work: str = ""  # what that one keeps of a session that never ended: it stays until there is more
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """All that a session is made of. `folder` is the session's own, outside the workspace."""
 
@@ -43,6 +53,7 @@ class Parts:
     interrupts: Interrupts
     guard: Guard  # that everything passes on its way out
     remembered: Path | None = None  # where runs on the base are kept for later sessions
+    keeping: Keeping | None = None  # None: nothing of it outlives this job but the branch
     publishes: bool = True  # False: another job does, from the journal; see `publish`
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
 

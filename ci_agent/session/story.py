@@ -29,6 +29,7 @@ from ci_agent.platforms import Comment
 from ci_agent.reporting.summary import CHECKOUT_KEPT
 from ci_agent.reporting.wording import count
 from ci_agent.sandbox.paths import there
+from ci_agent.session.checkpoint import Checkpointer
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING
 from ci_agent.session.handover import hand_over
 from ci_agent.session.heard import task_as_seen
@@ -164,6 +165,8 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
         )
     )
     voice.begin()
+    if parts.keeping:
+        parts.journal.watch(Checkpointer(parts, parts.keeping))
     voice.status(Status.PENDING)
     proof = parts.confinement.proof
     parts.journal.append(

@@ -1,8 +1,9 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
+from ci_agent.workspace.checkpoints import Checkpoints, checkpoints_of
 from ci_agent.workspace.control import Control
 from ci_agent.workspace.credentials import remove_credentials
-from ci_agent.workspace.fetched import Login, open_fetched
+from ci_agent.workspace.fetched import Login, open_fetched, same_repository
 from ci_agent.workspace.files import discard
 from ci_agent.workspace.landing import Author, Landed, Way
 from ci_agent.workspace.leaving import Leaving, contents, leaving
@@ -10,10 +11,12 @@ from ci_agent.workspace.policy import judge
 from ci_agent.workspace.remote import Remote, is_url
 from ci_agent.workspace.room import Room
 from ci_agent.workspace.source import Source, identity, open_source
+from ci_agent.workspace.stored import Stored
 from ci_agent.workspace.workspace import Workspace, check_branch_name
 
 __all__ = [
     "Author",
+    "Checkpoints",
     "Control",
     "Landed",
     "Leaving",
@@ -21,9 +24,11 @@ __all__ = [
     "Remote",
     "Room",
     "Source",
+    "Stored",
     "Way",
     "Workspace",
     "check_branch_name",
+    "checkpoints_of",
     "contents",
     "discard",
     "identity",
@@ -33,4 +38,5 @@ __all__ = [
     "open_fetched",
     "open_source",
     "remove_credentials",
+    "same_repository",
 ]

@@ -16,13 +16,13 @@ from urllib.parse import quote, urlsplit
 from ci_agent.errors import GitError, UsageError
 from ci_agent.workspace import files
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.remote import Remote, listed, remote, remote_error, talk
+from ci_agent.workspace.remote import Remote, fetch, listed, remote, remote_error
 from ci_agent.workspace.source import Source, object_format, resolve
 
 _HEADS = "refs/heads/"
 _HOST = re.compile(r"^[a-z0-9+.-]+://[^/]*|^[^/]+:", re.IGNORECASE)  # of a URL, or as SSH has it
 _NAMED = 10  # branches in an error's text
-_DEPTH = 50  # commits of each branch, where the checkout has but few and a work branch is gone on with
+DEPTH = 50  # commits of each branch, where the checkout has but few and a work branch is gone on with
 _DEEPER = 500  # commits more, before the whole history is fetched
 
 
@@ -114,11 +114,11 @@ def _lender(checkout: Path, url: str) -> Path | None:
     settings = [line.partition(" ") for line in listing.splitlines()]
     if any(key.endswith(".promisor") for key, _, _ in settings):
         return None
-    same = any(_same(address, url) for key, _, address in settings if key.endswith(".url"))
+    same = any(same_repository(address, url) for key, _, address in settings if key.endswith(".url"))
     return found.resolve() if same else None
 
 
-def _same(address: str, url: str) -> bool:
+def same_repository(address: str, url: str) -> bool:
     """Whether two addresses are likely to be of one repository, whichever way it is reached."""
     path, wanted = _path(address), _path(url)
     return bool(wanted) and (path == wanted or path.endswith(f"/{wanted}"))
@@ -138,7 +138,7 @@ def _gather(folder: Path, there: Remote, kind: str, branches: list[str], lender:
     if lender:
         files.borrow_objects(folder, lender)
     shallow = (folder / "shallow").exists()
-    _fetch(folder, there, branches, *([f"--depth={_DEPTH}"] if shallow and len(branches) > 1 else []))
+    _fetch(folder, there, branches, *([f"--depth={DEPTH}"] if shallow and len(branches) > 1 else []))
     for more in (f"--deepen={_DEEPER}", "--unshallow"):
         # Where the history was cut short, the commit at which the branches parted may be missing.
         if (folder / "shallow").exists() and not _related(folder, branches):
@@ -147,9 +147,8 @@ def _gather(folder: Path, there: Remote, kind: str, branches: list[str], lender:
 
 def _fetch(git_dir: Path, there: Remote, branches: list[str], *more: str) -> None:
     specs = [f"+{_HEADS}{name}:refs/remotes/origin/{name}" for name in branches]
-    only = ("--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
     try:
-        talk(there, "--git-dir", git_dir, "fetch", *only, *more, there.url, *specs)
+        fetch(there, git_dir, *specs, more=more)
     except GitError as error:
         raise remote_error(there, error) from error
 

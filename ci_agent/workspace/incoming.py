@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ci_agent.errors import GitError, UsageError
+from ci_agent.workspace import objects
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.source import Source
 
@@ -77,8 +78,7 @@ def _check_size(git_dir: Path, pack: str) -> None:
     """A pack may hold a thousand times its own size."""
     index = (git_dir / "objects" / "pack" / f"pack-{pack}.idx").read_bytes()
     names = [line.split(" ")[1] for line in text(git("show-index", stdin=index)).splitlines()]
-    sizes = git("--git-dir", git_dir, "cat-file", "--batch-check=%(objectsize)", stdin=_lines(names))
-    if sum(map(int, sizes.split())) > UNPACKED:
+    if sum(size for _, size in objects.sizes(git_dir, names)) > UNPACKED:
         raise UsageError(f"holds more than {UNPACKED:,} bytes when it is unpacked")
 
 
@@ -118,17 +118,12 @@ def _counted(tree: str, within: dict[str, list[str]], files: dict[str, int]) -> 
 def _trees(git_dir: Path, names: Sequence[str]) -> Iterator[bytes]:
     """The contents of these trees, as git keeps them."""
     try:
-        output = git("--git-dir", git_dir, "cat-file", "--batch", stdin=_lines(names))
+        for kind, content in objects.contents(git_dir, names):
+            if kind != "tree":
+                raise UsageError("lacks folders")
+            yield content
     except GitError as error:
         raise UsageError(f"lacks folders: {error}") from error
-    at = 0
-    for _ in names:
-        end = output.index(b"\n", at)
-        kind, _, size = output[at:end].partition(b" ")[2].partition(b" ")
-        if kind != b"tree":
-            raise UsageError("lacks folders")
-        yield output[end + 1 : end + 1 + int(size)]
-        at = end + 1 + int(size) + 1
 
 
 def _entries(tree: bytes, width: int) -> Iterator[tuple[bool, str]]:
@@ -138,7 +133,3 @@ def _entries(tree: bytes, width: int) -> Iterator[tuple[bool, str]]:
         end = tree.index(b"\0", at)
         yield tree.startswith(b"40000 ", at), tree[end + 1 : end + 1 + width].hex()
         at = end + 1 + width
-
-
-def _lines(names: Sequence[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode()

@@ -15,14 +15,11 @@ from pathlib import Path
 
 from ci_agent.errors import AuthenticationError, CiAgentError, GitError, MovedError, UsageError
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.remote import WAITS, Remote, listed, remote_error, talk
+from ci_agent.workspace.remote import WAITS, Remote, fetch, listed, remote_error, send, told
 from ci_agent.workspace.source import is_ancestor
 
-_ONLY = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
 _RACES = 3  # how often somebody may be faster than us before the work goes to a branch of its own
 _THEIRS = "refs/ci-agent/theirs"
-# What is of use to people in git's account of a refused push: the server's words, and those about the branch.
-_TOLD = re.compile(r"(?:\bremote:|^ !) *(.*\S)", re.MULTILINE)
 _PROTECTED = re.compile(r"GH006|protected branch", re.IGNORECASE)
 _WORKFLOWS = re.compile(r"refusing to allow .* workflow")
 
@@ -105,11 +102,8 @@ def push(
     if known and not is_ancestor(git_dir, known, sha):
         raise MovedError(f"the branch {branch} has commits that this work does not hold")
     ref = f"refs/heads/{branch}"
-    lease = [] if known is None else [f"--force-with-lease={ref}:{known}"]
-    # Options of the user's own pushes, such as those that make GitLab open merge requests, are not for ours.
-    words = ("-c", "push.pushOption=", "push", "--quiet", *_ONLY, *lease, remote.url, f"{sha}:{ref}")
     try:
-        talk(remote, "--git-dir", git_dir, *words, waits=waits)
+        send(remote, git_dir, sha, ref, known=known, waits=waits)
     except GitError as error:
         if "rejected]" not in str(error):
             raise remote_error(remote, error) from error
@@ -122,9 +116,15 @@ def push(
 
 
 def commit_tree(
-    git_dir: Path, tree: str, parent: str, message: bytes, author: Author, *, at: datetime | None = None
+    git_dir: Path,
+    tree: str,
+    parent: str | None,
+    message: bytes,
+    author: Author,
+    *,
+    at: datetime | None = None,
 ) -> str:
-    """Make a commit of `tree` on top of `parent`, dated `at`, else now; its id. Nothing is moved yet."""
+    """Make a commit of `tree` on top of `parent` (None: of nothing), dated `at`, else now; its id. Nothing is moved."""
     date = f"@{int(at.timestamp())} +0000" if at else ""
     person = {
         "GIT_AUTHOR_NAME": author.name,
@@ -133,8 +133,8 @@ def commit_tree(
         "GIT_COMMITTER_EMAIL": author.mail,
         **({"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date} if date else {}),
     }
-    words = ("--git-dir", git_dir, "commit-tree", tree, "-p", parent, "-F", "-")
-    return text(git(*words, stdin=message, environment=person))
+    words = ("commit-tree", tree, *(["-p", parent] if parent else []), "-F", "-")
+    return text(git("--git-dir", git_dir, *words, stdin=message, environment=person))
 
 
 def _tip(remote: Remote, branch: str, waits: Sequence[float]) -> str:
@@ -150,10 +150,8 @@ def _fetch(git_dir: Path, remote: Remote, branch: str, waits: Sequence[float]) -
     """Fetch what `branch` has at the remote now; its commit, empty where the branch is gone."""
     if not _tip(remote, branch, waits):
         return ""
-    only = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
-    spec = f"+refs/heads/{branch}:{_THEIRS}"
     try:
-        talk(remote, "--git-dir", git_dir, "fetch", *only, remote.url, spec, waits=waits)
+        fetch(remote, git_dir, f"+refs/heads/{branch}:{_THEIRS}", more=["--no-tags"], waits=waits)
     except GitError as error:
         raise remote_error(remote, error) from error
     return text(git("--git-dir", git_dir, "rev-parse", _THEIRS))
@@ -179,7 +177,7 @@ def _on_top(git_dir: Path, sha: str, start: str, theirs: str, author: Author) ->
 
 def _refusal(remote: Remote, branch: str, error: GitError) -> CiAgentError:
     """What a person is told when the remote takes no push to a branch that nobody moved."""
-    words = " ".join(_TOLD.findall(str(error))) or str(error)
+    words = told(error)
     if _WORKFLOWS.search(words):
         return AuthenticationError(
             f"{remote.url} does not let this token change workflow files: {words}. Use a token that has "

@@ -29,6 +29,9 @@ _LOST = re.compile(
     r"Connection (reset|refused|closed)|returned error: (429|5\d\d)|TLS connection was non-properly terminated",
     re.IGNORECASE,
 )
+_TOLD = re.compile(r"(?:\bremote:|^ !) *(.*\S)", re.MULTILINE)
+_ONLY_FETCH = ("--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
+_ONLY_PUSH = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
 WAITS = (1.0, 4.0)  # seconds before each new try, when the connection was lost
 
 
@@ -158,6 +161,41 @@ def listed(there: Remote, *patterns: str, waits: Sequence[float] = WAITS) -> dic
         else:
             found[ref] = value
     return found
+
+
+def fetch(
+    there: Remote, git_dir: Path, *specs: str, more: Sequence[str] = (), waits: Sequence[float] = WAITS
+) -> None:
+    """Fetch `specs` (refs with where they go, or commits) into the repository `git_dir`; `more` are options for that.
+    Raises `GitError`."""
+    words = ("fetch", *_ONLY_FETCH, *more, there.url, *specs)
+    talk(there, "--git-dir", git_dir, *words, waits=waits)
+
+
+def send(
+    there: Remote,
+    git_dir: Path,
+    sha: str,
+    ref: str,
+    *,
+    known: str | None,
+    waits: Sequence[float] = WAITS,
+) -> None:
+    """Push the commit `sha` of `git_dir` to `ref`, and nothing else; empty: delete the ref.
+
+    With `known`, only from that commit (empty: there must be none), and then not only forward. Raises `GitError`, after
+    a lost connection also where an earlier try arrived.
+    """
+    lease = [] if known is None else [f"--force-with-lease={ref}:{known}"]
+    # Options of the user's own pushes, such as those that make GitLab open merge requests, are not for ours.
+    words = ("-c", "push.pushOption=", "push", "--quiet", *_ONLY_PUSH, *lease, there.url, f"{sha}:{ref}")
+    talk(there, "--git-dir", git_dir, *words, waits=waits)
+
+
+def told(error: GitError) -> str:
+    """What is of use to people in git's account of a refused push: the server's words, and those about the ref."""
+    words = " ".join(_TOLD.findall(str(error)))
+    return "".join(filter(str.isprintable, words)) or str(error)
 
 
 def remote_error(there: Remote, error: GitError) -> CiAgentError:

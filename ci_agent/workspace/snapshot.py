@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from ci_agent.workspace import objects
 from ci_agent.workspace.git import git
 from ci_agent.workspace.policy import Entry
 
@@ -33,28 +34,14 @@ class Snapshot:
     def sizes(self, paths: Iterable[str]) -> dict[str, int]:
         """How large these files are, in bytes."""
         wanted = list(paths)
-        output = self._asked("--batch-check=%(objecttype) %(objectsize)", wanted)
-        answers = (line.partition(b" ") for line in output.splitlines())
-        return {
-            path: int(size) for path, (kind, _, size) in zip(wanted, answers, strict=True) if kind == b"blob"
-        }
+        found = objects.sizes(self._git_dir, self._names(wanted))
+        return {path: size for path, (kind, size) in zip(wanted, found, strict=True) if kind == "blob"}
 
     def contents(self, paths: Iterable[str]) -> dict[str, bytes]:
         """What is in these files; of a symbolic link, where it leads."""
         wanted = list(paths)
-        output, found, at = self._asked("--batch=%(objecttype) %(objectsize)", wanted), {}, 0
-        for path in wanted:
-            end = output.index(b"\n", at)
-            kind, _, size = output[at:end].partition(b" ")
-            at = end + 1
-            if kind == b"blob":
-                found[path] = output[at : at + int(size)]
-            if kind in (b"blob", b"commit", b"tree", b"tag"):
-                at += int(size) + 1
-        return found
+        found = objects.contents(self._git_dir, self._names(wanted))
+        return {path: content for path, (kind, content) in zip(wanted, found, strict=True) if kind == "blob"}
 
-    def _asked(self, how: str, paths: list[str]) -> bytes:
-        if not paths:
-            return b""
-        names = "".join(f"{self.entries[path].sha}\n" for path in paths)
-        return git("--git-dir", self._git_dir, "cat-file", how, stdin=names.encode())
+    def _names(self, paths: list[str]) -> list[str]:
+        return [self.entries[path].sha for path in paths]

@@ -287,7 +287,7 @@ def test_what_is_no_journal_is_told(words: list[str], tmp_path: Path) -> None:
         (b"not json\n", "is not an event"),
         (b'{"v": 99, "sequence": 1, "at": "2026-01-01T00:00:00Z", "kind": "Warned", "fact": {}}\n', "format 99"),
         (b'{"v":1,"sequence":1,"at":"2026-01-01T00:00:00Z","kind":"ModelReplied","fact":{"message":'
-         + b"[" * 100_000 + b"\n", "can't be read"),
+         + b"[" * 100_000 + b"\n", "x.jsonl:1: this is not an event of a session: it is nested too deeply"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_journal_is_told(content: bytes, said: str, tmp_path: Path) -> None:

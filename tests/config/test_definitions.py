@@ -47,7 +47,14 @@ def test_every_default_is_a_value_that_would_be_accepted() -> None:
 
 def test_every_secret_is_kept_out_of_the_file() -> None:
     secrets = [setting for setting in SETTINGS if setting.secret]
-    keys = ["model.api_key", "anthropic.api_key", "github.token", "gitlab.token", "bundle.key"]
+    keys = [
+        "model.api_key",
+        "anthropic.api_key",
+        "github.token",
+        "gitlab.token",
+        "bundle.key",
+        "checkpoint.key",
+    ]
     assert [setting.key for setting in secrets] == keys
     assert all(setting.not_in_file for setting in secrets)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,13 @@ def start(project: Pipeline, environment: dict[str, str], *words: str) -> subpro
 
 def until_asked(project: Pipeline, requests: int = 1) -> None:
     """Wait until the model was asked."""
+    until(lambda: len(project.model.requests) >= requests)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
     end = time.monotonic() + 60
-    while len(project.model.requests) < requests:
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)  # nothing tells us otherwise; the condition decides, not the time
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +49,9 @@ def outside(project: Pipeline, done: Done) -> Iterator[tuple[str, bytes]]:
     yield "names in the repository", "\n".join(names).encode()
     for name in names:
         if len(name) == 40:
-            yield name, project.origin.git("cat-file", "-p", name).encode()
+            words = ("git", "--git-dir", project.origin.path, "cat-file", "-p", name)
+            content = subprocess.check_output(words)
+            yield name, gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
     yield "branches", project.origin.git("for-each-ref").encode()
 
 
@@ -82,7 +86,7 @@ _QUICK = ("as it is", "base64", "the name of a file")  # the scanner's own tests
 def test_work_with_a_secret_in_it_is_neither_committed_nor_pushed_nor_proposed(
     project: Pipeline, how: str
 ) -> None:
-    before = project.origin.git("for-each-ref")
+    before = project.origin.git("for-each-ref", "refs/heads")
     done = session(project, Say(calls=[FIX]), Say(calls=[WORK[how]]), Say(calls=[SUBMIT]))
     assert done.exit_code == 1, done.log
     [end] = [event.fact for event in done.events if isinstance(event.fact, SessionEnded)]
@@ -90,7 +94,7 @@ def test_work_with_a_secret_in_it_is_neither_committed_nor_pushed_nor_proposed(
     assert end.sentence.startswith("The work was withheld, because secret values are in it: ")
     assert "DEPLOY_TOKEN (" in end.sentence
     assert project.merge_requests() == []
-    assert project.origin.git("for-each-ref") == before
+    assert project.origin.git("for-each-ref", "refs/heads") == before
     assert not any(isinstance(event.fact, Committed | Pushed | MergeRequestWritten) for event in done.events)
     assert any(isinstance(event.fact, Withheld) and event.fact.channel == "commit" for event in done.events)
     assert "The work was withheld, because secret values are in it" in project.said(1)[0][1]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ci_agent.errors import JournalError
 from ci_agent.guard import Guard, Secret
-from ci_agent.journal import Event, Journal, encode, read
+from ci_agent.journal import Event, Journal, encode, read, write
+from ci_agent.journal.archive import packed, unpacked
 from ci_agent.journal.events import Fact, ModelReplied, ObserverFailed, ToolAnswered, Warned, Withheld
 from ci_agent.task import Usage
 
@@ -131,6 +132,7 @@ def test_a_torn_last_line_is_left_out_and_then_overwritten(tmp_path: Path) -> No
         b'{"v":9,"sequence":1,"at":"2026-03-04T05:06:07Z","kind":"Warned","fact":{"text":"x"}}\n',
         b'{"v":1,"sequence":1,"at":"2026-03-04T05:06:07Z","kind":"Warned","fact":{"text":7}}\n',
         b"\xff\xfe\n",
+        b'{"v":1,"sequence":1,"at":"2026-03-04T05:06:07Z","kind":"Warned","fact":' + b"[" * 100_000 + b"\n",
     ],
 )
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: bytes) -> None:
@@ -163,6 +165,68 @@ except JournalError as error:
     assert done.stdout.endswith("\n1\n")
     assert path.read_bytes().endswith(b"\n")
     assert [event.fact for event in read(path)] == [Warned("fits")]
+
+
+def test_a_file_begun_with_earlier_events_is_the_earlier_file_and_goes_on(tmp_path: Path) -> None:
+    earlier, path = tmp_path / "earlier.jsonl", tmp_path / "deep" / "session.jsonl"
+    events = _append(earlier, Warned("ü \n"), ToolAnswered(1, "c", "bash", True, "x" * 500, 0.1))
+    write(path, unpacked(packed(events).content))
+    assert path.read_bytes() == earlier.read_bytes()
+    assert list(path.parent.iterdir()) == [path]
+    with Journal(path) as journal:
+        assert journal.events == tuple(events)
+        assert journal.append(Warned("next")).sequence == 3
+    assert path.read_bytes().startswith(earlier.read_bytes())
+
+
+def test_what_was_not_left_out_is_in_the_file_byte_for_byte(tmp_path: Path) -> None:
+    earlier, path = tmp_path / "earlier.jsonl", tmp_path / "session.jsonl"
+    long = " ".join(map(str, range(1_000)))
+    events = _append(earlier, Warned("a"), ToolAnswered(1, "c", "bash", True, long, 0.1), Warned("b"))
+    write(path, unpacked(packed(events, len(packed(events).content) - 1).content))
+    old, new = earlier.read_bytes().splitlines(), path.read_bytes().splitlines()
+    assert [before == after for before, after in zip(old, new, strict=True)] == [True, False, True]
+
+
+def test_nothing_that_is_there_is_replaced_by_a_file_begun_with_earlier_events(tmp_path: Path) -> None:
+    there, link, folder = tmp_path / "file", tmp_path / "link", tmp_path / "folder"
+    there.write_bytes(b"mine")
+    link.symlink_to(tmp_path / "nowhere")
+    folder.mkdir()
+    for path in (there, link, folder, there / "session.jsonl"):
+        with pytest.raises(JournalError, match=f"the journal {path} can't be begun: "):
+            write(path, [Event(1, datetime.now(UTC), Warned("x"))])
+    assert there.read_bytes() == b"mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link", "folder"}
+
+
+def test_what_a_process_left_that_died_over_it_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    (tmp_path / "session.jsonl.part").write_bytes(b"half")
+    write(path, [])
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b""
+
+
+def test_events_that_do_not_fit_on_the_disk_begin_no_file(tmp_path: Path) -> None:
+    """The limit on file sizes plays the full disk, as above."""
+    path = tmp_path / "session.jsonl"
+    code = f"""
+import resource
+from datetime import UTC, datetime
+from pathlib import Path
+from ci_agent.errors import JournalError
+from ci_agent.journal import Event, write
+from ci_agent.journal.events import Warned
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
+try:
+    write(Path({str(path)!r}), [Event(1, datetime.now(UTC), Warned("x" * 1000))])
+except JournalError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "can't be begun: File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_secret_gets_into_an_event_however_it_is_written(tmp_path: Path) -> None:

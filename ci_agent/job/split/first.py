@@ -57,7 +57,7 @@ def take_journal(content: bytes, path: Path) -> First:
     path.write_bytes(content)
     try:
         events = list(read(path))
-    except (JournalError, RecursionError) as error:
+    except JournalError as error:
         raise BundleError(f"has a journal that can't be read: {error}") from error
     if [event.sequence for event in events] != list(range(1, len(events) + 1)):
         raise BundleError("has a journal with gaps")

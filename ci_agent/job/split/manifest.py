@@ -1,19 +1,19 @@
 """The manifest of a bundle: what is in it, and which job of which repository made it when. Signed as a whole.
 
-`manifest.json` holds the digests of the other files, `manifest.hmac` the HMAC-SHA256 (RFC 2104) of it, in hexadecimal.
+`manifest.json` holds the digests of the other files, `manifest.hmac` its signature, see `ci_agent.signing`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
+from ci_agent import signing
 from ci_agent.config import Config
 from ci_agent.errors import AuthenticationError, CiAgentError
+from ci_agent.signing import Digest
 
 # What is where in the folder of a bundle.
 MANIFEST: Final = "manifest.json"
@@ -23,23 +23,11 @@ WORK: Final = "work.bundle"  # for git; missing where there is nothing to push
 COMMENT: Final = "comment.md"  # for people who look at the bundle; nothing is ever published from these two
 MERGE_REQUEST: Final = "merge-request.md"
 
-_PURPOSE: Final = b"ci-agent bundle 1\n"  # signed along, so that no other file with the key counts as one
+_PURPOSE: Final = "ci-agent bundle 1"
 
 
 class BundleError(CiAgentError):
     """A bundle is not published; the message is a clause: it …"""
-
-
-class Digest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one file of the bundle."""
-
-    size: Annotated[int, msgspec.Meta(ge=0)]  # bytes
-    sha256: str
-
-    @classmethod
-    def of(cls, content: bytes) -> Digest:
-        """That of `content`."""
-        return cls(len(content), hashlib.sha256(content).hexdigest())
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,19 +53,14 @@ def key_of(settings: Config) -> bytes:
 
 def signed(manifest: Manifest, key: bytes) -> tuple[bytes, bytes]:
     """The manifest as it is written, and its signature."""
-    content = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
-    return content, _signature(content, key)
+    return signing.signed(manifest, key, _PURPOSE)
 
 
 def checked(content: bytes, signature: bytes, key: bytes) -> Manifest:
     """The manifest in `content`. Raises `BundleError` where `signature` is not the one that `key` makes of it."""
-    if not hmac.compare_digest(_signature(content, key), signature):
-        raise BundleError("is not signed with this repository's key, or was changed since")
     try:
-        return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return signing.checked(content, signature, key, _PURPOSE, Manifest)
+    except signing.UnsignedError as error:
+        raise BundleError("is not signed with this repository's key, or was changed since") from error
+    except signing.MalformedError as error:
         raise BundleError(f"has a manifest that is none: {error}") from error
-
-
-def _signature(content: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, _PURPOSE + content, "sha256").hex().encode() + b"\n"

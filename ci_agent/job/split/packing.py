@@ -18,7 +18,6 @@ from ci_agent.job.split.manifest import (
     MERGE_REQUEST,
     SIGNATURE,
     WORK,
-    Digest,
     Manifest,
     key_of,
     signed,
@@ -26,6 +25,7 @@ from ci_agent.job.split.manifest import (
 from ci_agent.journal.events import Committed, HandedOver, WorkspaceReady
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.progress import progress_comment
+from ci_agent.signing import Digest
 from ci_agent.workspace.incoming import pack_up
 
 _MEGABYTE: Final = 1_000_000

@@ -24,11 +24,11 @@ from ci_agent.job.split.manifest import (
     SIGNATURE,
     WORK,
     BundleError,
-    Digest,
     Manifest,
     checked,
     key_of,
 )
+from ci_agent.signing import Digest
 
 _SIGNED: Final = frozenset({JOURNAL, WORK, COMMENT, MERGE_REQUEST})
 _OF_MANIFEST: Final = 65_536  # bytes

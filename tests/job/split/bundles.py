@@ -11,7 +11,8 @@ import msgspec
 
 from ci_agent.ci import Happening, Job
 from ci_agent.config import Config
-from ci_agent.job.split.manifest import MANIFEST, SIGNATURE, Digest, Manifest, signed
+from ci_agent.job.split.manifest import MANIFEST, SIGNATURE, Manifest, signed
+from ci_agent.signing import Digest
 from tests.job.split.conftest import KEY
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

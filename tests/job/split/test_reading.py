@@ -15,8 +15,9 @@ from hypothesis import strategies as some
 
 from ci_agent.config import Config
 from ci_agent.errors import AuthenticationError
-from ci_agent.job.split.manifest import BundleError, Digest
+from ci_agent.job.split.manifest import BundleError
 from ci_agent.job.split.reading import Bundle, read_bundle
+from ci_agent.signing import Digest
 from tests.job.split.bundles import FILES, JOB, NOW, SETTINGS, make
 from tests.job.split.conftest import KEY
 
