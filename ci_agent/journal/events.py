@@ -37,6 +37,16 @@ class SessionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionResumed:
+    """A later job goes on with the session, from its checkpoint."""
+
+    job: int  # the how-manieth it is, from 2
+    why: str  # a clause for people: `dana answered`
+    restored: bool  # the model goes on in its conversation; False: it begins anew, on the work so far
+    moved: str = ""  # what became of the branches meanwhile, in sentences; empty: nothing
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxProved:
     """How strongly commands are confined here, as the self-test found it inside of the sandbox."""
 
@@ -677,6 +687,7 @@ class LabelsChanged:
 
 Fact = (
     SessionStarted
+    | SessionResumed
     | SandboxProved
     | ConnectionsRefused
     | StatusChanged

@@ -22,6 +22,7 @@ from ci_agent.journal.events import (
     PlaceRefused,
     SandboxProved,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     WorkspaceReady,
 )
@@ -145,7 +146,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
     task, platform = parts.task, parts.platform
     parts.journal.append(
         SessionStarted(
-            session=parts.folder.name,
+            session=parts.session,
             version=__version__,
             platform=platform.name,
             repository=task.repository,
@@ -164,6 +165,10 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             job_url=task.job_url,
         )
     )
+    if resumed := parts.resumed:
+        parts.journal.append(
+            SessionResumed(resumed.job, resumed.why, bool(resumed.messages), resumed.carried.said)
+        )
     voice.begin()
     if parts.keeping:
         parts.journal.watch(Checkpointer(parts, parts.keeping))
@@ -191,17 +196,20 @@ def _prepare(parts: Parts, voice: Voice) -> str:
             f"{count(len(source.uncommitted), 'file')} with uncommitted changes in {source.address} not part of "
             f"this work, which starts from the last commit.{settings if FILE_NAME in source.uncommitted else ''}"
         )
-    earlier = source.branch_sha(task.branch)
+    head = source.branch_sha(task.branch) or task.base_sha
+    began = parts.resumed.began if parts.resumed else head
+    continued = source.branch_sha(task.branch) is not None and (
+        parts.resumed is None or began != task.base_sha
+    )
     parts.workspace.lay_out()
-    head = earlier or task.base_sha
     parts.journal.append(
         WorkspaceReady(
             base=task.base,
             base_sha=task.base_sha,
             branch=task.branch,
-            head_sha=head,
-            earlier=parts.workspace.control.titles(task.base_sha, head),
-            continued=earlier is not None,
+            head_sha=began,
+            earlier=parts.workspace.control.titles(task.base_sha, began),
+            continued=continued,
             path=str(parts.workspace.root),
         )
     )

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.journal import Event
-from ci_agent.journal.events import CommentWritten, LabelsChanged, SessionEnded, StatusChanged, Warned
+from ci_agent.journal.events import (
+    CommentWritten,
+    LabelsChanged,
+    SessionEnded,
+    SessionStarted,
+    StatusChanged,
+    Warned,
+)
 from ci_agent.platforms import Label
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
@@ -76,12 +83,18 @@ class Voice:
         self._journal.append(CommentWritten(written.item.url, PURPOSE, written.created))
 
 
+def of_this_job(events: Sequence[Event]) -> Sequence[Event]:
+    """Those since the last job of the session began."""
+    starts = [at for at, event in enumerate(events) if isinstance(event.fact, SessionStarted)]
+    return events[starts[-1] if starts else 0 :]
+
+
 def last_word_said(events: Sequence[Event]) -> bool:
     """Whether the issue's comment and label say how the session ended."""
     label: tuple[str, ...] = ()
     end: SessionEnded | None = None
     written = False
-    for fact in (event.fact for event in events):
+    for fact in (event.fact for event in of_this_job(events)):
         if isinstance(fact, LabelsChanged):
             label = fact.added
         elif isinstance(fact, SessionEnded):

@@ -1,5 +1,6 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
+from ci_agent.workspace.carrying import Carried, carried
 from ci_agent.workspace.checkpoints import Checkpoints, checkpoints_of
 from ci_agent.workspace.control import Control
 from ci_agent.workspace.credentials import remove_credentials
@@ -16,6 +17,7 @@ from ci_agent.workspace.workspace import Workspace, check_branch_name
 
 __all__ = [
     "Author",
+    "Carried",
     "Checkpoints",
     "Control",
     "Landed",
@@ -27,6 +29,7 @@ __all__ = [
     "Stored",
     "Way",
     "Workspace",
+    "carried",
     "check_branch_name",
     "checkpoints_of",
     "contents",
