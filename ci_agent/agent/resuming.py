@@ -12,7 +12,10 @@ from ci_agent.models import Message, ToolCall
 from ci_agent.tools import all_tools, meaning
 
 SUBMIT: Final = "submit"
-ENDS_TURN: Final = (SUBMIT, "ask_user")  # calls that hand the turn back, and are answered by somebody else than a tool
+ENDS_TURN: Final = (
+    SUBMIT,
+    "ask_user",
+)  # calls that hand the turn back, and are answered by somebody else than a tool
 
 _TOOLS = all_tools()
 _BROKEN_OFF = "Not known: the job ended while this ran. Look at what it did before you call it again."

@@ -29,7 +29,7 @@ from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import commit, count, duration, money
 from ci_agent.session import checkpoint
 from ci_agent.session.checkpoint import State
-from ci_agent.workspace import Checkpoints, Remote, Stored, checkpoints_of, same_repository
+from ci_agent.workspace import Checkpoints, Remote, Stored, checkpoints_of
 
 
 class Signature(StrEnum):
@@ -122,13 +122,9 @@ class History:
         if self._key is None:
             return Record(issue, ref, Signature.UNKNOWN, checkpoint.stated(document))
         try:
-            state = checkpoint.checked(stored, self._key)
+            state = checkpoint.checked_for(stored, self._key, issue, self.address)
         except CheckpointError as error:
             return Record(issue, ref, Signature.WRONG, None, str(error))
-        ours = same_repository(self.address, state.repository)
-        if state.issue != issue or not ours:  # it was copied from there
-            problem = f"it is that of issue {state.issue} of {state.repository}"
-            return Record(issue, ref, Signature.WRONG, None, problem)
         return Record(issue, ref, Signature.HOLDS, state)
 
 

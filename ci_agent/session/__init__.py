@@ -1,7 +1,16 @@
 """A session: the whole story of one task, and where each ending leads."""
 
 from ci_agent.session.endings import ENDINGS
-from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Delivery, Keeping, Parts
+from ci_agent.session.parts import (
+    JOURNAL,
+    LOGS,
+    MERGE_REQUEST_TEXT,
+    PATCH,
+    Delivery,
+    Keeping,
+    Parts,
+    Resumption,
+)
 from ci_agent.session.story import publish, run
 from ci_agent.session.voice import last_word_said
 
@@ -14,6 +23,7 @@ __all__ = [
     "Delivery",
     "Keeping",
     "Parts",
+    "Resumption",
     "last_word_said",
     "publish",
     "run",

@@ -39,7 +39,7 @@ from ci_agent.session.parts import Keeping, Parts
 from ci_agent.session.policy import judged
 from ci_agent.session.voice import last_word_said, of_this_job
 from ci_agent.task import Status
-from ci_agent.workspace import Author, Checkpoints, Stored
+from ci_agent.workspace import Author, Checkpoints, Stored, same_repository
 
 # What is where in a checkpoint.
 STATE: Final = "state.json"
@@ -143,6 +143,15 @@ def checked(stored: Stored, key: bytes) -> State:
         raise CheckpointError("it has other files than those that were signed")
     if state.work != (stored.work or ""):
         raise CheckpointError("its work is another one than what was signed")
+    return state
+
+
+def checked_for(stored: Stored, key: bytes, issue: str, address: str) -> State:
+    """As `checked`; raises as well where it is that of another issue than `issue` of the repository at `address`, copied from
+    there."""
+    state = checked(stored, key)
+    if state.issue != issue or not same_repository(address, state.repository):
+        raise CheckpointError(f"it is that of issue {state.issue} of {state.repository}")
     return state
 
 

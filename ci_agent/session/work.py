@@ -25,8 +25,8 @@ from ci_agent.models import Message, Model, ModelError
 from ci_agent.models.chat import portable
 from ci_agent.platforms import Comment
 from ci_agent.reporting.policy import for_model
-from ci_agent.reporting.wording import GIVEN_BACK, count
 from ci_agent.reporting.summary import Summary
+from ci_agent.reporting.wording import GIVEN_BACK, count
 from ci_agent.session.brief import brief, news, rules_of
 from ci_agent.session.gate import Objections, objections
 from ci_agent.session.parts import Parts, Resumption

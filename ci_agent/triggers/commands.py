@@ -67,7 +67,9 @@ _BEHIND_NAME = re.compile(r"[.,:;!?]*(?:\s+|$)|[,:]")  # `/agent.md` and `/agent
 _FENCE = re.compile(r" {0,3}(?:(`{3,})[^`]*|(~{3,}).*)")
 _QUOTES = "\u201c\u201d\u2018\u2019"  # a phone makes these of plain ones, and one dash of two
 _STRAY = ".,:;!?*_\"'`()[]<>" + _QUOTES
-_OPTION = re.compile(r"\s*(?:--|[\u2013\u2014])(?:(model|budget|base)(?:\s*=\s*|\s+)(\S+)|(fresh)(?!\S))", re.IGNORECASE)
+_OPTION = re.compile(
+    r"\s*(?:--|[\u2013\u2014])(?:(model|budget|base)(?:\s*=\s*|\s+)(\S+)|(fresh)(?!\S))", re.IGNORECASE
+)
 _ANY_OPTION = re.compile(r"\s*(?:--([a-z][\w-]*)|[\u2013\u2014](model|budget|base|fresh)\b)", re.IGNORECASE)
 _AROUND_VALUE = "\"'`,;" + _QUOTES
 _MODEL = re.compile(r"[A-Za-z0-9][\w./:@-]{0,99}", re.ASCII)

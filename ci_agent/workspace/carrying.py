@@ -42,7 +42,9 @@ def carried(source: Source, branch: str, work: str, began: str) -> Carried:
     moved = f"Meanwhile {where} moved from {old[:_SHOWN]} to {head[:_SHOWN]}"
     merged = _merged(source.git_dir, head, work)
     if merged:
-        return Carried(source, head, merged, f"{moved}; your work was put on top of that. Changed there:", files)
+        return Carried(
+            source, head, merged, f"{moved}; your work was put on top of that. Changed there:", files
+        )
     if pushed:
         return Carried(
             source,
@@ -73,5 +75,7 @@ def _merged(git_dir: Path, head: str, work: str) -> str:
 def _changed(git_dir: Path, old: str, new: str) -> tuple[str, ...]:
     if resolve(git_dir, old) is None:
         return ()
-    listing = git("--git-dir", git_dir, "diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", old, new, "--")
+    listing = git(
+        "--git-dir", git_dir, "diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", old, new, "--"
+    )
     return tuple(name.decode("utf-8", "replace") for name in listing.split(b"\0") if name)
