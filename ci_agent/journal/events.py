@@ -31,6 +31,7 @@ class SessionStarted:
     sandbox: str  # the level of confinement
     limits: Limits
     mention: str = ""  # the requester's name on the platform, without `@`; empty: there is nobody to tell
+    mention_id: str = ""  # of the same account, which keeps it when it gets another name
     request: str = ""  # the trigger in words: `label ai-task added by dana`
     hint: str = ""  # what was asked for beside the issue
     job_url: str = ""  # of the CI job's own log

@@ -76,6 +76,13 @@ def publish(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
         raise
 
 
+def settle(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
+    """End a session that was left in the middle and that nobody goes on with: what there is of its work, `tree`, is published
+    as it is. Raises only `JournalError`."""
+    parts.journal.append(AgentStopped(stop.ending, stop.detail))
+    return publish(parts, stop, tree)
+
+
 def _work(parts: Parts, voice: Voice, left_out: Sequence[HiddenLeftOut]) -> _End:
     said = _begin(parts, voice)
     for fact in left_out:
@@ -160,6 +167,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             sandbox=parts.confinement.proof.level,
             limits=parts.limits,
             mention=task.account.login if task.account else "",
+            mention_id=task.account.id if task.account else "",
             request=task.request,
             hint=task.hint,
             job_url=task.job_url,
