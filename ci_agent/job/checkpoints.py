@@ -10,11 +10,12 @@ from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CheckpointError, CiAgentError
 from ci_agent.job.case import Case
+from ci_agent.job.forges import remote_of
 from ci_agent.journal import Event
 from ci_agent.platforms import Forge
 from ci_agent.session import Keeping
 from ci_agent.session.checkpoint import checked, contents
-from ci_agent.workspace import Checkpoints, Login, Source
+from ci_agent.workspace import Source, Store
 
 FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
 
@@ -59,7 +60,7 @@ def keeping_of(case: Case, source: Source, issue: str) -> Keeping | None:
         )
         return None
     try:
-        stored = Checkpoints(source.git_dir, source.remote).read(issue)
+        stored = Store(source.git_dir, source.remote).read(issue)
     except CiAgentError as error:
         print(f"This session is not kept: {error}", file=log)
         return None
@@ -84,8 +85,7 @@ def keep_end(
     key = key_of(settings)
     if key is None:
         raise CheckpointError("there is no key to sign it with")
-    access = forge.repository().access
-    store = Checkpoints(fetched, Login(access.url, access.user, access.password).remote())
+    store = Store(fetched, remote_of(forge))
     stored = store.read(issue)
     if stored is None or checked(stored, key).session != session:
         return
