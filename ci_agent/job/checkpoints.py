@@ -13,12 +13,13 @@ from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CheckpointError, CiAgentError
 from ci_agent.job.case import Case
+from ci_agent.job.forges import remote_of
 from ci_agent.journal import Event
 from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
 from ci_agent.session.checkpoint import CONVERSATION, State, checked, checked_for, contents
-from ci_agent.workspace import Checkpoints, Login, checkpoints_of
+from ci_agent.workspace import Store, store_at
 
 FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
 
@@ -77,18 +78,16 @@ def kept_of(case: Case, issue: str) -> Kept | None:
             "Sessions are not kept: there is no key to sign them with; set CI_AGENT_CHECKPOINT_KEY.", file=log
         )
         return None
-    access = case.forge.repository().access
-    remote = Login(access.url, access.user, access.password).remote()
     try:
         with tempfile.TemporaryDirectory(prefix="ci-agent-kept-") as folder:
-            stored = checkpoints_of(remote, Path(folder) / "fetched.git").read(issue, work=False)
+            stored = store_at(remote_of(case.forge), Path(folder) / "fetched.git").read(issue, work=False)
     except CiAgentError as error:
         print(f"This session is not kept: {error}", file=log)
         return None
     if stored is None:
         return Kept(key)
     try:
-        state = checked_for(stored, key, issue, access.url)
+        state = checked_for(stored, key, issue, case.forge.repository().access.url)
     except CheckpointError as error:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
         return Kept(key, stored.commit)
@@ -104,8 +103,7 @@ def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event]
     key = key_of(settings)
     if key is None:
         raise CheckpointError("there is no key to sign it with")
-    access = forge.repository().access
-    store = Checkpoints(fetched, Login(access.url, access.user, access.password).remote())
+    store = Store(fetched, remote_of(forge))
     stored = store.read(issue)
     begun = Summary.of(events).started
     if stored is None or begun is None or checked(stored, key).session != begun.session:

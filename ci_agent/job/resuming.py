@@ -20,7 +20,7 @@ from ci_agent.session import Resumption, conversation
 from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State
 from ci_agent.task import Ending, Limits, Status
 from ci_agent.triggers import Command, Kind, Trigger, Verb
-from ci_agent.workspace import Checkpoints, Source, carried
+from ci_agent.workspace import Source, Store, carried
 
 # Ends after which the same conversation would lead to the same again: a person who asks once more gets fresh eyes, on the
 # branch as it is.
@@ -93,7 +93,7 @@ def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: 
     state = earlier.state
     work = ""
     if state.work:
-        stored = Checkpoints(source.git_dir, source.remote).read(state.issue)
+        stored = Store(source.git_dir, source.remote).read(state.issue)
         if stored is None or stored.commit != kept.commit:
             raise CheckpointError(
                 f"the session of issue {state.issue} was moved on by somebody else meanwhile"

@@ -25,7 +25,7 @@ from ci_agent.platforms import Issue
 from ci_agent.reporting.summary import Summary
 from ci_agent.session.checkpoint import JOURNAL, State
 from ci_agent.task import Account, Outcome, Task
-from ci_agent.workspace import Checkpoints, Source, Workspace, carried
+from ci_agent.workspace import Source, Store, Workspace, carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _left(case: Case, issue: Issue, kept: Kept, state: State) -> Iterator[Left]:
     events = unpacked(kept.files.get(JOURNAL, b""))
     write(folder / session.JOURNAL, events)
     source = source_of(case, issue, state.branch)
-    stored = Checkpoints(source.git_dir, source.remote).read(issue.number)
+    stored = Store(source.git_dir, source.remote).read(issue.number)
     if stored is None or stored.commit != kept.commit:
         raise CheckpointError(f"the session of issue {issue.number} was moved on by somebody else meanwhile")
     put = carried(source, state.branch, state.work, state.began or source.base_sha)

@@ -1,7 +1,7 @@
 """The checkpoint of a session: what of it outlives a job that dies, and when it is saved.
 
 A checkpoint is a handful of files and the commit of the work so far, kept in git at the platform (see
-`workspace.checkpoints`), so that neither a server nor the runner's disk is needed. Whoever reads one takes it for a
+`workspace.store`), so that neither a server nor the runner's disk is needed. Whoever reads one takes it for a
 stranger's until its signature holds: anybody who may push can write there.
 """
 
@@ -39,7 +39,7 @@ from ci_agent.session.parts import Keeping, Parts
 from ci_agent.session.policy import judged
 from ci_agent.session.voice import last_word_said, of_this_job
 from ci_agent.task import Status
-from ci_agent.workspace import Author, Checkpoints, Stored, same_repository
+from ci_agent.workspace import Author, Store, Stored, same_repository
 
 # What is where in a checkpoint.
 STATE: Final = "state.json"
@@ -158,8 +158,8 @@ def checked_for(stored: Stored, key: bytes, issue: str, address: str) -> State:
 def stated(document: bytes) -> State:
     """What a state's document says, signed or not. Raises `CheckpointError` where it is none."""
     try:
-        return msgspec.json.decode(document, type=State)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return signing.stated(document, State)
+    except signing.MalformedError as error:
         raise CheckpointError(f"it has a state that is none: {error}") from error
 
 
@@ -220,7 +220,7 @@ class Checkpointer:
         self._now = now
         self._known = keeping.known
         self._work = keeping.work  # the last commit that could leave
-        self._store: Checkpoints | None = None
+        self._store: Store | None = None
         self._tried_at = now()
         self._steps = 0
         self._over = False  # the agent's part is
@@ -264,13 +264,13 @@ class Checkpointer:
                 self._told = True
                 self._warn(f"The session could not be saved for a later job; it is tried again. {error}")
 
-    def _at_hand(self) -> Checkpoints:
+    def _at_hand(self) -> Store:
         """The store, with the repository that has the work: the control repository is gone once that was handed over."""
         workspace = self._parts.workspace
         control = workspace.control.git_dir
         here = control if there(control) else workspace.source.git_dir
         if self._store is None:
-            self._store = Checkpoints(here, workspace.source.remote)
+            self._store = Store(here, workspace.source.remote)
         self._store.use(here)
         return self._store
 
