@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ci_agent.job.case import Case, Refused
+from ci_agent.job.checkpoints import kept_of, requester_of
 from ci_agent.job.claim import sessions
 from ci_agent.platforms import Comment, Issue, Permission
 from ci_agent.reporting import replies
@@ -62,7 +63,14 @@ def _labelled(case: Case, trigger: Trigger) -> Trigger | Refused:
     if labelled is None:
         why = f"nobody knows who put the label {label} on it"
         return Refused(why, f"refused {label}", replies.label_of_nobody(label))
-    return replace(trigger, actor=labelled.by, at=labelled.at)
+    if not _same(labelled.by, case.forge.me()):
+        return replace(trigger, actor=labelled.by, at=labelled.at)
+    # We put it back, because a job was lost. Who asked for that one is in what is kept of it, which is signed.
+    kept = kept_of(case, trigger.thread.number)
+    asked = requester_of(kept) if kept else None
+    if kept is None or kept.state is None or kept.state.over or asked is None:
+        return Refused("it was our own doing")
+    return replace(trigger, actor=asked, at=kept.state.started)
 
 
 def _same(one: Account, other: Account) -> bool:

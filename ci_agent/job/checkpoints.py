@@ -15,10 +15,12 @@ from ci_agent.errors import CheckpointError, CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.forges import remote_of
 from ci_agent.journal import Event
+from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
-from ci_agent.session.checkpoint import CONVERSATION, State, checked, checked_for, contents
+from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
+from ci_agent.task import Account
 from ci_agent.workspace import Store, store_at
 
 FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
@@ -92,6 +94,12 @@ def kept_of(case: Case, issue: str) -> Kept | None:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
         return Kept(key, stored.commit)
     return Kept(key, stored.commit, state, stored.files)
+
+
+def requester_of(kept: Kept) -> Account | None:
+    """Who asked for the session; None: it does not say. Raises `JournalError` for a journal that can't be read."""
+    started = Summary.of(unpacked(kept.files.get(JOURNAL, b""))).started
+    return Account(started.mention, started.mention_id) if started and started.mention else None
 
 
 def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str) -> None:
