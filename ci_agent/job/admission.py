@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ci_agent.job.case import Case, Refused
-from ci_agent.job.claim import sessions
+from ci_agent.job.progress import sessions
 from ci_agent.platforms import Comment, Issue, Permission
 from ci_agent.reporting import replies
 from ci_agent.task import Account

@@ -19,6 +19,7 @@ from ci_agent.job.forges import open_forge
 from ci_agent.job.leftovers import without_leftovers
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
+from ci_agent.job.settings import in_time
 from ci_agent.job.split.apart import work_apart
 from ci_agent.job.split.publish import publish
 from ci_agent.job.telling import tell_why_not
@@ -76,16 +77,6 @@ def _complain(case: Case, error: ConfigError) -> None:
         text = replies.could_not_begin(str(error), case.host.job.url)
         tell_why_not(case.host.output, text)
         case.forge.reply(admitted.trigger.thread, replace(case, trigger=admitted.trigger).answer, text)
-
-
-_LAST_MINUTES = 2.0  # of a job, for saving the work and the last word
-
-
-def in_time(settings: Config, minutes: float | None) -> Config:
-    """With a session's limit of time that ends before the job's own."""
-    if minutes is None or settings.limits.timeout <= minutes - _LAST_MINUTES:
-        return settings
-    return replace(settings, limits=replace(settings.limits, timeout=max(1.0, minutes - _LAST_MINUTES)))
 
 
 def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:

@@ -1,4 +1,4 @@
-"""The session of a CI job: claim the issue, fetch the repository, run the session, tell the CI how it ended."""
+"""The session of a CI job: wait for our turn, fetch the repository, run the session, tell the CI how it ended."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.checkpoints import FETCHED, keeping_of
-from ci_agent.job.claim import claim, marker_of
+from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
+from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.settings import report_folder
-from ci_agent.job.telling import sections, tell, tell_why_not
+from ci_agent.job.telling import sections, tell
+from ci_agent.job.turn import our_turn
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
@@ -24,7 +26,6 @@ from ci_agent.reporting.folder import check_folder
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import comparison, headline
-from ci_agent.session.endings import FAILED, other_labels
 from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
 from ci_agent.workspace import Login, Source, check_branch_name, open_fetched
@@ -35,7 +36,6 @@ def engage(case: Case, issue: Issue) -> int:
 
     From the first word on the issue to the last one, a note on the disk says what has been promised there.
     """
-    log = case.host.output.log
     report = report_folder(case.settings)
     check_folder(report)
     refused = too_many(case, case.forge.comments(issue.number))
@@ -45,29 +45,23 @@ def engage(case: Case, issue: Issue) -> int:
     scratch, number = case.host.job.scratch, issue.number
     branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(scratch / "sessions", number)
-    marker = marker_of(folder.name, case.host.job.run)
-    made = Promise(number, marker, str(folder), branch)
+    made = Promise(number, marker_of(folder.name), str(folder), branch)
     promise(scratch, made)
-    mine = case.forge.ensure_comment(number, marker, progress_comment([]))
+    with our_turn(case, made) as ours:
+        return _begun(ours, issue, made, report) if ours else 0
+
+
+def _begun(case: Case, issue: Issue, made: Promise, report: Path) -> int:
+    """Work on the issue, which is ours; the exit code."""
+    mine = case.forge.ensure_comment(made.issue, made.marker, progress_comment([]))
     try:
-        first = claim(case.forge, number, mine, case.host.job.run)
-    except CiAgentError as error:  # somebody else may be at work: the labels may be theirs
-        say_why_not(case, made, replies.could_not_begin(str(error), case.host.job.url))
-        kept(scratch)
-        raise
-    if first is not None:
-        kept(scratch)  # our comment says so already
-        case.forge.change_labels(number, [], [case.settings.trigger.label])
-        print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
-        return 0
-    try:
-        parts = parts_of(case, issue, branch, folder, marker)
+        parts = parts_of(case, issue, made.branch, Path(made.folder), made.marker)
     except CiAgentError as error:
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
     _tell_where_it_was_asked(case, mine.item.url)
     with parts.journal, sections(parts.journal, case.host.output):
-        outcome = run(parts, shown(parts.journal, log, parts.guard))
+        outcome = run(parts, shown(parts.journal, case.host.output.log, parts.guard))
     return finish(case, parts, outcome, report)
 
 
@@ -82,20 +76,6 @@ def finish(case: Case, parts: session.Delivery, outcome: Outcome, report: Path) 
         print(said, file=case.host.output.log, flush=True)
     write_report(parts.journal, parts.folder, report, parts.guard)
     return outcome.exit_code
-
-
-def give_up(case: Case, made: Promise, text: str) -> None:
-    """There is no session, and the issue is ours: say why, in its comment and by its label."""
-    say_why_not(case, made, text)
-    case.forge.change_labels(made.issue, [FAILED], other_labels(FAILED, case.settings.trigger.label))
-    kept(case.host.job.scratch)
-
-
-def say_why_not(case: Case, made: Promise, text: str) -> None:
-    """Say in the progress comment why there is no session."""
-    promise(case.host.job.scratch, replace(made, said=text))
-    tell_why_not(case.host.output, text)
-    case.forge.ensure_comment(made.issue, made.marker, text)
 
 
 def _tell_where_it_was_asked(case: Case, progress: str) -> None:

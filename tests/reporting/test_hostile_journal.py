@@ -300,6 +300,9 @@ def test_answers_to_strangers_are_inert(one: str, other: str) -> None:
         replies.not_stopped(one, other),
         replies.could_not_begin(one, other),
         replies.busy(one),
+        replies.waiting(2, 2, 1, one),
+        replies.stopped_waiting(one),
+        replies.not_begun(one),
         replies.going_on(other),
     ]
     for markdown in said:
