@@ -115,7 +115,10 @@ class Ground:
 
 
 @pytest.fixture(params=["github", "gitlab"])
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+def ground(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Ground]:
+    monkeypatch.chdir(tmp_path)  # where GitLab's jobs leave what they tell later ones
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "widget.git"], check=True)
     people: Any = FakeGitHub() if request.param == "github" else FakeGitLab()
     people.write_issue("One", "")
