@@ -94,13 +94,22 @@ def test_the_template_touches_nothing_of_the_project_s_own() -> None:
     assert all("rules" in job and "inherit" in job for job in jobs)
 
 
-def payload(kind: str, **attributes: object) -> str:
-    """Written as GitLab writes it, without blanks."""
-    content = {"object_kind": kind, "object_attributes": attributes, "changes": attributes.pop("changes", {})}
-    return json.dumps(content, separators=(",", ":"))
+def payload(kind: str, *, labels: tuple[str, ...] = (), **attributes: object) -> str:
+    """Written as GitLab writes it: without blanks, `<` and `>` escaped, and with an `@` in the project's addresses."""
+    content = {
+        "object_kind": kind,
+        "project": {"git_ssh_url": "git@gitlab.example.org:acme/widget.git"},
+        "object_attributes": attributes,
+        "changes": attributes.pop("changes", {}),
+        "issue": {"title": "ai-waiting is never taken away", "labels": [{"title": name} for name in labels]},
+    }
+    said = json.dumps(content, separators=(",", ":"))
+    return said.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 NOTE = payload("note", note="please\n/agent retry", action="create")
+PLAIN_REPLY = payload("note", note="The second one.", action="create", labels=("bug", "ai-waiting"))
+OURS = payload("note", note="<!-- ci-agent: progress 1 -->\n`/agent stop` ends it", labels=("ai-waiting",))
 LABEL = {"labels": {"previous": [], "current": [{"title": "ai-task"}]}}
 ASSIGNEE = {"assignees": {"previous": [], "current": [{"id": 1}]}}
 
@@ -124,6 +133,20 @@ ASSIGNEE = {"assignees": {"previous": [], "current": [{"id": 1}]}}
             WORK | IDLE,
         ),
         ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": payload("note", note="Thank you!")}, IDLE),
+        ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": PLAIN_REPLY}, WORK | IDLE),
+        (
+            {"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": json.dumps(json.loads(PLAIN_REPLY))},
+            WORK | IDLE,
+        ),
+        (
+            {
+                "CI_PIPELINE_SOURCE": "trigger",
+                "TRIGGER_PAYLOAD": payload("note", note='"title":"ai-waiting" \\', labels=("bug",)),
+            },
+            IDLE,
+        ),
+        ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": OURS}, IDLE),
+        ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": OURS.replace("\\u003c", "<")}, IDLE),
         (
             {
                 "CI_PIPELINE_SOURCE": "trigger",
