@@ -49,6 +49,8 @@ class Ending(StrEnum):
     LLM_POLICY = "llm_policy"
     LLM_REPLAY = "llm_replay"  # the recording that plays the model does not fit this run
     WITHHELD = "withheld"  # the work held a secret
+    UNANSWERED = "unanswered"  # nobody answered the question in time
+    LOST = "lost"  # the job was gone, and nobody goes on
     ENVIRONMENT = "env"
     CANCELLED = "cancelled"
     INTERNAL = "internal"

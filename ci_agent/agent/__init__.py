@@ -1,6 +1,6 @@
 """The agent: the loop, what the model sees, what it may use up, and which model it is."""
 
-from ci_agent.agent.allowance import Allowance
+from ci_agent.agent.allowance import Allowance, Used
 from ci_agent.agent.choice import ESCALATED, Choice, Models, Role, choose
 from ci_agent.agent.context import Brief, Earlier, Quote, opening
 from ci_agent.agent.handoff import HandOff, taken_over
@@ -21,6 +21,7 @@ __all__ = [
     "Role",
     "Sight",
     "Stop",
+    "Used",
     "choose",
     "opening",
     "review",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from ci_agent.task import Ending, Limits, Usage
 
@@ -20,8 +21,20 @@ class _Gauge:
     left: str
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a session has used up."""
+
+    steps: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: float = 0.0  # US dollars
+
+
+NOTHING: Final = Used()
+
+
 class Allowance:
-    """Keeps account of one session.
+    """Keeps account of one session, of which earlier jobs have `used` something.
 
     `reserve` seconds at the end of the time limit belong to the tests that the harness runs after the agent.
     `clock` is monotonic, in seconds, and starts counting at `started`.
@@ -34,11 +47,12 @@ class Allowance:
         started: float,
         reserve: float = 0,
         clock: Callable[[], float] = time.monotonic,
+        used: Used = NOTHING,
     ) -> None:
         self.limits = limits
-        self.steps = 0
-        self.usage = Usage()
-        self.cost = 0.0
+        self.steps = used.steps
+        self.usage = used.usage
+        self.cost = used.cost
         self._clock = clock
         self._started = started
         self._reserve = reserve

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ci_agent.agent.allowance import Allowance
 from ci_agent.agent.circling import Circling
 from ci_agent.agent.conversation import Conversation
+from ci_agent.agent.resuming import ENDS_TURN, SUBMIT, mended, tool_of
 from ci_agent.agent.rules import Reminder
 from ci_agent.journal import Journal
 from ci_agent.journal.events import (
@@ -38,7 +39,7 @@ _CUT_OFF = (
     "edits instead of one, a part of a file instead of all of it."
 )
 _TIME_UP = "Not run: the session's time is up."
-_LAST_CALLS = ("submit", "ask_user")  # they still count then
+_LAST_CALLS = ENDS_TURN  # they still count then
 _MAX_BAD_TURNS = 4  # replies in a row without a tool call
 
 
@@ -60,8 +61,8 @@ class Sight:
 
 
 class Agent:
-    """One conversation with one model about one task. `messages` is where it starts; from `compact_at` tokens on it is
-    shortened. `replaceable`: a better model stands by."""
+    """One conversation with one model about one task. `messages` is where it starts, which may be where an earlier job was;
+    from `compact_at` tokens on it is shortened. `replaceable`: a better model stands by."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Agent:
         self._journal = journal
         self._sight = sight
         self._replaceable = replaceable
+        messages, pending = mended(messages)
         self._conversation = Conversation(
             messages,
             model,
@@ -101,7 +103,7 @@ class Agent:
         )
         self._bad_turns = 0
         self._ended = allowance.steps  # the last step that is over
-        self._pending: ToolCall | None = None  # the call that handed the turn back, still without a result
+        self._pending = pending  # the call that handed the turn back, still without a result
 
     def work(self) -> Stop:
         """Go on until the turn is handed back, a limit is hit, or the model can't go on."""
@@ -110,12 +112,25 @@ class Agent:
             if stop is not None:
                 return stop
 
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The conversation so far, oldest first."""
+        return self._conversation.messages
+
+    @property
+    def handed_in(self) -> bool:
+        """What handed the turn back is work, and waits for an answer."""
+        return self._pending is not None and tool_of(self._pending) == SUBMIT
+
     def answer(self, text: str) -> None:
-        """Answer the call that handed the turn back; the next `work` goes on from there."""
+        """Answer the call that handed the turn back; the next `work` goes on from there. Where no call waits, it is told
+        as the harness's own word."""
         if self._pending is None:
-            raise RuntimeError("there is no call to answer")
+            self._say(text)
+            return
+        answer = Answer(text, ok=not self.handed_in)
         pending, self._pending = self._pending, None
-        self._tell(pending, Answer(text, ok=False), 0.0, self._end_of_step())
+        self._tell(pending, answer, 0.0, self._end_of_step())
 
     def _step(self) -> Stop | None:
         try:
@@ -159,10 +174,12 @@ class Agent:
             )
         else:
             text = "Your reply was empty. Go on by calling a tool, or call `submit` when the work is done."
-        text = "\n\n".join([text, *filter(None, self._end_of_step())])
+        self._say("\n\n".join([text, *filter(None, self._end_of_step())]))
+        return None
+
+    def _say(self, text: str) -> None:
         self._journal.append(HarnessSaid(text))
         self._conversation.append({"role": "user", "content": text})
-        return None
 
     def _do(self, reply: Reply) -> Stop | None:
         """Run every call in order. One that ends the turn stays unanswered until `answer`."""

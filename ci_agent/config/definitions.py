@@ -688,6 +688,44 @@ class CheckpointSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskSettings:
+    """Questions that a session waits for an answer to. `ci-agent poll` looks after them."""
+
+    remind_after: float = setting(
+        3.0,
+        "How long nobody answers until the person who asked for the work is reminded, once.",
+        unit="days",
+        above=0,
+        maximum=365,
+    )
+    give_up_after: float = setting(
+        14.0,
+        "How long nobody answers until the session is ended, with what there is of the work as a draft.",
+        unit="days",
+        above=0,
+        maximum=365,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSettings:
+    """Sessions whose job is gone: the runner was lost, or the process killed."""
+
+    go_on: bool = setting(
+        True,
+        "Whether the next schedule (`ci-agent poll`) goes on with such a session. Else it is ended, with what there is of the "
+        "work as a draft.",
+    )
+    most: int = setting(
+        3,
+        "How many jobs of one session may be lost until it is ended all the same: it may be what they do that kills "
+        "them.",
+        minimum=1,
+        maximum=100,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSettings:
     """Where the work is done on this machine."""
 
@@ -731,6 +769,8 @@ class Config:
     gitlab: GitLabSettings = field(default_factory=GitLabSettings)
     bundle: BundleSettings = field(default_factory=BundleSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    ask: AskSettings = field(default_factory=AskSettings)
+    lost: LostSettings = field(default_factory=LostSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     checks: tuple[str, ...] = setting(

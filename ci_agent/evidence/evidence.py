@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ci_agent import verification
-from ci_agent.evidence import baseline
+from ci_agent.evidence import baseline, earlier
 from ci_agent.evidence.again import again
 from ci_agent.evidence.bench import Bench
 from ci_agent.evidence.beside import Checks, cover
@@ -59,7 +59,7 @@ class Evidence:
         self._checks = Checks(self._bench)
         self.choice = Choice(self._bench)
         self.before: TestsRan | None = None  # all tests on the base; None: they were not run
-        self.rounds = 0
+        self.rounds = earlier.rounds(self._journal.events)  # of all jobs
 
     # --- what to run --------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class Evidence:
         passed = self.ground.config.sandbox.env
         junit = self._settings.junit or ""
         name = baseline.key(self.ground.base, bench.setup, self.choice.on_base, junit, passed)
-        ran = None if fresh else baseline.recall(self.ground.remembered, name, bench.base_tree)
+        ran = None if fresh else self._known(name)
         if ran is None:
             self._checks.measure_base()
             ran = bench.run(bench.base, Moment.BEFORE, self.choice.on_base)
@@ -97,6 +97,12 @@ class Evidence:
                 baseline.keep(self.ground.remembered, name, ran)
         self._journal.append(ran)
         return ran
+
+    def _known(self, name: str) -> TestsRan | None:
+        """From an earlier job of this session, else from an earlier session."""
+        bench = self._bench
+        ran = earlier.before(self._journal.events, bench.base_tree, bench.setup, self.choice.on_base)
+        return ran or baseline.recall(self.ground.remembered, name, bench.base_tree)
 
     def _run_on_base(self, more: Sequence[TestsChosen]) -> None:
         """The tests of projects that only a change tells of, beside those that ran there. What can't be run there is

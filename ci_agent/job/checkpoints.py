@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from ci_agent import signing
@@ -10,11 +13,13 @@ from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CheckpointError, CiAgentError
 from ci_agent.job.case import Case
+from ci_agent.job.forges import remote_of
 from ci_agent.journal import Event
 from ci_agent.platforms import Forge
-from ci_agent.session import Keeping
-from ci_agent.session.checkpoint import checked, contents
-from ci_agent.workspace import Checkpoints, Login, Source
+from ci_agent.reporting.summary import Summary
+from ci_agent.session import Keeping, conversation
+from ci_agent.session.checkpoint import CONVERSATION, State, checked, checked_for, contents
+from ci_agent.workspace import Store, store_at
 
 FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
 
@@ -46,11 +51,26 @@ def key_of(settings: Config) -> bytes | None:
     return next((signing.derived(key, "checkpoints") for key in long), None)
 
 
-def keeping_of(case: Case, source: Source, issue: str) -> Keeping | None:
-    """How the session on `issue` is kept; None: it is not, which the log says. What is there of an earlier session is
-    taken over: one issue has one checkpoint."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of the issue's last session."""
+
+    key: bytes = field(repr=False)
+    commit: str = ""  # of its checkpoint; empty: there is none
+    state: State | None = None  # None: there is none, or it is not to be believed
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def keeping(self, job: str) -> Keeping:
+        """How the session of the CI's run `job` is kept in its place."""
+        unfinished = self.state is not None and not self.state.over
+        return Keeping(self.key, job, self.commit, self.state.work if self.state and unfinished else "")
+
+
+def kept_of(case: Case, issue: str) -> Kept | None:
+    """What is kept of the last session on `issue`, whose place the next one takes; None: sessions are not kept, which the
+    log says."""
     log = case.host.output.log
-    if not case.settings.checkpoint.keep:
+    if case.silent or not case.settings.checkpoint.keep:
         return None
     key = key_of(case.settings)
     if key is None:
@@ -59,35 +79,36 @@ def keeping_of(case: Case, source: Source, issue: str) -> Keeping | None:
         )
         return None
     try:
-        stored = Checkpoints(source.git_dir, source.remote).read(issue)
+        with tempfile.TemporaryDirectory(prefix="ci-agent-kept-") as folder:
+            stored = store_at(remote_of(case.forge), Path(folder) / "fetched.git").read(issue, work=False)
     except CiAgentError as error:
         print(f"This session is not kept: {error}", file=log)
         return None
     if stored is None:
-        return Keeping(key, case.host.job.run, "")
+        return Kept(key)
     try:
-        unfinished = not checked(stored, key).over
+        state = checked_for(stored, key, issue, case.forge.repository().access.url)
     except CheckpointError as error:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
-        return Keeping(key, case.host.job.run, stored.commit)
-    return Keeping(key, case.host.job.run, stored.commit, (stored.work or "") if unfinished else "")
+        return Kept(key, stored.commit)
+    return Kept(key, stored.commit, state, stored.files)
 
 
-def keep_end(
-    host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str, session: str
-) -> None:
-    """Write down the end of a session whose own job did not get to it, with the work of its last checkpoint. Nothing is
-    done where there is none, or where another session has taken its place. Raises `CiAgentError`."""
+def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str) -> None:
+    """Write down the end of a session whose own job did not get to it, with the work and the conversation of its last
+    checkpoint. Nothing is done where there is none, or where another session has taken its place. Raises `CiAgentError`."""
     fetched = host.job.scratch / FETCHED
     if not settings.checkpoint.keep or not fetched.exists():
         return
     key = key_of(settings)
     if key is None:
         raise CheckpointError("there is no key to sign it with")
-    access = forge.repository().access
-    store = Checkpoints(fetched, Login(access.url, access.user, access.password).remote())
+    store = Store(fetched, remote_of(forge))
     stored = store.read(issue)
-    if stored is None or checked(stored, key).session != session:
+    begun = Summary.of(events).started
+    if stored is None or begun is None or checked(stored, key).session != begun.session:
         return
-    files = contents(tuple(events), host.job.run, events[-1].at, stored.work or "", key, host.guard)
+    known = stored.files.get(CONVERSATION)
+    seen = conversation.unpacked(known) if known else None
+    files = contents(tuple(events), host.job.run, events[-1].at, stored.work or "", key, host.guard, seen)
     store.write(issue, files, stored.work, stored.commit)

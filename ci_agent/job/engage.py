@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from ci_agent import session
 from ci_agent.config import secrets
 from ci_agent.errors import CiAgentError, UsageError
 from ci_agent.job.admission import too_many
-from ci_agent.job.assembly import assemble, run, session_folder, shown, write_report
+from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
-from ci_agent.job.checkpoints import FETCHED, keeping_of
+from ci_agent.job.checkpoints import FETCHED, Kept, kept_of
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
+from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, resumption
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell, tell_why_not
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
@@ -44,8 +46,10 @@ def engage(case: Case, issue: Issue) -> int:
         return 0
     scratch, number = case.host.job.scratch, issue.number
     branch = case.settings.git.branch.replace("{issue}", number)
+    last = kept_of(case, number)
+    earlier = earlier_of(case, last, limits(case.settings)) if last else None
     folder = session_folder(scratch / "sessions", number)
-    marker = marker_of(folder.name, case.host.job.run)
+    marker = marker_of(earlier.state.session if earlier else folder.name, case.host.job.run)
     made = Promise(number, marker, str(folder), branch)
     promise(scratch, made)
     mine = case.forge.ensure_comment(number, marker, progress_comment([]))
@@ -61,7 +65,7 @@ def engage(case: Case, issue: Issue) -> int:
         print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
         return 0
     try:
-        parts = parts_of(case, issue, branch, folder, marker)
+        parts = parts_of(case, issue, branch, folder, marker, last, earlier)
     except CiAgentError as error:
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
@@ -113,10 +117,23 @@ def _tell_where_it_was_asked(case: Case, progress: str) -> None:
 # --- beginning --------------------------------------------------------------------------------------------
 
 
-def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -> session.Parts:
-    """All that a session on `issue` is made of. Raises `CiAgentError` where it can't begin."""
+def parts_of(
+    case: Case,
+    issue: Issue,
+    branch: str,
+    folder: Path,
+    marker: str,
+    last: Kept | None = None,
+    earlier: Earlier | None = None,
+) -> session.Parts:
+    """All that a session on `issue` is made of, which takes the place of the `last` one, or goes on with it, which is
+    `earlier` then. Raises `CiAgentError` where it can't begin."""
     settings = case.settings
     source = source_of(case, issue, branch)
+    resumed = resumption(case, source, branch, earlier, last) if earlier and last else None
+    if resumed:
+        source = resumed.carried.source
+    started = begun(earlier, folder) if earlier else time.monotonic()
 
     def note_retry(retry: ModelRetried | ModelChosen) -> None:
         parts.journal.append(retry)
@@ -126,8 +143,9 @@ def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -
         case.host.output.mask(secret)
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
-    if not case.silent:
-        parts = replace(parts, keeping=keeping_of(case, source, issue.number))
+    may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
+    keeping = last.keeping(case.host.job.run) if last else None
+    parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
 
 

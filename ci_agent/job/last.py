@@ -25,10 +25,12 @@ from ci_agent.journal import Fact, Journal
 from ci_agent.journal.events import AgentStopped, MergeRequestWritten, SessionEnded, SessionStarted
 from ci_agent.platforms import Forge
 from ci_agent.reporting.progress import GONE, progress_comment
+from ci_agent.reporting.summary import Summary
 from ci_agent.sandbox.paths import there
 from ci_agent.sandbox.reclaiming import READ, reclaim
 from ci_agent.session import ENDINGS, JOURNAL
 from ci_agent.session.endings import END_LABELS, other_labels
+from ci_agent.session.voice import of_this_job
 from ci_agent.task import Ending, Status
 
 _SENTENCE = (
@@ -50,7 +52,7 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
         with journal:
             write_report(journal, folder, report_folder(settings), host.guard)
         try:
-            keep_end(host, forge, settings, journal.events, left.issue, folder.name)
+            keep_end(host, forge, settings, journal.events, left.issue)
         except (CiAgentError, OSError) as error:
             print(f"Its end could not be kept for later jobs: {error}", file=host.output.log, flush=True)
     return 0
@@ -93,7 +95,7 @@ def _journal(folder: Path, guard: Guard) -> Journal | None:
 
 def _ended(journal: Journal) -> SessionEnded | None:
     """How the session ended, written down now where it did not get to it; None: it never began."""
-    facts = [event.fact for event in journal.events]
+    facts = [event.fact for event in of_this_job(journal.events)]
     for fact in facts:
         if isinstance(fact, SessionEnded):
             return fact
@@ -103,7 +105,7 @@ def _ended(journal: Journal) -> SessionEnded | None:
     if stopped is None:
         stopped = AgentStopped(Ending.CANCELLED, _SENTENCE)
         journal.append(stopped)
-    seconds = (journal.events[-1].at - journal.events[0].at).total_seconds()
+    seconds = Summary.of(journal.events).seconds
     status, code = ENDINGS[stopped.ending]
     end = SessionEnded(status, stopped.ending, stopped.detail, code, seconds)
     journal.append(end)

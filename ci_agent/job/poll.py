@@ -12,7 +12,7 @@ from ci_agent.config import Config
 from ci_agent.errors import CiAgentError
 from ci_agent.job.checkpoints import key_of
 from ci_agent.job.decide import settings_of
-from ci_agent.job.forges import open_forge
+from ci_agent.job.forges import open_forge, remote_of
 from ci_agent.job.pipeline import open_host
 from ci_agent.job.routing import hand_on
 from ci_agent.job.sessions import history_at
@@ -20,7 +20,6 @@ from ci_agent.platforms import Forge
 from ci_agent.session.endings import END_LABELS, RUNNING
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Kind, Trigger, Verb
-from ci_agent.workspace import Login
 
 MOST = 200  # issues at a time: a matrix of GitHub's has room for 256 jobs ("Usage limits")
 
@@ -70,8 +69,7 @@ def _prune(host: Host, forge: Forge, settings: Config) -> None:
         )
         return
     try:
-        access = forge.repository().access
-        with history_at(Login(access.url, access.user, access.password).remote(), key) as found:
+        with history_at(remote_of(forge), key) as found:
             gone = found.prune(host.job.happening.at - timedelta(days=settings.checkpoint.retention))
     except (CiAgentError, OSError) as error:
         print(f"Old sessions could not be looked for: {error}", file=log, flush=True)

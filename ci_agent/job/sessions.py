@@ -29,7 +29,7 @@ from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import commit, count, duration, money
 from ci_agent.session import checkpoint
 from ci_agent.session.checkpoint import State
-from ci_agent.workspace import Checkpoints, Remote, Stored, checkpoints_of, same_repository
+from ci_agent.workspace import Remote, Store, Stored, store_at
 
 
 class Signature(StrEnum):
@@ -66,7 +66,7 @@ class Record:
 class History:
     """The sessions whose checkpoints `store` has. `key` is what they are signed with; None: it is not here."""
 
-    def __init__(self, store: Checkpoints, key: bytes | None, address: str) -> None:
+    def __init__(self, store: Store, key: bytes | None, address: str) -> None:
         self.address = address
         self._store = store
         self._key = key
@@ -122,13 +122,9 @@ class History:
         if self._key is None:
             return Record(issue, ref, Signature.UNKNOWN, checkpoint.stated(document))
         try:
-            state = checkpoint.checked(stored, self._key)
+            state = checkpoint.checked_for(stored, self._key, issue, self.address)
         except CheckpointError as error:
             return Record(issue, ref, Signature.WRONG, None, str(error))
-        ours = same_repository(self.address, state.repository)
-        if state.issue != issue or not ours:  # it was copied from there
-            problem = f"it is that of issue {state.issue} of {state.repository}"
-            return Record(issue, ref, Signature.WRONG, None, problem)
         return Record(issue, ref, Signature.HOLDS, state)
 
 
@@ -151,7 +147,7 @@ def opened(repository: str, flags: Mapping[str, object], environment: Mapping[st
 def history_at(remote: Remote, key: bytes | None) -> Iterator[History]:
     """The history at `remote`. `key` is what its checkpoints are signed with; None: it is not here."""
     with tempfile.TemporaryDirectory(prefix="ci-agent-sessions-") as folder:
-        store = checkpoints_of(remote, Path(folder) / "fetched.git")
+        store = store_at(remote, Path(folder) / "fetched.git")
         yield History(store, key, remote.url)
 
 

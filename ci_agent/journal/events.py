@@ -31,9 +31,20 @@ class SessionStarted:
     sandbox: str  # the level of confinement
     limits: Limits
     mention: str = ""  # the requester's name on the platform, without `@`; empty: there is nobody to tell
+    mention_id: str = ""  # of the same account, which keeps it when it gets another name
     request: str = ""  # the trigger in words: `label ai-task added by dana`
     hint: str = ""  # what was asked for beside the issue
     job_url: str = ""  # of the CI job's own log
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed:
+    """A later job goes on with the session, from its checkpoint."""
+
+    job: int  # the how-manieth it is, from 2
+    why: str  # a clause for people: `dana answered`
+    restored: bool  # the model goes on in its conversation; False: it begins anew, on the work so far
+    moved: str = ""  # what became of the branches meanwhile, in sentences; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -677,6 +688,7 @@ class LabelsChanged:
 
 Fact = (
     SessionStarted
+    | SessionResumed
     | SandboxProved
     | ConnectionsRefused
     | StatusChanged

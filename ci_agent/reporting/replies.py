@@ -13,6 +13,7 @@ from ci_agent.reporting.wording import count, in_words_of
 
 # How comments begin that stand in the place of a session's.
 BUSY = "Another job is at work on this issue already"
+LOST = "**Interrupted.**"
 COULD_NOT_BEGIN = "**Could not begin.**"
 
 _ROLES = {
@@ -197,6 +198,25 @@ def stopping() -> str:
 def nothing_to_stop() -> str:
     """Nobody works on the issue."""
     return "No job of mine is at work on this issue, so there is nothing to stop."
+
+
+def reminder(who: str, days: float, progress: str) -> str:
+    """Nobody has answered the question yet."""
+    there = link("my question", progress) or "my question"
+    return (
+        f"{_who(who)}: {there} still waits for an answer. Without one, I stop waiting {count(round(days), 'day')} from now "
+        "and leave what there is as a draft."
+    )
+
+
+def lost(job_url: str, *, again: bool) -> str:
+    """The job is gone, and did not say a last word. `again`: the schedule goes on."""
+    log = link("log", job_url)
+    goes_on = "The next schedule goes on from there, where there is one; `/agent retry` does so at once."
+    return (
+        f"{LOST} The job that worked on this is gone: its runner was lost, or its process killed. What it had saved is "
+        f"kept.{' · ' + log if log else ''}\n\n{goes_on if again else ''}".rstrip()
+    )
 
 
 def nothing_waits(verb: str) -> str:

@@ -45,6 +45,7 @@ from ci_agent.journal.events import (
     SandboxProved,
     SecretsSuspected,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     SetupChosen,
     SetupRan,
@@ -135,6 +136,7 @@ class Summary:
     sandbox: SandboxProved | None = None
     suspected: SecretsSuspected | None = None
     refused: tuple[PlaceRefused, ...] = ()
+    resumed: SessionResumed | None = None  # by the job that works now
     hidden: list[HiddenLeftOut] = field(default_factory=list)  # of what people said, before the model saw it
     submitted: Submitted | None = None
     unchecked: bool = False  # handed in, and neither checked nor sent back yet
@@ -161,7 +163,8 @@ class Summary:
 
     def apply(self, event: Event) -> None:
         """Take in the next event."""
-        if self.last_at is not None and self.ended is None:
+        # Nobody worked between a job that was lost and the one that goes on.
+        if self.last_at is not None and self.ended is None and not isinstance(event.fact, SessionStarted):
             self.seconds += max(0.0, (event.at - self.last_at).total_seconds())
         self.last_at = event.at
         self._take(event.fact)
@@ -172,6 +175,11 @@ class Summary:
         if self.ended:
             return self.ended.ending
         return self.stopped.ending if self.stopped else None
+
+    @property
+    def asked(self) -> QuestionAsked | None:
+        """The question that the session waits for an answer to; None: it waits for none."""
+        return self.question if self.ending is Ending.NEEDS_INPUT else None
 
     @property
     def platform(self) -> str:
@@ -318,8 +326,10 @@ class Summary:
                 self._take_hand_in(fact)
             case AgentStopped():
                 self.stopped, self.tool, self.waiting, self.running = fact, None, None, None
-            case HiddenLeftOut():
+            case HiddenLeftOut() if fact not in self.hidden:  # each job reads the issue
                 self.hidden.append(fact)
+            case SessionResumed():
+                self.resumed = fact
             case Warned() if fact.text not in self.warnings:  # who takes the work over may warn of the same
                 self.warnings.append(fact.text)
             case SecretsSuspected():

@@ -433,6 +433,8 @@ _ENDINGS = {
     Ending.LLM_POLICY: "The model's provider declined to answer.",
     Ending.LLM_REPLAY: "The recording that plays the model does not fit this run.",
     Ending.WITHHELD: "The work held the value of a secret and was not handed over.",
+    Ending.UNANSWERED: "Nobody answered the question in time.",
+    Ending.LOST: "The job that worked on it was lost.",
     Ending.ENVIRONMENT: "Something around the work failed.",
     Ending.CANCELLED: "It was cancelled.",
     Ending.INTERNAL: "ci-agent itself failed.",

@@ -1,9 +1,18 @@
 """A session: the whole story of one task, and where each ending leads."""
 
 from ci_agent.session.endings import ENDINGS
-from ci_agent.session.parts import JOURNAL, LOGS, MERGE_REQUEST_TEXT, PATCH, Delivery, Keeping, Parts
-from ci_agent.session.story import publish, run
-from ci_agent.session.voice import last_word_said
+from ci_agent.session.parts import (
+    JOURNAL,
+    LOGS,
+    MERGE_REQUEST_TEXT,
+    PATCH,
+    Delivery,
+    Keeping,
+    Parts,
+    Resumption,
+)
+from ci_agent.session.story import publish, run, settle
+from ci_agent.session.voice import Voice, last_word_said
 
 __all__ = [
     "ENDINGS",
@@ -14,7 +23,10 @@ __all__ = [
     "Delivery",
     "Keeping",
     "Parts",
+    "Resumption",
+    "Voice",
     "last_word_said",
     "publish",
     "run",
+    "settle",
 ]

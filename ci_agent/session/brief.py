@@ -7,16 +7,28 @@ from collections.abc import Sequence
 from ci_agent import verification
 from ci_agent.agent import Brief, Earlier, Quote, definitions
 from ci_agent.agent.hidden import Seen, as_seen
-from ci_agent.agent.rules import find_rules
+from ci_agent.agent.resuming import Break
+from ci_agent.agent.rules import Rules, find_rules
 from ci_agent.platforms import Comment, Permission
+from ci_agent.reporting.summary import Summary
 from ci_agent.session.heard import left_out
-from ci_agent.session.parts import Parts
+from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
 
 _MOST_SEARCHED = 20_000  # files that are looked through for definitions; that many take about a second
 
 
-def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Brief:
+def rules_of(parts: Parts) -> Rules:
+    """What the project's own files say, as the base branch has them."""
+    workspace = parts.workspace
+    rules = find_rules(workspace.control.files(parts.task.base_sha), workspace.source.file)
+    for rule in rules.told:
+        for fact in left_out(rule.path, Seen("", rule.hidden)):
+            parts.journal.append(fact)
+    return rules
+
+
+def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment], rules: Rules) -> Brief:
     """What is known before the work on top of `head` begins. `said` is what people said on the issue."""
     task, workspace = parts.task, parts.workspace
     earlier = None
@@ -33,11 +45,6 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Bri
         said = [*said, *(parts.platform.discussion(request.number) if request else ())]
     writers, others = _quotes(parts, said)
     files_now = workspace.control.files(head)
-    of_base = files_now if head == task.base_sha else workspace.control.files(task.base_sha)
-    rules = find_rules(of_base, workspace.source.file)
-    for rule in rules.told:
-        for fact in left_out(rule.path, Seen("", rule.hidden)):
-            parts.journal.append(fact)
     return Brief(
         task=task,
         files=files_now,
@@ -48,6 +55,27 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment]) -> Bri
         comments=writers,
         others=others,
         earlier=earlier,
+    )
+
+
+def news(parts: Parts, said: Sequence[Comment], resumed: Resumption) -> Break:
+    """What happened since an earlier job of the session. `said` is what people said on the issue."""
+    request = parts.platform.find_merge_request(parts.task.branch)
+    said = [*said, *(parts.platform.discussion(request.number) if request else ())]
+    new = [comment for comment in said if resumed.since is None or comment.created > resumed.since]
+    writers, _ = _quotes(parts, new)
+    summary = Summary.of(parts.journal.events[: resumed.events])
+    asked = summary.asked
+    ended = summary.ended.sentence if resumed.over and summary.ended else ""
+    return Break(
+        ended=f"The job before ended: {ended}" if ended else "",
+        asked=asked.question if asked else "",
+        choices=asked.choices if asked else (),
+        said=resumed.said,
+        by=resumed.by,
+        comments=writers,
+        base=resumed.carried.said,
+        files=resumed.carried.files,
     )
 
 

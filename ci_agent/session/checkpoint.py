@@ -1,7 +1,7 @@
 """The checkpoint of a session: what of it outlives a job that dies, and when it is saved.
 
 A checkpoint is a handful of files and the commit of the work so far, kept in git at the platform (see
-`workspace.checkpoints`), so that neither a server nor the runner's disk is needed. Whoever reads one takes it for a
+`workspace.store`), so that neither a server nor the runner's disk is needed. Whoever reads one takes it for a
 stranger's until its signature holds: anybody who may push can write there.
 """
 
@@ -25,22 +25,27 @@ from ci_agent.journal.events import (
     ModelReplied,
     PolicyAction,
     SessionEnded,
+    SessionStarted,
     StatusChanged,
     Warned,
 )
 from ci_agent.journal.journal import as_line
 from ci_agent.reporting.summary import Summary
 from ci_agent.sandbox.paths import there
+from ci_agent.session import conversation
+from ci_agent.session.conversation import Conversation
 from ci_agent.session.outgoing import holds_secrets
 from ci_agent.session.parts import Keeping, Parts
 from ci_agent.session.policy import judged
+from ci_agent.session.voice import last_word_said, of_this_job
 from ci_agent.task import Status
-from ci_agent.workspace import Author, Checkpoints, Stored
+from ci_agent.workspace import Author, Store, Stored, same_repository
 
 # What is where in a checkpoint.
 STATE: Final = "state.json"
 SIGNATURE: Final = "state.hmac"
 JOURNAL: Final = "journal.jsonl.gz"
+CONVERSATION: Final = "conversation.json.gz"  # there while there is one to go on with
 
 PURPOSE: Final = "ci-agent checkpoint 1"  # signed along, so that no other file with the key counts as one
 
@@ -77,6 +82,9 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     started: datetime
     saved: datetime
     work: str  # the commit of the work so far; empty: none
+    began: str  # the commit that the work began on; empty: it has not begun
+    jobs: int  # that worked on it
+    said: bool  # the issue says how it ended
     elided: int  # texts of the journal that were left out of the checkpoint
     files: dict[str, signing.Digest]  # the others
 
@@ -87,21 +95,38 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 def contents(
-    events: tuple[Event, ...], job: str, saved: datetime, work: str, key: bytes, guard: Guard
+    events: tuple[Event, ...],
+    job: str,
+    saved: datetime,
+    work: str,
+    key: bytes,
+    guard: Guard,
+    context: Conversation | None = None,
 ) -> Mapping[str, bytes]:
-    """The files of a checkpoint of the session with these events, at least one, and the commit `work` (empty: none).
+    """The files of a checkpoint of the session with these events, at least one, the commit `work` (empty: none) and what the
+    model at work sees (None: there is nobody at work).
 
     Raises `JournalError` where the journal can't be made small enough, and `CheckpointError` where something in it must not
     leave, after `guard` has noted that.
     """
     archive = packed(events)
+    files = {JOURNAL: archive.content}
+    plain = conversation.written(context, guard) if context else b""
+    if short := conversation.packed(plain):
+        files[CONVERSATION] = short
     state = _state(Summary.of(events), events[0].at, job, saved, archive.left_out)
-    state = msgspec.structs.replace(state, work=work, files={JOURNAL: signing.Digest.of(archive.content)})
+    state = msgspec.structs.replace(
+        state,
+        work=work,
+        jobs=sum(isinstance(event.fact, SessionStarted) for event in events),
+        said=last_word_said(events),
+        files={name: signing.Digest.of(content) for name, content in files.items()},
+    )
     document, signature = signing.signed(state, key, PURPOSE)
-    found = guard.found(document + b"".join(map(as_line, events)))
+    found = guard.found(document + plain + b"".join(map(as_line, events)))
     if found:
         raise CheckpointError(guard.stopped("checkpoint", found))
-    return {STATE: document, SIGNATURE: signature, JOURNAL: archive.content}
+    return {STATE: document, SIGNATURE: signature, **files}
 
 
 def checked(stored: Stored, key: bytes) -> State:
@@ -121,11 +146,20 @@ def checked(stored: Stored, key: bytes) -> State:
     return state
 
 
+def checked_for(stored: Stored, key: bytes, issue: str, address: str) -> State:
+    """As `checked`; raises as well where it is that of another issue than `issue` of the repository at `address`, copied from
+    there."""
+    state = checked(stored, key)
+    if state.issue != issue or not same_repository(address, state.repository):
+        raise CheckpointError(f"it is that of issue {state.issue} of {state.repository}")
+    return state
+
+
 def stated(document: bytes) -> State:
     """What a state's document says, signed or not. Raises `CheckpointError` where it is none."""
     try:
-        return msgspec.json.decode(document, type=State)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return signing.stated(document, State)
+    except signing.MalformedError as error:
         raise CheckpointError(f"it has a state that is none: {error}") from error
 
 
@@ -156,6 +190,9 @@ def _state(summary: Summary, started: datetime, job: str, saved: datetime, elide
         started=started,
         saved=saved,
         work="",
+        began=place.head_sha if place else "",
+        jobs=1,
+        said=False,
         elided=elided,
         files={},
     )
@@ -183,7 +220,7 @@ class Checkpointer:
         self._now = now
         self._known = keeping.known
         self._work = keeping.work  # the last commit that could leave
-        self._store: Checkpoints | None = None
+        self._store: Store | None = None
         self._tried_at = now()
         self._steps = 0
         self._over = False  # the agent's part is
@@ -213,7 +250,9 @@ class Checkpointer:
         parts, keeping = self._parts, self._keeping
         try:
             work = self._work_now()
-            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard)
+            seen = parts.context
+            context = Conversation(seen.model, tuple(seen.messages())) if seen.model else None
+            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard, context)
             self._known = self._at_hand().write(parts.task.issue, files, work or None, self._known)
         except MovedError:
             self._lost = True
@@ -225,13 +264,13 @@ class Checkpointer:
                 self._told = True
                 self._warn(f"The session could not be saved for a later job; it is tried again. {error}")
 
-    def _at_hand(self) -> Checkpoints:
+    def _at_hand(self) -> Store:
         """The store, with the repository that has the work: the control repository is gone once that was handed over."""
         workspace = self._parts.workspace
         control = workspace.control.git_dir
         here = control if there(control) else workspace.source.git_dir
         if self._store is None:
-            self._store = Checkpoints(here, workspace.source.remote)
+            self._store = Store(here, workspace.source.remote)
         self._store.use(here)
         return self._store
 
@@ -243,7 +282,7 @@ class Checkpointer:
 
     def _work_of_now(self) -> str:
         parts = self._parts
-        workspace, summary = parts.workspace, Summary.of(parts.journal.events)
+        workspace, summary = parts.workspace, Summary.of(of_this_job(parts.journal.events))
         if summary.committed is not None:
             judged_so = summary.policy is not None and summary.policy.action is not PolicyAction.REFUSE
             return summary.committed.sha if judged_so else ""

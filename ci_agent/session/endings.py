@@ -25,6 +25,8 @@ ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
     Ending.LLM_POLICY: (Status.FAILED, 1),
     Ending.LLM_REPLAY: (Status.FAILED, 1),
     Ending.WITHHELD: (Status.FAILED, 1),
+    Ending.UNANSWERED: (Status.FAILED, 1),
+    Ending.LOST: (Status.FAILED, 1),
     Ending.ENVIRONMENT: (Status.FAILED, 1),
     Ending.CANCELLED: (Status.CANCELLED, 130),
     Ending.INTERNAL: (Status.FAILED, 1),

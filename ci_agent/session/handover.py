@@ -90,9 +90,11 @@ def _untested(parts: Delivery) -> bool:
 def _commit(parts: Delivery, voice: Voice, tree: str) -> str:
     workspace, settings = parts.workspace, parts.config.git
     head = workspace.start or parts.task.base_sha
+    made = tree != workspace.control.tree_of(workspace.began or head)
     if tree == workspace.control.tree_of(head):
-        sha = head
-        voice.warn("Nothing was changed in this run; the branch is as an earlier one left it.")
+        sha = head  # perhaps a job of this session pushed it, and did not live to tell
+        if not made:
+            voice.warn("Nothing was changed in this run; the branch is as an earlier one left it.")
     else:
         message = commit_message(parts.journal.events)
         author = Author(settings.user_name, settings.user_email)
@@ -102,7 +104,7 @@ def _commit(parts: Delivery, voice: Voice, tree: str) -> str:
     large = workspace.in_large_storage([change.path for change in changes])
     if large:
         voice.warn(f"Kept by Git LFS, but committed with its content: {', '.join(large)}. Please look at it.")
-    parts.journal.append(Committed(sha, tree, workspace.control.title_of(sha), changes, sha != head))
+    parts.journal.append(Committed(sha, tree, workspace.control.title_of(sha), changes, made))
     return sha
 
 

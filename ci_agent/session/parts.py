@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -12,11 +14,12 @@ from ci_agent.config import Config
 from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
+from ci_agent.models import Message
 from ci_agent.platforms import Platform
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
 from ci_agent.task import Limits, Task
-from ci_agent.workspace import Workspace
+from ci_agent.workspace import Carried, Workspace
 
 # What is where in the folder of a session.
 JOURNAL: Final = "session.jsonl"
@@ -33,6 +36,31 @@ class Keeping:
     job: str  # the CI's run
     known: str  # the commit of the checkpoint that this session takes the place of; empty: none
     work: str = ""  # what that one keeps of a session that never ended: it stays until there is more
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What an earlier job of the same session left, and what happened since."""
+
+    session: str  # its name
+    events: int  # that the journal had
+    job: int  # the how-manieth job this is, from 2
+    why: str  # it goes on, as a clause for people: `dana answered`
+    began: str  # the commit that the session's work began on
+    carried: Carried  # its work, on what there is now
+    messages: Sequence[Message]  # the model's conversation; none: it is not there, or not to be gone on with
+    over: bool  # the session had ended, and somebody wants it to go on
+    said: str = ""  # by who has it go on: an answer, a hint
+    by: str = ""
+    since: datetime | None = None  # when it was saved
+
+
+@dataclass(slots=True)
+class Context:
+    """What the model at work sees. The work says where it is, and a checkpoint takes it along."""
+
+    model: str = ""  # its name
+    messages: Callable[[], Sequence[Message]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +82,15 @@ class Parts:
     guard: Guard  # that everything passes on its way out
     remembered: Path | None = None  # where runs on the base are kept for later sessions
     keeping: Keeping | None = None  # None: nothing of it outlives this job but the branch
+    resumed: Resumption | None = None  # None: the session begins with this job
+    context: Context = field(default_factory=Context)
     publishes: bool = True  # False: another job does, from the journal; see `publish`
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`
+
+    @property
+    def session(self) -> str:
+        """Its name, the same in all of its jobs."""
+        return self.resumed.session if self.resumed else self.folder.name
 
     @property
     def logs(self) -> Path:

@@ -22,6 +22,7 @@ from ci_agent.journal.events import (
     PlaceRefused,
     SandboxProved,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     WorkspaceReady,
 )
@@ -73,6 +74,13 @@ def publish(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
     except JournalError as error:
         voice.without_journal(error)
         raise
+
+
+def settle(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
+    """End a session that was left in the middle and that nobody goes on with: what there is of its work, `tree`, is published
+    as it is. Raises only `JournalError`."""
+    parts.journal.append(AgentStopped(stop.ending, stop.detail))
+    return publish(parts, stop, tree)
 
 
 def _work(parts: Parts, voice: Voice, left_out: Sequence[HiddenLeftOut]) -> _End:
@@ -145,7 +153,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
     task, platform = parts.task, parts.platform
     parts.journal.append(
         SessionStarted(
-            session=parts.folder.name,
+            session=parts.session,
             version=__version__,
             platform=platform.name,
             repository=task.repository,
@@ -159,11 +167,16 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             sandbox=parts.confinement.proof.level,
             limits=parts.limits,
             mention=task.account.login if task.account else "",
+            mention_id=task.account.id if task.account else "",
             request=task.request,
             hint=task.hint,
             job_url=task.job_url,
         )
     )
+    if resumed := parts.resumed:
+        parts.journal.append(
+            SessionResumed(resumed.job, resumed.why, bool(resumed.messages), resumed.carried.said)
+        )
     voice.begin()
     if parts.keeping:
         parts.journal.watch(Checkpointer(parts, parts.keeping))
@@ -191,17 +204,20 @@ def _prepare(parts: Parts, voice: Voice) -> str:
             f"{count(len(source.uncommitted), 'file')} with uncommitted changes in {source.address} not part of "
             f"this work, which starts from the last commit.{settings if FILE_NAME in source.uncommitted else ''}"
         )
-    earlier = source.branch_sha(task.branch)
+    head = source.branch_sha(task.branch) or task.base_sha
+    began = parts.resumed.began if parts.resumed else head
+    continued = source.branch_sha(task.branch) is not None and (
+        parts.resumed is None or began != task.base_sha
+    )
     parts.workspace.lay_out()
-    head = earlier or task.base_sha
     parts.journal.append(
         WorkspaceReady(
             base=task.base,
             base_sha=task.base_sha,
             branch=task.branch,
-            head_sha=head,
-            earlier=parts.workspace.control.titles(task.base_sha, head),
-            continued=earlier is not None,
+            head_sha=began,
+            earlier=parts.workspace.control.titles(task.base_sha, began),
+            continued=continued,
             path=str(parts.workspace.root),
         )
     )

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 
 from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.journal import Event
-from ci_agent.journal.events import CommentWritten, LabelsChanged, SessionEnded, StatusChanged, Warned
+from ci_agent.journal.events import (
+    CommentWritten,
+    LabelsChanged,
+    SessionEnded,
+    SessionStarted,
+    StatusChanged,
+    Warned,
+)
 from ci_agent.platforms import Label
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
-from ci_agent.reporting.summary import CHECKOUT_KEPT
+from ci_agent.reporting.summary import CHECKOUT_KEPT, Summary
 from ci_agent.sandbox.paths import there
 from ci_agent.session.endings import END_LABELS, FAILED, other_labels
 from ci_agent.session.parts import Delivery
@@ -54,6 +61,12 @@ class Voice:
             return
         self._journal.append(LabelsChanged((add.name,), tuple(others)))
 
+    def say_again(self) -> None:
+        """Say the last word of a session that is over, which did not arrive. Raises `CiAgentError`."""
+        summary = Summary.of(self._journal.events)
+        self._publish(self._progress(self._journal.events))
+        self.label(END_LABELS[summary.status])
+
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
         for scratch in ("home", "outputs", "downloads"):  # a full disk may take the word once these are gone
@@ -80,12 +93,18 @@ class Voice:
         self._journal.append(CommentWritten(written.item.url, PURPOSE, written.created))
 
 
+def of_this_job(events: Sequence[Event]) -> Sequence[Event]:
+    """Those since the last job of the session began."""
+    starts = [at for at, event in enumerate(events) if isinstance(event.fact, SessionStarted)]
+    return events[starts[-1] if starts else 0 :]
+
+
 def last_word_said(events: Sequence[Event]) -> bool:
     """Whether the issue's comment and label say how the session ended."""
     label: tuple[str, ...] = ()
     end: SessionEnded | None = None
     written = False
-    for fact in (event.fact for event in events):
+    for fact in (event.fact for event in of_this_job(events)):
         if isinstance(fact, LabelsChanged):
             label = fact.added
         elif isinstance(fact, SessionEnded):

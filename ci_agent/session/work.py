@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ci_agent import agent, verification
-from ci_agent.agent import Agent, Allowance, Models, Role, Sight, Stop
+from ci_agent.agent import Agent, Allowance, Brief, Role, Sight, Stop, Used
+from ci_agent.agent.resuming import told
 from ci_agent.agent.rules import Reminder, Rules
 from ci_agent.evidence import Round
+from ci_agent.journal import Event
 from ci_agent.journal.events import (
     HandInRestored,
+    Judged,
     ModelChosen,
     ModelReplied,
     PolicyAction,
     Reviewed,
     Submitted,
 )
-from ci_agent.models import Message, ModelError
+from ci_agent.models import Message, Model, ModelError
+from ci_agent.models.chat import portable
 from ci_agent.platforms import Comment
 from ci_agent.reporting.policy import for_model
+from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import GIVEN_BACK, count
-from ci_agent.session.brief import brief
+from ci_agent.session.brief import brief, news, rules_of
 from ci_agent.session.gate import Objections, objections
-from ci_agent.session.parts import Parts
+from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.policy import judged
 from ci_agent.session.proof import Proof, not_in_the_commit
 from ci_agent.session.voice import Voice
@@ -43,6 +49,8 @@ _RETURNED = 2  # times that the same kind of leftover is given back before it is
 # Ends at which the tests have said their word, or have none to say.
 _KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, Ending.NEEDS_INPUT)
 
+_STILL_TO_CHECK = Stop(Ending.SUBMITTED, "The model handed in its work, in an earlier job.")
+
 _SAME_AGAIN = "These are the very files that you handed in before, so the tests were not run again.\n\n"
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
@@ -58,23 +66,25 @@ def solve(
 
     Gives the tree that was tested last, which is the one to commit.
     """
+    resumed = parts.resumed
     parts.workspace.open_for_agent(head)
-    known = brief(parts, proof, head, comments)
-    work = _Work(parts, voice, proof, head, known.rules)
-    choice = agent.choose(parts.task, parts.models)
-    role, reason, messages = choice.role, choice.reason, agent.opening(known)
-    earlier = ""
+    if resumed:
+        parts.workspace.take_up(resumed.carried.tree, resumed.began)
+    rules = rules_of(parts)
+    known = cache(lambda: brief(parts, proof, head, comments, rules))
+    work = _Work(parts, voice, proof, head, rules)
+    attempt = work.gone_on(resumed, comments) if resumed and resumed.messages else work.begun(known())
     left: tuple[Stop, str | None] | None = None  # what the model before came to
     while True:
-        attempt = work.begin(role, reason, messages, earlier)
         stop, tree = work.go_on(attempt)
         if stop.ending is Ending.NO_CHANGE and left is not None:
             stop, tree = left  # it took back all there was: better a draft than nothing
-        better = parts.models.above(role)
+        better = parts.models.above(attempt.role)
         if better is None or stop.ending not in agent.ESCALATED or work.allowance.exceeded():
             return work.end(stop, tree)
-        role, reason, earlier, left = better, stop.detail, attempt.model, (stop, tree)
-        messages = agent.taken_over(agent.opening(known), work.handed_on(attempt, stop))
+        left = stop, tree
+        messages = agent.taken_over(agent.opening(known()), work.handed_on(attempt, stop.detail))
+        attempt = work.begin(better, stop.detail, messages, attempt.model)
 
 
 @dataclass(slots=True)
@@ -82,6 +92,7 @@ class _Attempt:
     """One model at work."""
 
     agent: Agent
+    role: Role
     model: str
     replaceable: bool  # a better model stands by
     start: str  # the tree it began with
@@ -94,6 +105,13 @@ class _Attempt:
     )
     submitted: Submitted | None = None  # its last one
     held: _Held | None = None  # one that held, and was given back for more: whatever follows, it is not lost
+    waits: bool = False  # a hand-in of an earlier job is still to be looked at
+    news: str = ""  # what the model is told with the next answer: it goes on in another job
+
+    def answer(self, text: str) -> None:
+        """Give back what was handed in."""
+        said, self.news = f"{text}\n\n{self.news}".strip(), ""
+        self.agent.answer(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +140,56 @@ class _Work:
             (proof.before.seconds if proof.before else 0.0) * _RESERVE_FACTOR,
             parts.limits.minutes * 60 * _RESERVE_MOST,
         )
-        self.allowance = Allowance(parts.limits, started=parts.started, reserve=reserve)
+        so_far = Summary.of(parts.journal.events)
+        used = Used(so_far.step, so_far.usage, so_far.cost)
+        self.allowance = Allowance(parts.limits, started=parts.started, reserve=reserve, used=used)
         parts.outputs.mkdir(parents=True, exist_ok=True)
-        self._reviewed = False
+        self._reviewed = so_far.reviewed is not None
 
     # --- one model ------------------------------------------------------------------------------------------
+
+    def begun(self, known: Brief) -> _Attempt:
+        """The first attempt of this job, by a model that knows nothing yet."""
+        choice = agent.choose(self._parts.task, self._parts.models)
+        messages = agent.opening(known)
+        if self._parts.resumed and self._tree() != self._control.tree_of(self._head):
+            why = "Of the conversation in which that was done nothing is left."
+            messages = agent.taken_over(messages, self.handed_on(None, why))
+        return self.begin(choice.role, choice.reason, messages)
 
     def begin(self, role: Role, reason: str, messages: Sequence[Message], instead_of: str = "") -> _Attempt:
         """Give the work to the model with this role."""
         self._voice.status(Status.CODING)
-        models: Models = self._parts.models
-        model = models.of(role) or models.default
+        model = self._parts.models.of(role) or self._parts.models.default
         self._parts.journal.append(ModelChosen(role, model.name, reason, instead_of))
-        start = self._control.tree_of(self._head)
-        replaceable = models.above(role) is not None
+        return self._attempt(role, model, messages)
+
+    def gone_on(self, resumed: Resumption, comments: Sequence[Comment]) -> _Attempt:
+        """The attempt of an earlier job goes on in its own conversation. `comments` is what people said on the issue."""
+        events, models = self._parts.journal.events, self._parts.models
+        chosen = [event.fact for event in events if isinstance(event.fact, ModelChosen)]
+        roles = [Role(each.role) for each in chosen if each.role in set(Role)]
+        role = roles[-1] if roles and models.of(roles[-1]) else Role.DEFAULT
+        model = models.of(role) or models.default
+        last = chosen[-1].model if chosen else model.name
+        messages = resumed.messages
+        if model.name != last:
+            reason = "the session goes on with another model than it had"
+            self._parts.journal.append(ModelChosen(role, model.name, reason, last))
+            messages = [portable(message) for message in messages]
+        attempt = self._attempt(role, model, messages)
+        attempt.news = told(news(self._parts, comments, resumed))
+        attempt.refused = 0 if resumed.over else _refused(events)
+        if attempt.agent.handed_in and not (resumed.over and resumed.said):
+            attempt.waits = True
+        else:
+            self._voice.status(Status.CODING)
+            attempt.answer("")
+        return attempt
+
+    def _attempt(self, role: Role, model: Model, messages: Sequence[Message]) -> _Attempt:
+        start = self._control.tree_of(self._parts.workspace.began or self._head)
+        replaceable = self._parts.models.above(role) is not None
         worker = Agent(
             model,
             all_tools(),
@@ -147,7 +201,9 @@ class _Work:
             compact_at=self._parts.config.context.compact_at,
             replaceable=replaceable,
         )
-        return _Attempt(worker, model.name, replaceable, start)
+        context = self._parts.context
+        context.model, context.messages = model.name, lambda: worker.messages
+        return _Attempt(worker, role, model.name, replaceable, start)
 
     def _tree(self) -> str:
         return self._parts.workspace.tree()
@@ -174,7 +230,8 @@ class _Work:
         """Until a hand-in holds, or this model is at its end."""
         end: tuple[Stop, str | None] | None = None
         while end is None:
-            stop = attempt.agent.work()
+            stop = _STILL_TO_CHECK if attempt.waits else attempt.agent.work()
+            attempt.waits = False
             tree = self._tree()
             end = self._handed_in(attempt, tree) if stop.ending is Ending.SUBMITTED else (stop, tree)
         stop, last = end
@@ -189,7 +246,7 @@ class _Work:
             attempt.empty_handed = True
             so = "this is why there seems to be no change"
             said = not_in_the_commit(self._parts.workspace.left_out(), so)
-            attempt.agent.answer(said + _NOTHING_CHANGED)
+            attempt.answer(said + _NOTHING_CHANGED)
             return None
         if tree == self._base_tree:
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
@@ -198,7 +255,7 @@ class _Work:
         if left_over and not meant and attempt.returned < _RETURNED:
             attempt.returned += 1
             attempt.given_back = tree
-            attempt.agent.answer(_mend(left_over))
+            attempt.answer(_mend(left_over))
             return None
         return self._verified(attempt, tree, left_over)
 
@@ -231,8 +288,8 @@ class _Work:
             if left <= 0:
                 return Stop(Ending.UNVERIFIED, judged.reasons[0]), tree
             wanted = (_SAME_AGAIN if same else "") + _not_accepted(self._proof, examined, left)
+        attempt.answer(wanted)  # first: what is saved at a change of status has it
         self._voice.status(Status.CODING)
-        attempt.agent.answer(wanted)
         return None
 
     def _hand_ins_left(self, attempt: _Attempt) -> int:
@@ -296,16 +353,16 @@ class _Work:
 
     # --- the end --------------------------------------------------------------------------------------------
 
-    def handed_on(self, attempt: _Attempt, stop: Stop) -> agent.HandOff:
-        """What the next model is told of this one's work."""
-        submitted = attempt.submitted
+    def handed_on(self, attempt: _Attempt | None, why: str) -> agent.HandOff:
+        """What the next model is told of the work so far, by the attempt of this job, or of an earlier one (None)."""
+        submitted = attempt.submitted if attempt else _last_hand_in(self._parts)
         changes = self._control.changes(self._tree(), self._head)
         return agent.HandOff(
-            why=stop.detail,
+            why=why,
             base=self._head,
             files=[change.path for change in changes],
             said=f"{submitted.title}\n\n{submitted.summary}" if submitted else self._last_words(),
-            tests=_facts(attempt.examined[1]) if attempt.examined else "",
+            tests=_facts(attempt.examined[1]) if attempt and attempt.examined else "",
         )
 
     def _last_words(self) -> str:
@@ -359,6 +416,17 @@ def _not_accepted(proof: Proof, examined: Round, left: int) -> str:
         f"Not accepted, nothing was committed. {said}{_facts(examined)}\n\n"
         f"Mend it and call `submit` again; {count(left, 'hand-in')} left."
     )
+
+
+def _refused(events: Sequence[Event]) -> int:
+    """How many hand-ins of the model that was at work last did not hold."""
+    refused = 0
+    for fact in (event.fact for event in events):
+        if isinstance(fact, ModelChosen) and fact.role in set(Role):
+            refused = 0
+        elif isinstance(fact, Judged):
+            refused += not fact.ready
+    return refused
 
 
 def _last_hand_in(parts: Parts) -> Submitted | None:

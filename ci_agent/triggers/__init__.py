@@ -54,6 +54,7 @@ class Command:
     model: str | None = None
     budget: float | None = None  # US dollars
     base: str | None = None  # a branch
+    fresh: bool = False  # begin anew, whatever is left of an earlier session
     problem: str = ""  # for people, one line of plain text with what they wrote: what can't be understood
 
 

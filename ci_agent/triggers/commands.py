@@ -37,7 +37,8 @@ LIST: Final = (
     Entry("/agent run [HINT]", "Work on the issue. The hint says what the issue leaves open."),
     Entry(
         "/agent retry [HINT]",
-        "Go on with the same branch and merge request. The hint says what to do differently.",
+        "Go on where the work on the issue ended, with the same branch and merge request. The hint says what to do "
+        "differently.",
     ),
     Entry("/agent stop", "Ask the platform to cancel the job that works on the issue."),
     Entry("/agent status", "Say how far it is, and where the work lies."),
@@ -50,6 +51,7 @@ OPTIONS: Final = (
     Entry("--model NAME", "Use this model, for this run."),
     Entry("--budget USD", "Spend at most so much on this run."),
     Entry("--base BRANCH", "Start from this branch, and go back to it."),
+    Entry("--fresh", "Forget how far the work was: begin anew, on the branch as it is."),
 )
 
 _VERBS = tuple(str(verb) for verb in Verb if verb is not Verb.UNKNOWN)
@@ -65,8 +67,10 @@ _BEHIND_NAME = re.compile(r"[.,:;!?]*(?:\s+|$)|[,:]")  # `/agent.md` and `/agent
 _FENCE = re.compile(r" {0,3}(?:(`{3,})[^`]*|(~{3,}).*)")
 _QUOTES = "\u201c\u201d\u2018\u2019"  # a phone makes these of plain ones, and one dash of two
 _STRAY = ".,:;!?*_\"'`()[]<>" + _QUOTES
-_OPTION = re.compile(r"\s*(?:--|[\u2013\u2014])(model|budget|base)(?:\s*=\s*|\s+)(\S+)", re.IGNORECASE)
-_ANY_OPTION = re.compile(r"\s*(?:--([a-z][\w-]*)|[\u2013\u2014](model|budget|base)\b)", re.IGNORECASE)
+_OPTION = re.compile(
+    r"\s*(?:--|[\u2013\u2014])(?:(model|budget|base)(?:\s*=\s*|\s+)(\S+)|(fresh)(?!\S))", re.IGNORECASE
+)
+_ANY_OPTION = re.compile(r"\s*(?:--([a-z][\w-]*)|[\u2013\u2014](model|budget|base|fresh)\b)", re.IGNORECASE)
 _AROUND_VALUE = "\"'`,;" + _QUOTES
 _MODEL = re.compile(r"[A-Za-z0-9][\w./:@-]{0,99}", re.ASCII)
 _DOLLARS = re.compile(r"\$?([0-9]{0,5}(?:\.[0-9]{1,4})?)\$?")
@@ -266,18 +270,21 @@ def _command(said: str, more: str) -> Command:
 def _with_options(verb: Verb, rest: str, more: str) -> Command:
     given: dict[str, str] = {}
     while match := _OPTION.match(rest):
-        given[match[1].casefold()] = match[2].strip(_AROUND_VALUE)
+        given[(match[1] or match[3]).casefold()] = (match[2] or "").strip(_AROUND_VALUE)
         rest = rest[match.end() :]
     left = _ANY_OPTION.match(rest)
     if left:
         name = (left[1] or left[2]).casefold()
-        known = f"--{name}" in {entry.usage.split()[0] for entry in OPTIONS}
-        return _unknown(f"`--{shown(name)}` {'wants a value' if known else 'is no option'}")
+        known = [entry.usage for entry in OPTIONS if entry.usage.split()[0] == f"--{name}"]
+        wrong_so = "is no option" if not known else "wants a value" if " " in known[0] else "takes no value"
+        return _unknown(f"`--{shown(name)}` {wrong_so}")
     dollars = _DOLLARS.fullmatch(given.get("budget", ""))
     if "budget" in given and not (dollars and dollars[1]):
         return _unknown(f"`--budget {shown(given['budget'])}` is no amount in dollars, such as `1.50`")
     budget = float(dollars[1]) if dollars and dollars[1] else None
-    command = Command(verb, kept(f"{rest}\n{more}"), given.get("model"), budget, given.get("base"))
+    command = Command(
+        verb, kept(f"{rest}\n{more}"), given.get("model"), budget, given.get("base"), fresh="fresh" in given
+    )
     problem = wrong(command)
     return _unknown(problem) if problem else command
 

@@ -82,7 +82,8 @@ def _command(content: dict[str, Any]) -> Command:
         None if model is None else _typed(str, model),
         None if budget is None else _typed(float, budget),
         None if base is None else _typed(str, base),
-        _typed(str, content["problem"]),
+        fresh=_typed(bool, content["fresh"]),
+        problem=_typed(str, content["problem"]),
     )
     if commands.wrong(command):
         raise ValueError

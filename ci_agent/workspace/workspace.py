@@ -29,7 +29,8 @@ class Workspace:
     def __init__(self, source: Source, folder: Path) -> None:
         self.source = source
         self.control = Control(source, folder)
-        self.start: str | None = None  # the commit the agent's work began on; None: it has not begun
+        self.start: str | None = None  # the commit the agent's work goes on top of; None: it has not begun
+        self.began: str | None = None  # the one on which the session did, in an earlier job perhaps
         self.troubles: list[str] = []  # what git could not take into the last tree, in its words
         self._work = folder / "work"
         self.root = self._work / self.control.name
@@ -54,7 +55,12 @@ class Workspace:
         self._git("reset", "--quiet", "--hard", sha)
         self.control.give_repository(self.root, self._worktree, sha)
         self._know(self._untracked())
-        self.start = sha
+        self.start = self.began = sha
+
+    def take_up(self, tree: str, began: str) -> None:
+        """Put the files of `tree` into the checkout, the work of an earlier job, which began on the commit `began`."""
+        self._git("read-tree", "--reset", "-u", tree)
+        self.began = began
 
     def open_for_publishing(self, sha: str) -> None:
         """Make the control repository and a checkout without files: work that was done elsewhere goes on top of `sha`,

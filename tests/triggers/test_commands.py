@@ -396,8 +396,20 @@ def test_every_verb_is_in_the_list_with_what_it_does() -> None:
         assert str(found.verb) == entry.usage.split()[1]
     for option in OPTIONS:
         value = {"USD": "1.50", "NAME": "gpt-5", "BRANCH": "main"}
-        name, kind = option.usage.split()
-        assert parse(f"/agent run {name} {value[kind]}") != Command(Verb.RUN)
+        name, *kind = option.usage.split()
+        assert parse(" ".join(["/agent run", name, *(value[each] for each in kind)])) != Command(Verb.RUN)
+
+
+def test_fresh_takes_no_value() -> None:
+    assert parse("/agent retry --fresh") == Command(Verb.RETRY, fresh=True)
+    assert parse("/agent retry --fresh --budget 2 Mind the tabs") == Command(
+        Verb.RETRY, "Mind the tabs", budget=2.0, fresh=True
+    )
+    assert parse("/agent retry \u2014fresh") == Command(Verb.RETRY, fresh=True)
+    for wrong in ("--fresh=yes", "--fresher"):
+        found = parse(f"/agent retry {wrong}")
+        assert found is not None
+        assert found.verb is Verb.UNKNOWN
 
 
 # --- plain replies ----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ options = st.builds(
     | st.from_regex(r"[a-z][a-z0-9./:-]{0,20}", fullmatch=True).filter(lambda m: "replay" not in m),
     budget=st.none() | st.floats(0.01, 10_000),
     base=st.none() | st.from_regex(r"[a-z]{1,9}(/[a-z]{1,9}x)?", fullmatch=True),
+    fresh=st.booleans(),
     problem=words,
 )
 anything = st.builds(

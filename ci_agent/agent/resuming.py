@@ -1,0 +1,116 @@
+"""A conversation that goes on in another job: made whole where it broke off, and what the model is told of the break. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ci_agent.agent.context import Quote
+from ci_agent.framing import framed
+from ci_agent.models import Message, ToolCall
+from ci_agent.tools import all_tools, meaning
+
+SUBMIT: Final = "submit"
+ENDS_TURN: Final = (
+    SUBMIT,
+    "ask_user",
+)  # calls that hand the turn back, and are answered by somebody else than a tool
+
+_TOOLS = all_tools()
+_BROKEN_OFF = "Not known: the job ended while this ran. Look at what it did before you call it again."
+_BREAK = (
+    "[The work goes on in another job, on a new machine. Your changes are in the files; what git ignores was not kept, and "
+    "the set-up has run again. Files with the whole output of earlier calls are gone.]"
+)
+_NOBODY_ANSWERED = (
+    "Nobody answered, and you are asked to go on. Take the likeliest meaning and state it in the summary."
+)
+_FILES = 30  # that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """What happened between two jobs of a session."""
+
+    ended: str = ""  # how the job before ended, in a sentence; empty: it was lost, or asked something
+    asked: str = ""  # the question that it ended with
+    choices: tuple[str, ...] = ()
+    said: str = ""  # what the person said who has it go on
+    by: str = ""
+    comments: Sequence[Quote] = ()  # of people who may write, since
+    base: str = ""  # what became of the branch that it started from, or of the work branch; sentences
+    files: Sequence[str] = field(default=())  # that changed there
+
+
+def mended(messages: Sequence[Message]) -> tuple[list[Message], ToolCall | None]:
+    """The conversation with an answer to each call that has none, but for one that handed the turn back; this one.
+
+    Endpoints refuse a history in which a call has no answer.
+    """
+    whole = list(messages)
+    last = next((at for at in reversed(range(len(whole))) if whole[at]["role"] == "assistant"), None)
+    if last is None:
+        return whole, None
+    answered = {message.get("tool_call_id") for message in whole[last + 1 :]}
+    open_calls = [_call(one) for one in whole[last].get("tool_calls") or () if one["id"] not in answered]
+    if len(open_calls) == 1 and tool_of(open_calls[0]) in ENDS_TURN:
+        return whole, open_calls[0]
+    behind = last + 1 + sum(message["role"] == "tool" for message in whole[last + 1 :])
+    whole[behind:behind] = [
+        {"role": "tool", "tool_call_id": call.id, "content": _BROKEN_OFF} for call in open_calls
+    ]
+    return whole, None
+
+
+def tool_of(call: ToolCall) -> str:
+    """The tool of ours that is meant; models call them by other names as well."""
+    return meaning(call.name, call.arguments, _TOOLS).tool
+
+
+def told(broke: Break) -> str:
+    """What the model is told when it goes on."""
+    parts = [broke.ended, _answer(broke) if broke.asked else _words(broke), _comments(broke.comments), _BREAK]
+    if broke.base:
+        parts.append("\n".join([broke.base, *_listed(broke.files)]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def chosen(words: str, choices: Sequence[str]) -> str:
+    """The choice that a person means by its number alone; empty: none."""
+    number = words.strip().strip(".)#*`").strip()
+    if not (number.isascii() and number.isdecimal() and len(number) <= 2):  # noqa: PLR2004 - nobody offers a hundred
+        return ""
+    return choices[int(number) - 1] if 1 <= int(number) <= len(choices) else ""
+
+
+def _answer(broke: Break) -> str:
+    if not broke.said.strip():
+        return _NOBODY_ANSWERED
+    choice = chosen(broke.said, broke.choices)
+    means = f"\n\nThat is the choice: {choice}" if choice else ""
+    return f"{broke.by or 'Somebody who may write here'} answers:\n\n{framed('answer', broke.said.strip(), by=broke.by)}{means}"
+
+
+def _words(broke: Break) -> str:
+    if not broke.said.strip():
+        return ""
+    return f"Asked for now, in addition:\n\n{framed('request', broke.said.strip(), by=broke.by)}"
+
+
+def _comments(comments: Sequence[Quote]) -> str:
+    if not comments:
+        return ""
+    listed = "\n\n".join(framed("comment", quote.text.strip(), by=quote.author) for quote in comments)
+    return f"Comments of people who may write here, since you began:\n\n{listed}"
+
+
+def _listed(files: Sequence[str]) -> Iterable[str]:
+    yield from (f"- {name}" for name in files[:_FILES])
+    if len(files) > _FILES:
+        yield f"- and {len(files) - _FILES:,} more"
+
+
+def _call(raw: Message) -> ToolCall:
+    function = raw["function"]
+    return ToolCall(raw["id"], function["name"], function["arguments"])

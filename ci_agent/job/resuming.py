@@ -1,0 +1,143 @@
+"""Whether a job goes on with the session that an earlier one left, and from where."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from ci_agent import session
+from ci_agent.agent.hidden import as_seen
+from ci_agent.errors import CheckpointError, CiAgentError
+from ci_agent.job.case import Case
+from ci_agent.job.checkpoints import Kept
+from ci_agent.journal import Event, write
+from ci_agent.journal.archive import unpacked
+from ci_agent.models import Message
+from ci_agent.session import Resumption, conversation
+from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State
+from ci_agent.task import Ending, Limits, Status
+from ci_agent.triggers import Command, Kind, Trigger, Verb
+from ci_agent.workspace import Source, Store, carried
+
+# Ends after which the same conversation would lead to the same again: a person who asks once more gets fresh eyes, on the
+# branch as it is.
+_SPENT: Final = frozenset(
+    {
+        Ending.STUCK,
+        Ending.FORMAT,
+        Ending.CONTEXT,
+        Ending.LIMIT_STEPS,
+        Ending.LIMIT_COST,
+        Ending.LIMIT_TOKENS,
+        Ending.WITHHELD,
+        Ending.LLM_POLICY,
+    }
+)
+_ENOUGH = 0.9  # of a limit that is used up: what is left would be over before anything is done
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A session that goes on, as it was left."""
+
+    state: State
+    events: tuple[Event, ...]
+    messages: Sequence[Message]
+
+
+def goes_on(state: State, command: Command, limits: Limits) -> str:
+    """Why the session with this state is not gone on with, as a clause; empty: it is."""
+    if command.fresh:
+        return "it was asked to begin anew"
+    if state.status is Status.COMPLETED:
+        return "it was done"
+    if not state.over:
+        return ""
+    if state.ending in _SPENT:
+        return f"going on where it ended ({state.ending}) would lead there again"
+    used = {
+        "time": state.seconds / (limits.minutes * 60),
+        "steps": state.steps / limits.iterations,
+        "money": 0.0 if command.budget else state.cost / limits.cost,
+    }
+    spent = [name for name, share in used.items() if share >= _ENOUGH]
+    return f"its {' and '.join(spent)} {'is' if spent == ['time'] else 'are'} used up" if spent else ""
+
+
+def earlier_of(case: Case, kept: Kept, limits: Limits) -> Earlier | None:
+    """The session that this job goes on with; None: it begins one. The log says why it does not go on with one that is
+    there."""
+    if kept.state is None:
+        return None
+    problem = goes_on(kept.state, case.trigger.command, limits)
+    if not problem:
+        try:
+            return Earlier(kept.state, unpacked(kept.files.get(JOURNAL, b"")), _messages(kept.files))
+        except CiAgentError as error:
+            problem = str(error)
+    print(f"The session before is not gone on with: {problem}.", file=case.host.output.log, flush=True)
+    return None
+
+
+def _messages(files: Mapping[str, bytes]) -> Sequence[Message]:
+    if CONVERSATION not in files:
+        return ()
+    return conversation.unpacked(files[CONVERSATION]).messages
+
+
+def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: Kept) -> Resumption:
+    """From where the session goes on in `source`. Raises `CiAgentError` where its work can't be had."""
+    state = earlier.state
+    work = ""
+    if state.work:
+        stored = Store(source.git_dir, source.remote).read(state.issue)
+        if stored is None or stored.commit != kept.commit:
+            raise CheckpointError(
+                f"the session of issue {state.issue} was moved on by somebody else meanwhile"
+            )
+        work = state.work
+    began = state.began or source.base_sha
+    put = carried(source, branch, work, began)
+    moved = began == state.base_sha and put.source.base_sha != state.base_sha
+    words = as_seen(case.trigger.command.text).text.strip()
+    actor = case.trigger.actor
+    return Resumption(
+        session=state.session,
+        events=len(earlier.events),
+        job=state.jobs + 1,
+        why=why(state, case.trigger),
+        began=put.source.base_sha if moved else began,
+        carried=put,
+        messages=earlier.messages if put.kept else (),
+        over=state.over,
+        said=words if case.trigger.kind is not Kind.POLL else "",
+        by=actor.login if actor else "",
+        since=state.saved,
+    )
+
+
+def why(state: State, trigger: Trigger) -> str:
+    """Why it goes on, as a clause for people."""
+    who = trigger.actor.login if trigger.actor else ""
+    if trigger.command.verb is Verb.ANSWER and who:
+        return f"{who} answered"
+    if trigger.kind is Kind.POLL or not who:
+        return "the schedule found it" if state.over else "the job before was lost, and the schedule found it"
+    if state.over or state.status is Status.SUSPENDED:
+        return f"{who} asked for it"
+    return f"the job before was lost, and {who} asked for it"
+
+
+def begun(earlier: Earlier, folder: Path) -> float:
+    """Begin the journal in `folder` with what the session was so far. Gives when it would have begun on the clock of
+    `time.monotonic` if all of it had been worked in one go. Raises `JournalError`."""
+    write(folder / session.JOURNAL, earlier.events)
+    return time.monotonic() - earlier.state.seconds
+
+
+def limits_of(limits: Limits, state: State, command: Command) -> Limits:
+    """What the session may use over all its jobs. Money that a person grants now comes on top of what is spent."""
+    return replace(limits, cost=state.cost + command.budget) if command.budget else limits
