@@ -16,7 +16,7 @@ from ci_agent.job.progress import sessions
 from ci_agent.platforms import Comment, Issue, Permission
 from ci_agent.reporting import replies
 from ci_agent.task import Account
-from ci_agent.triggers import Kind, Trigger, commands
+from ci_agent.triggers import Kind, Trigger, Verb, commands
 
 _DAY = timedelta(hours=24)
 _NEEDED = {"write": Permission.WRITE, "maintain": Permission.MAINTAIN, "admin": Permission.ADMIN}
@@ -50,6 +50,8 @@ def admit(case: Case) -> Admitted | Refused:
     needed = case.settings.trigger.permission
     if case.forge.permission(actor) < _NEEDED[needed]:
         why = f"{actor.login} may not {needed} here, or the platform does not say so"
+        if trigger.kind is Kind.REPLY:  # they may have spoken to somebody else
+            return Refused(why)
         return Refused(why, f"refused {actor.login}", replies.refused(actor.login, needed))
     return _as_written(case, trigger, actor)
 
@@ -91,7 +93,8 @@ def _as_written(case: Case, trigger: Trigger, actor: Account) -> Admitted | Refu
             return Refused("the comment is gone, or internal")
         if comment.ours or not _same(comment.author, actor):
             return Refused("the comment is not by the one the event names")
-        asked = commands.asked(comment.text, case.settings.trigger.account)
+        waiting = trigger.command.verb is Verb.ANSWER
+        asked = commands.asked(comment.text, case.settings.trigger.account, waiting=waiting)
         if asked is None:
             return Refused("the comment holds no command")
         trigger = replace(trigger, kind=asked[0], command=asked[1], at=comment.created)
@@ -104,7 +107,8 @@ def still_wanted(case: Case, issue: Issue) -> Refused | None:
     """Why the issue is not to be worked on any more; None: it is."""
     label, trigger = case.settings.trigger.label, case.trigger
     if not issue.open:
-        return Refused(f"issue {issue.number} is closed", case.answer, replies.closed())
+        said = "" if trigger.kind is Kind.REPLY else replies.closed()
+        return Refused(f"issue {issue.number} is closed", case.answer, said)
     if issue.confidential and not case.forge.repository().private:
         why = f"issue {issue.number} is confidential, and a merge request would tell everybody"
         return Refused(why, case.answer, replies.confidential())

@@ -10,7 +10,7 @@ from ci_agent.platforms import Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.reporting.progress import WORKING
 from ci_agent.session.endings import WAITING
-from ci_agent.triggers import Verb, commands
+from ci_agent.triggers import Kind, Verb, commands
 
 AT_ONCE = (Verb.HELP, Verb.UNKNOWN)  # need no issue
 
@@ -27,7 +27,7 @@ def at_once(case: Case) -> str:
 
 def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
     """The answer to a command about an issue that is no work; None: it asks for work."""
-    verb = case.trigger.command.verb
+    verb, reply = case.trigger.command.verb, case.trigger.kind is Kind.REPLY
     if verb is Verb.STATUS:
         return _status(case, issue, request)
     if verb is Verb.STOP:
@@ -35,8 +35,16 @@ def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
     if verb in (Verb.APPROVE, Verb.REJECT):
         return replies.nothing_waits(str(verb))
     if verb is Verb.ANSWER and WAITING.name.casefold() not in map(str.casefold, issue.labels):
-        return replies.nothing_waits(str(verb))
+        return replies.too_late() if reply else replies.nothing_waits(str(verb))
+    if reply and _asked_since(case, issue):
+        return replies.too_late()
     return None
+
+
+def _asked_since(case: Case, issue: Issue) -> bool:
+    """Whether the question that the issue waits with was asked after the reply: then it answers an earlier one."""
+    asked = case.forge.labelled(issue.number, WAITING.name)
+    return asked is not None and asked.at > case.trigger.at
 
 
 def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:

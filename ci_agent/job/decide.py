@@ -26,8 +26,11 @@ from ci_agent.job.telling import tell_why_not
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.reporting.text import one_line, plain
-from ci_agent.task import Thread, titled
+from ci_agent.session.endings import ENDINGS
+from ci_agent.task import Ending, Thread, titled
 from ci_agent.triggers import Command, Kind, Trigger
+
+_, _WAITS = ENDINGS[Ending.NEEDS_INPUT]
 
 
 def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
@@ -44,6 +47,20 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
         going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
         hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
         return 0
+    code = _done(case, issue, environment, request)
+    if code == _WAITS and request.waiting_is_success:
+        print(
+            f"The session is suspended (exit code {code}): issue {issue.number} waits for an answer. To the CI this is a "
+            "success.",
+            file=host.output.log,
+            flush=True,
+        )
+        return 0
+    return code
+
+
+def _done(case: Case, issue: Issue, environment: Mapping[str, str], request: Request) -> int:
+    """Work on `issue`, publish, or both; the session's exit code."""
     if request.publish:
         return publish(case, issue, request.publish)
     case = without_leftovers(case, environment)

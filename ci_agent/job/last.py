@@ -92,7 +92,12 @@ def _keep(
             return status  # the labels are theirs
     else:
         guidance = forge.guidance(left.issue, left.branch)
-        text = progress_comment(journal.events, next_step=guidance.go_on, when_mended=guidance.mended)
+        text = progress_comment(
+            journal.events,
+            next_step=guidance.go_on,
+            to_answer=guidance.answer,
+            when_mended=guidance.mended,
+        )
         forge.ensure_comment(left.issue, left.marker, text)
     label = END_LABELS[status]
     forge.change_labels(left.issue, [label], other_labels(label, settings.trigger.label))

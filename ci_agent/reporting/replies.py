@@ -270,5 +270,13 @@ def nothing_waits(verb: str) -> str:
     return f"{waits}. `/agent retry` with a hint starts another attempt."
 
 
+def too_late() -> str:
+    """A plain reply to a question that was answered before."""
+    return (
+        "My question was answered before this comment was read, so I leave it out of the work. `/agent retry` with a hint "
+        "goes on from there."
+    )
+
+
 def _who(login: str) -> str:
     return mention(login) or prose(login) or "somebody"

@@ -117,6 +117,7 @@ def of_markdown(events: list[Event]) -> dict[str, str]:
     """Every text in Markdown that is made of a journal, as it goes to the platform."""
     hints = {
         "next_step": "Comment `/agent retry`.",
+        "to_answer": "Reply to this issue.",
         "when_mended": "Mend it.",
         "while_working": "Comment `/agent stop`.",
     }

@@ -48,6 +48,7 @@ WITHOUT_WORDS: dict[str, Callable[[], str]] = {
     "nothing_to_stop": replies.nothing_to_stop,
     "nothing_waits": lambda: replies.nothing_waits("approve"),
     "nothing_asked": lambda: replies.nothing_waits("answer"),
+    "too_late": replies.too_late,
 }
 WITH_WORDS: dict[str, Callable[[str], str]] = {
     "refused": lambda words: replies.refused(words, "write"),
