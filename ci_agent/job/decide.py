@@ -14,6 +14,7 @@ from ci_agent.guard import of_config
 from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
 from ci_agent.job.case import Case, Refused, turn_away
+from ci_agent.job.deadline import deadline_of
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
 from ci_agent.job.leftovers import without_leftovers
@@ -46,6 +47,7 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     if request.publish:
         return publish(case, issue, request.publish)
     case = without_leftovers(case, environment)
+    case = replace(case, deadline=deadline_of(case.host, case.forge, case.now()))
     return work_apart(case, issue, request.hold) if request.hold else engage(case, issue)
 
 
@@ -65,7 +67,7 @@ def _opened(host: Host, trigger: Trigger, environment: Mapping[str, str], reques
         _complain(case, error)
         raise
     host.guard.learn(of_config(settings))
-    return replace(case, settings=in_time(settings, host.job.minutes))
+    return replace(case, settings=settings)
 
 
 def _complain(case: Case, error: ConfigError) -> None:
@@ -76,16 +78,6 @@ def _complain(case: Case, error: ConfigError) -> None:
         text = replies.could_not_begin(str(error), case.host.job.url)
         tell_why_not(case.host.output, text)
         case.forge.reply(admitted.trigger.thread, replace(case, trigger=admitted.trigger).answer, text)
-
-
-_LAST_MINUTES = 2.0  # of a job, for saving the work and the last word
-
-
-def in_time(settings: Config, minutes: float | None) -> Config:
-    """With a session's limit of time that ends before the job's own."""
-    if minutes is None or settings.limits.timeout <= minutes - _LAST_MINUTES:
-        return settings
-    return replace(settings, limits=replace(settings.limits, timeout=max(1.0, minutes - _LAST_MINUTES)))
 
 
 def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:

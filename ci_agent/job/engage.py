@@ -13,6 +13,7 @@ from ci_agent.job.assembly import assemble, run, session_folder, shown, write_re
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.checkpoints import FETCHED, keeping_of
 from ci_agent.job.claim import claim, marker_of
+from ci_agent.job.deadline import in_time
 from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.settings import report_folder
@@ -126,6 +127,7 @@ def parts_of(case: Case, issue: Issue, branch: str, folder: Path, marker: str) -
         case.host.output.mask(secret)
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
+    parts = replace(parts, limits=in_time(parts.limits, case.deadline, case.now()))
     if not case.silent:
         parts = replace(parts, keeping=keeping_of(case, source, issue.number))
     return parts  # `note_retry` needs the name
