@@ -93,6 +93,7 @@ class Limits:
     input_tokens: int
     output_tokens: int
     verifications: int  # times the harness checks a hand-in before it gives up
+    job_minutes: float | None = None  # that this job may take, where its end is what `minutes` comes from
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,8 @@ class LimitSettings:
     timeout: float = setting(
         60.0,
         "Wall time. Most tasks take minutes; the hour leaves room for slow tests and full queues and is the "
-        "usual time-out of a CI job. Set it a little below that of your job, so that the last word is ours.",
+        "usual time-out of a CI job. Where the job ends sooner, the work ends 90 seconds before it, so that the last "
+        "word is ours.",
         unit="minutes",
         flag="--timeout",
         above=0,

@@ -13,6 +13,7 @@ from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.checkpoints import Kept, kept_of
+from ci_agent.job.deadline import in_time
 from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
@@ -138,6 +139,7 @@ def parts_of(
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
+    may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
     keeping = last.keeping(case.host.job.run) if last else None
     parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name

@@ -114,6 +114,11 @@ class Parts:
         """Of the session's whole time."""
         return self.started + self.limits.minutes * 60 - time.monotonic()
 
+    @property
+    def limit(self) -> str:
+        """The setting that this time comes from; empty: the CI's job ends before that."""
+        return "limits.timeout" if self.limits.job_minutes is None else ""
+
 
 class Delivery(Protocol):
     """As much of the parts as publishing needs: no model, no sandbox."""
@@ -168,3 +173,5 @@ class Checkout(Protocol):
     @property
     def remembered(self) -> Path | None: ...
     def seconds_left(self) -> float: ...
+    @property
+    def limit(self) -> str: ...
