@@ -72,7 +72,8 @@ def told(broke: Break) -> str:
     """What the model is told when it goes on."""
     parts = [broke.ended, _answer(broke) if broke.asked else _words(broke), _comments(broke.comments), _BREAK]
     if broke.base:
-        parts.append("\n".join([broke.base, *_listed(broke.files)]))
+        files = ["These files are not as they were:", *_listed(broke.files)] if broke.files else []
+        parts.append("\n".join([broke.base, *files]))
     return "\n\n".join(part for part in parts if part)
 
 
