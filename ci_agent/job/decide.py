@@ -13,6 +13,7 @@ from ci_agent.errors import ConfigError, UsageError
 from ci_agent.guard import of_config
 from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
+from ci_agent.job.approving import not_apart
 from ci_agent.job.case import Case, Refused, turn_away
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
@@ -42,6 +43,10 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     if request.route:
         going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
         hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
+        return 0
+    refused = not_apart(case, issue) if request.publish or request.hold else None
+    if refused:
+        turn_away(case, refused)
         return 0
     if request.publish:
         return publish(case, issue, request.publish)

@@ -420,6 +420,7 @@ def _sentence(text: str, limit: int = 200) -> str:
 _ENDINGS = {
     Ending.NO_CHANGE: "The model handed in without changing anything.",
     Ending.NEEDS_INPUT: "The model waits for an answer.",
+    Ending.NEEDS_APPROVAL: "It waits for an approval.",
     Ending.LIMIT_STEPS: "The limit of {iterations} model replies was reached before the work was handed in.",
     Ending.LIMIT_COST: "The cost limit of {cost} was reached before the work was handed in.",
     Ending.LIMIT_TOKENS: "The token limit ({tokens}) was reached before the work was handed in.",
