@@ -85,11 +85,11 @@ def _why(parts: Delivery, summary: Summary, outside: Sequence[str]) -> str:
     if needed.plan and summary.agreed is None:
         return "no plan is approved"
     if needed.push:
-        return "a person has to approve the change first (approval.needed: push)"
+        return "a person has to approve the change first (`approval.needed: push`)"
     if outside and parts.config.approval.strict:
         more = f" and {len(outside) - _NAMED:,} more" if len(outside) > _NAMED else ""
         named = ", ".join(outside[:_NAMED]) + more
-        return f"the change touches what is not in the approved plan (approval.strict): {named}"
+        return f"the change touches what is not in the approved plan (`approval.strict`): {named}"
     return ""
 
 

@@ -9,10 +9,11 @@ from ci_agent.journal.events import PlanProposed
 from ci_agent.tools import places
 from ci_agent.tools.text import cut
 from ci_agent.tools.tool import Answer, Parameter, ToolError, World
+from ci_agent.unseen import plainly_seen
 
 _CHARACTERS = 6_000  # of a plan: two pages
 _FILES = 100
-_NAMED = 200  # characters of a path in an answer
+_LONGEST = 200  # characters of a path: people see all of what they approve
 
 
 class ProposePlan:
@@ -59,12 +60,14 @@ class ProposePlan:
 def _file(path: str, world: World) -> tuple[str, bool]:
     """The file or folder that is meant, from the top of the repository, and whether it is there."""
     place = places.locate(path, world)
+    shown = cut(path, _LONGEST)
     if not place.parts:
-        raise ToolError(f"{cut(path, _NAMED)} is all of the repository. Name the files that you will touch.")
+        raise ToolError(f"{shown} is all of the repository. Name the files that you will touch.")
     mode = places.mode(place)
     if mode is None and any(sign in path for sign in "*?"):
-        raise ToolError(
-            f"{cut(path, _NAMED)} is a pattern. Name the files, or their folder with a slash at its end."
-        )
+        raise ToolError(f"{shown} is a pattern. Name the files, or their folder with a slash at its end.")
     is_folder = path.endswith("/") if mode is None else places.is_folder(mode)
-    return "/".join(place.parts) + "/" * is_folder, mode is not None
+    name = "/".join(place.parts) + "/" * is_folder
+    if len(name) > _LONGEST or not name.isprintable() or plainly_seen(name) != name:
+        raise ToolError(f"A path has at most {_LONGEST} characters, all of which can be seen; not so {shown}")
+    return name, mode is not None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from ci_agent.journal.events import ChangeProposed, PlanCompared, PlanProposed, ProposalDecided, Pushed
 from ci_agent.session.endings import PLAN_FIRST
-from tests.job.conftest import commented, labelled
-from tests.job.test_checkpoints import KEY, sessions, state
+from tests.job.conftest import commented, labelled, start, until_asked
+from tests.job.test_checkpoints import ref, state
 from tests.job.test_resuming import facts
-from tests.support.jobs import BREAK, FIX, SUBMIT, Runner, calculator, last_results
-from tests.support.model_server import Say
+from tests.support.jobs import CALCULATOR, FIX, SUBMIT, Runner, calculator, last_results
+from tests.support.model_server import Hang, ModelServer, Say
 from tests.support.pipelines import Done, Pipeline
+from tests.support.repositories import Repository
 
 pytestmark = pytest.mark.slow
 
@@ -139,8 +138,8 @@ def test_a_change_is_approved_and_pushed_as_it_was_shown(project: Pipeline) -> N
     assert "`calculator.py` (+1 \u22121)" in text
     assert "1 test fixed" in text
     assert "Add instead of subtracting" in text
-    assert "return a + b" in project.origin.git("show", f"{state_ref(number)}^:calculator.py")
-    project.checkout.git("commit", "--allow-empty", "-m", "main goes on")
+    assert "return a + b" in project.origin.git("show", f"{ref(number)}^:calculator.py")
+    others_work(project)
     asked = len(project.model.requests)
     done = said(project, number, "/agent approve", **settings)
     assert done.exit_code == 0, done.log
@@ -148,10 +147,16 @@ def test_a_change_is_approved_and_pushed_as_it_was_shown(project: Pipeline) -> N
     assert len(facts(done, Pushed)) == 1
     assert len(project.merge_requests()) == 1
     assert "return a + b" in project.origin.git("show", f"feat/ai-task-{number}:calculator.py")
+    assert "# others" in project.origin.git("show", f"feat/ai-task-{number}:calculator.py")
 
 
-def state_ref(number: int) -> str:
-    return f"refs/ci-agent/issues/{number}"
+def others_work(project: Pipeline) -> None:
+    """Somebody merges another change of the same file meanwhile."""
+    there = project.folder / "elsewhere"
+    project.checkout.git("clone", "--quiet", str(project.origin.path), str(there))
+    place = Repository(there)
+    place.commit({"calculator.py": CALCULATOR + "\n\n# others\n"})
+    place.git("push", "--quiet", "origin", "HEAD:main")
 
 
 def test_a_rejected_change_is_made_anew_and_asked_about_anew(project: Pipeline) -> None:
@@ -196,3 +201,120 @@ def test_a_file_outside_of_the_plan_can_need_an_approval_of_its_own(project: Pip
     done = said(project, number, "/agent approve", **settings)
     assert done.exit_code == 0, done.log
     assert len(project.merge_requests()) == 1
+
+
+def test_what_does_not_hold_is_not_pushed_as_a_draft_either(project: Pipeline) -> None:
+    settings = needed("push", CI_AGENT_LIMITS_MAX_ITERATIONS="2")
+    number, done = first(project, Say(calls=[FIX]), Say(calls=[("bash", {"command": "ls"})]), **settings)
+    assert done.exit_code == 4, done.log
+    assert branches(project) == ""
+    assert project.merge_requests() == []
+    assert "Nothing was pushed, because a person has to approve the change first" in comment(project, number)
+    assert f"ci-agent sessions show {number}" in comment(project, number)
+    assert "return a + b" in project.origin.git("show", f"{ref(number)}^:calculator.py")
+
+
+ON_ONE = pytest.mark.parametrize("project", ["github"], indirect=True)  # the same code decides on both
+
+
+def untouched(project: Pipeline, number: int, text: str, by: str = "dana", **settings: str) -> str:
+    """What a comment is answered that decides nothing."""
+    asked, before = len(project.model.requests), state(project, number)
+    project.forge.today()
+    done = project.run(*commented(project, number, text, by=by), **settings)
+    project.end()
+    assert done.exit_code == 0, done.log
+    assert len(project.model.requests) == asked
+    assert state(project, number) == before
+    assert "ai-waiting" in project.labels(number)
+    return project.said(number)[-1][1]
+
+
+def test_who_may_not_write_may_not_approve(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[PLAN]), **needed("plan"))
+    project.forge.person("mallory")
+    answer = untouched(project, number, "/agent approve", by="mallory", **needed("plan"))
+    assert "Only people who may write to this repository" in answer
+
+
+@ON_ONE
+def test_a_question_can_not_be_approved(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[("ask_user", {"question": "Which sign?"})]), **needed("plan"))
+    for word in ("approve", "reject no"):
+        assert "I have asked a question" in untouched(project, number, f"/agent {word}", **needed("plan"))
+
+
+@ON_ONE
+def test_an_answer_where_a_plan_waits_goes_on_planning(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[PLAN]), **needed("plan"))
+    asked = len(project.model.requests)
+    steps = (Say(calls=[FIX]), Say(calls=[WIDER]))
+    done = said(project, number, "/agent answer Notes, too", *steps, **needed("plan"))
+    assert done.exit_code == 5, done.log
+    assert "Neither approved nor rejected: dana says" in told(project, asked)
+    assert "approve your plan first" in told(project, asked + 1)
+
+
+@ON_ONE
+def test_a_word_counts_only_for_what_was_posted_before_it(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[PLAN]), **needed("plan"))
+    project.forge.today()
+    early = commented(project, number, "/agent approve")
+    said(project, number, "/agent reject No notes", Say(calls=[WIDER]), **needed("plan"))
+    asked = len(project.model.requests)
+    done = project.run(*early, **needed("plan"))
+    assert done.exit_code == 0, done.log
+    assert len(project.model.requests) == asked
+    assert "posted after you wrote that" in project.said(number)[-1][1]
+
+
+@ON_ONE
+def test_a_change_is_approved_without_words_that_nobody_would_act_on(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[FIX]), Say(calls=[SUBMIT]), **needed("push"))
+    answer = untouched(project, number, "/agent approve but rename it", **needed("push"))
+    assert "pushes exactly the change that waits" in answer
+
+
+@ON_ONE
+def test_an_approval_outlives_the_job_that_was_given_it(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[PLAN]), **needed("plan"))
+    steps = iter([Say(calls=[("bash", {"command": "ls"})])])
+    project.model.say(lambda _: next(steps, Hang()))
+    asked = len(project.model.requests)
+    project.forge.today()
+    job = start(project, project.environment(*commented(project, number, "/agent approve"), **needed("plan")))
+    until_asked(project, asked + 2)
+    job.kill()
+    job.communicate(timeout=30)
+    project.end()
+    done = said(project, number, "/agent retry", Say(calls=[FIX]), Say(calls=[SUBMIT]), **needed("plan"))
+    assert done.exit_code == 0, done.log
+    assert [fact.by for fact in facts(done, PlanCompared)] == ["dana"]
+
+
+@ON_ONE
+def test_work_that_could_not_go_on_does_not_begin(project: Pipeline) -> None:
+    settings = needed("plan", CI_AGENT_CHECKPOINT_KEEP="false")
+    number, done = first(project, Say(calls=[PLAN]), **settings)
+    assert done.exit_code == 0, done.log
+    assert project.model.requests == []
+    assert "only go on after that where sessions are kept" in project.said(number)[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "exit_code", "said"),
+    [
+        ("plan", (), 2, "a plan has to be approved here"),
+        ("push", ("--push",), 2, "a person has to approve what is pushed"),
+        ("push", (), 0, "feat/ai-task-1"),
+    ],
+)
+def test_on_ones_own_machine_nothing_waits(
+    what: str, words: tuple[str, ...], exit_code: int, said: str, tmp_path: Path
+) -> None:
+    source = calculator(tmp_path)
+    source.git("remote", "add", "origin", str(tmp_path / "nowhere"))
+    with ModelServer([Say(calls=[FIX]), Say(calls=[SUBMIT])]) as model:
+        done = Runner(tmp_path).run(source.path, *words, server=model, **needed(what))
+    assert done.exit_code == exit_code, done.stderr
+    assert said in done.stdout + done.stderr
