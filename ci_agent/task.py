@@ -36,6 +36,7 @@ class Ending(StrEnum):
     UNVERIFIED = "unverified"  # handed in, but the tests say otherwise or could not be finished
     NO_CHANGE = "no_change"
     NEEDS_INPUT = "needs_input"
+    NEEDS_APPROVAL = "needs_approval"  # of a plan, or of a change that is done
     LIMIT_STEPS = "limit_steps"
     LIMIT_COST = "limit_cost"
     LIMIT_TOKENS = "limit_tokens"

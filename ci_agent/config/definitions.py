@@ -648,6 +648,26 @@ class PolicySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSettings:
+    """What a person has to approve, with `/agent approve` or `/agent reject WHY`, before a job goes on, see
+    docs/sessions.md. It needs sessions that are kept (`checkpoint`). The file's word counts only as the default branch has
+    it."""
+
+    needed: str = setting(
+        "none",
+        "`plan`: the model's plan with the files it means to touch, before it changes anything; the label `ai-plan-first` "
+        "asks for that on one issue, whatever stands here. `push`: the finished change, before anything of it is pushed. "
+        "`none`: nothing.",
+        check=checks.one_of("none", "plan", "push"),
+    )
+    strict: bool = setting(
+        False,
+        "Whether a change that touches files outside of the approved plan needs another approval before it is pushed. Else "
+        "they are named in the merge request.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleSettings:
     """The work on its way from the job that did it to the one that publishes it: `ci-agent job --no-publish` and
     `ci-agent publish`. Only their own environment counts, see docs/split.md."""
@@ -781,6 +801,7 @@ class Config:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     git: GitSettings = field(default_factory=GitSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    approval: ApprovalSettings = field(default_factory=ApprovalSettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
     context: ContextSettings = field(default_factory=ContextSettings)
     github: GitHubSettings = field(default_factory=GitHubSettings)

@@ -13,6 +13,7 @@ from ci_agent.errors import ConfigError, UsageError
 from ci_agent.guard import of_config
 from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
+from ci_agent.job.approving import not_apart
 from ci_agent.job.case import Case, Refused, turn_away
 from ci_agent.job.deadline import deadline_of
 from ci_agent.job.engage import engage
@@ -46,6 +47,10 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     if request.route:
         going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
         hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
+        return 0
+    refused = not_apart(case, issue) if request.publish or request.hold else None
+    if refused:
+        turn_away(case, refused)
         return 0
     code = _done(case, issue, environment, request)
     if code == _WAITS and request.waiting_is_success:

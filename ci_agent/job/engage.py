@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from ci_agent import session
 from ci_agent.config import secrets
 from ci_agent.errors import CiAgentError
 from ci_agent.job.admission import too_many
+from ci_agent.job.approving import cannot_wait, not_to_decide
 from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.checkpoints import Kept, kept_of
@@ -34,6 +36,12 @@ from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
 from ci_agent.workspace import Source
 
+_MEANS: Final = {
+    Verb.ANSWER: "The answer to your question",
+    Verb.APPROVE: "What was proposed is approved",
+    Verb.REJECT: "What was proposed is rejected",
+}
+
 
 def engage(case: Case, issue: Issue) -> int:
     """Work on `issue`, if nobody else does; the exit code.
@@ -51,6 +59,10 @@ def engage(case: Case, issue: Issue) -> int:
     folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
+    refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+    if refused:
+        turn_away(case, refused)
+        return 0
     made = Promise(number, marker_of(earlier.state.session if earlier else folder.name), str(folder), branch)
     promise(scratch, made)
     with our_turn(case, made) as ours:
@@ -153,8 +165,8 @@ def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
     )
     actor = trigger.actor
     hint = trigger.command.text if trigger.thread else ""
-    if trigger.command.verb is Verb.ANSWER:
-        hint = f"The answer to your question: {hint}"
+    if hint and trigger.command.verb in _MEANS:
+        hint = f"{_MEANS[trigger.command.verb]}: {hint}"
     return Task(
         issue=issue.number,
         reference=issue.reference,

@@ -36,6 +36,7 @@ _SPENT: Final = frozenset(
         Ending.LLM_POLICY,
     }
 )
+_SAID: Final = {Verb.ANSWER: "answered", Verb.APPROVE: "approved it", Verb.REJECT: "rejected it"}
 _ENOUGH = 0.9  # of a limit that is used up: what is left would be over before anything is done
 
 
@@ -115,6 +116,7 @@ def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: 
         over=state.over,
         said=words if case.trigger.kind is not Kind.POLL else "",
         by=actor.login if actor else "",
+        approves={Verb.APPROVE: True, Verb.REJECT: False}.get(case.trigger.command.verb),
         since=state.saved,
     )
 
@@ -122,8 +124,8 @@ def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: 
 def why(state: State, trigger: Trigger) -> str:
     """Why it goes on, as a clause for people."""
     who = trigger.actor.login if trigger.actor else ""
-    if trigger.command.verb is Verb.ANSWER and who:
-        return f"{who} answered"
+    if trigger.command.verb in _SAID and who:
+        return f"{who} {_SAID[trigger.command.verb]}"
     if trigger.kind is Kind.POLL or not who:
         return "the schedule found it" if state.over else "the job before was lost, and the schedule found it"
     if state.over or state.status is Status.SUSPENDED:

@@ -562,12 +562,33 @@ class QuestionAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanProposed:
+    """What the model means to do, for a person to approve before it changes anything. The words are the model's."""
+
+    plan: str
+    files: tuple[str, ...]  # that it means to touch, from the top of the repository; a folder ends with `/`
+    new: tuple[str, ...] = ()  # those of them that were not there
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalDecided:
+    """A person's word on what was proposed last: a plan, or a change."""
+
+    approved: bool
+    by: str
+    why: str = ""  # what they said with it
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """The model handed in. Title and summary are its words, shown as such."""
 
     title: str
     summary: str
     no_test: str = ""  # why it adds no test, where it says so
+
+
+TurnEnd = Submitted | QuestionAsked | PlanProposed  # what hands the turn back, called by the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -627,6 +648,23 @@ class PolicyJudged:
         """What follows from all findings together."""
         actions = {finding.action for finding in self.findings}
         return next((each for each in PolicyAction if each in actions), PolicyAction.ALLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCompared:
+    """The change beside the plan that was approved."""
+
+    by: str  # who approved the plan
+    outside: tuple[str, ...]  # files of the change that are not in it
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProposed:
+    """A change that is done, for a person to approve before anything of it is pushed."""
+
+    change: str  # its digest: that of the same change on a base that moved elsewhere is the same
+    files: tuple[FileChanged, ...]  # that the push would change
+    why: str  # a person is asked, in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -722,10 +760,14 @@ Fact = (
     | HarnessSaid
     | PlanUpdated
     | QuestionAsked
+    | PlanProposed
+    | ProposalDecided
     | Submitted
     | HandInRestored
     | AgentStopped
     | PolicyJudged
+    | PlanCompared
+    | ChangeProposed
     | Committed
     | HandedOver
     | Pushed

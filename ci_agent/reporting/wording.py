@@ -425,6 +425,7 @@ _JOB_OVER = "This job may take {minutes}, and its end came near before the work 
 _ENDINGS = {
     Ending.NO_CHANGE: "The model handed in without changing anything.",
     Ending.NEEDS_INPUT: "The model waits for an answer.",
+    Ending.NEEDS_APPROVAL: "It waits for an approval.",
     Ending.LIMIT_STEPS: "The limit of {iterations} model replies was reached before the work was handed in.",
     Ending.LIMIT_COST: "The cost limit of {cost} was reached before the work was handed in.",
     Ending.LIMIT_TOKENS: "The token limit ({tokens}) was reached before the work was handed in.",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ci_agent import verification
 from ci_agent.agent import Brief, Earlier, Quote, definitions
 from ci_agent.agent.hidden import Seen, as_seen
 from ci_agent.agent.resuming import Break
 from ci_agent.agent.rules import Rules, find_rules
+from ci_agent.journal.events import ChangeProposed
 from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.summary import Summary
+from ci_agent.session.approval import agreed, needs
 from ci_agent.session.heard import left_out
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
@@ -55,28 +58,43 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment], rules:
         comments=writers,
         others=others,
         earlier=earlier,
+        planned=needs(parts.config, task.labels).plan,
+        plan=agreed(Summary.of(parts.journal.events)),
     )
 
 
-def news(parts: Parts, said: Sequence[Comment], resumed: Resumption) -> Break:
-    """What happened since an earlier job of the session. `said` is what people said on the issue."""
+def news(parts: Parts, said: Sequence[Comment], resumed: Resumption, waits: str) -> Break:
+    """What happened since an earlier job of the session. `said` is what people said on the issue, `waits` the tool whose
+    call still waits for an answer."""
     request = parts.platform.find_merge_request(parts.task.branch)
     said = [*said, *(parts.platform.discussion(request.number) if request else ())]
     new = [comment for comment in said if resumed.since is None or comment.created > resumed.since]
     writers, _ = _quotes(parts, new)
     summary = Summary.of(parts.journal.events[: resumed.events])
-    asked = summary.asked
+    asked, now = summary.asked, Summary.of(parts.journal.events)
+    proposed = _proposed(now, waits)
+    decision = now.decision if proposed else None
     ended = summary.ended.sentence if resumed.over and summary.ended else ""
     return Break(
         ended=f"The job before ended: {ended}" if ended else "",
         asked=asked.question if asked else "",
         choices=asked.choices if asked else (),
-        said=resumed.said,
+        said=resumed.said if resumed.approves is None else "",
         by=resumed.by,
+        proposed=proposed,
+        decision=decision,
+        planned=now.agreed.files if now.agreed else (),
         comments=writers,
         base=resumed.carried.said,
         files=resumed.carried.files,
     )
+
+
+def _proposed(now: Summary, waits: str) -> Literal["", "plan", "change"]:
+    """What it is on which the model waits for a person's word."""
+    if waits == "propose_plan":
+        return "plan"
+    return "change" if waits == "submit" and isinstance(now.proposal, ChangeProposed) else ""
 
 
 def _definitions(parts: Parts, head: str) -> str:

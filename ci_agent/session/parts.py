@@ -52,6 +52,9 @@ class Resumption:
     over: bool  # the session had ended, and somebody wants it to go on
     said: str = ""  # by who has it go on: an answer, a hint
     by: str = ""
+    approves: bool | None = (
+        None  # their word on the plan or the change that waited; None: they did not decide
+    )
     since: datetime | None = None  # when it was saved
 
 

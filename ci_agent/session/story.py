@@ -20,6 +20,7 @@ from ci_agent.journal.events import (
     HiddenLeftOut,
     IssueRead,
     PlaceRefused,
+    ProposalDecided,
     SandboxProved,
     SessionEnded,
     SessionResumed,
@@ -177,6 +178,8 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
         parts.journal.append(
             SessionResumed(resumed.job, resumed.why, bool(resumed.messages), resumed.carried.said)
         )
+        if resumed.approves is not None:
+            parts.journal.append(ProposalDecided(resumed.approves, resumed.by, resumed.said))
     voice.begin()
     if parts.keeping:
         parts.journal.watch(Checkpointer(parts, parts.keeping))

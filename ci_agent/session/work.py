@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 
 from ci_agent import agent, verification
-from ci_agent.agent import Agent, Allowance, Brief, Role, Sight, Stop, Used
+from ci_agent.agent import Agent, Allowance, Brief, Planning, Role, Sight, Stop, Used
 from ci_agent.agent.resuming import told
 from ci_agent.agent.rules import Reminder, Rules
 from ci_agent.evidence import Round
 from ci_agent.journal import Event
 from ci_agent.journal.events import (
+    ChangeProposed,
     HandInRestored,
     Judged,
     ModelChosen,
     ModelReplied,
+    PlanProposed,
     PolicyAction,
     Reviewed,
     Submitted,
@@ -27,6 +29,7 @@ from ci_agent.platforms import Comment
 from ci_agent.reporting.policy import for_model
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import GIVEN_BACK, count
+from ci_agent.session.approval import agreed, is_approved, needs
 from ci_agent.session.brief import brief, news, rules_of
 from ci_agent.session.gate import Objections, objections
 from ci_agent.session.parts import Parts, Resumption
@@ -47,7 +50,8 @@ _TRIES_OF_LESSER = 2  # hand-ins that may fail where a better model stands by: a
 _RETURNED = 2  # times that the same kind of leftover is given back before it is left to people
 
 # Ends at which the tests have said their word, or have none to say.
-_KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, Ending.NEEDS_INPUT)
+_ASKED = (Ending.NEEDS_INPUT, Ending.NEEDS_APPROVAL)
+_KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, *_ASKED)
 
 _STILL_TO_CHECK = Stop(Ending.SUBMITTED, "The model handed in its work, in an earlier job.")
 
@@ -145,6 +149,7 @@ class _Work:
         self.allowance = Allowance(parts.limits, started=parts.started, reserve=reserve, used=used)
         parts.outputs.mkdir(parents=True, exist_ok=True)
         self._reviewed = so_far.reviewed is not None
+        self._planned = needs(parts.config, parts.task.labels).plan
 
     # --- one model ------------------------------------------------------------------------------------------
 
@@ -178,26 +183,37 @@ class _Work:
             self._parts.journal.append(ModelChosen(role, model.name, reason, last))
             messages = [portable(message) for message in messages]
         attempt = self._attempt(role, model, messages)
-        attempt.news = told(news(self._parts, comments, resumed))
-        attempt.refused = 0 if resumed.over else _refused(events)
-        if attempt.agent.handed_in and not (resumed.over and resumed.said):
-            attempt.waits = True
-        else:
+        attempt.news = told(news(self._parts, comments, resumed, attempt.agent.waits))
+        attempt.refused = 0 if resumed.over or resumed.approves is False else _refused(events)
+        attempt.waits = attempt.agent.handed_in and not self._is_to_change(resumed)
+        if not attempt.waits:
+            attempt.answer("")  # first: what is saved at a change of status has it
             self._voice.status(Status.CODING)
-            attempt.answer("")
         return attempt
+
+    def _is_to_change(self, resumed: Resumption) -> bool:
+        """Whether what was handed in before is to be changed, because a person said so."""
+        summary = Summary.of(self._parts.journal.events)
+        proposed = isinstance(summary.proposal, ChangeProposed)
+        if proposed and summary.decision and not summary.decision.approved:
+            return True
+        return bool(resumed.said) and (resumed.over or proposed)
 
     def _attempt(self, role: Role, model: Model, messages: Sequence[Message]) -> _Attempt:
         start = self._control.tree_of(self._parts.workspace.began or self._head)
+        planning = None
+        if self._planned and agreed(Summary.of(self._parts.journal.events)) is None:
+            before = self._tree()
+            planning = Planning(lambda: self._parts.workspace.put_back(before))
         replaceable = self._parts.models.above(role) is not None
         worker = Agent(
             model,
-            all_tools(),
+            all_tools(planning=self._planned or _has_planned(self._parts)),
             self._world(),
             self.allowance,
             self._parts.journal,
             messages,
-            Sight(changed=lambda: self._tree() != start, diff=self._diff, rules=self._reminder()),
+            Sight(lambda: self._tree() != start, self._diff, self._reminder(), planning),
             compact_at=self._parts.config.context.compact_at,
             replaceable=replaceable,
         )
@@ -235,7 +251,7 @@ class _Work:
             tree = self._tree()
             end = self._handed_in(attempt, tree) if stop.ending is Ending.SUBMITTED else (stop, tree)
         stop, last = end
-        if attempt.held and stop.ending not in (Ending.SUBMITTED, Ending.CANCELLED, Ending.NEEDS_INPUT):
+        if attempt.held and stop.ending not in (Ending.SUBMITTED, Ending.CANCELLED, *_ASKED):
             return self._restored(attempt.held, stop)
         return stop, last
 
@@ -252,6 +268,7 @@ class _Work:
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
         left_over = objections(self._control.changed_lines(tree), judged(self._parts, tree).findings)
         meant = attempt.given_back == tree and not _never(left_over)  # handed in once more as it was
+        meant = meant or is_approved(self._parts, tree)
         if left_over and not meant and attempt.returned < _RETURNED:
             attempt.returned += 1
             attempt.given_back = tree
@@ -274,7 +291,7 @@ class _Work:
             return Stop(Ending.UNVERIFIED, left_over.fatal[0]), tree
         if judged.ready:
             stop = Stop(Ending.SUBMITTED, judged.reasons[0])
-            wanted = self._still_wanted(attempt, examined, tree)
+            wanted = "" if is_approved(self._parts, tree) else self._still_wanted(attempt, examined, tree)
             remarks = (*left_over.doubtful, *self._left_out())
             if not wanted:
                 self._tell(remarks)
@@ -427,6 +444,11 @@ def _refused(events: Sequence[Event]) -> int:
         elif isinstance(fact, Judged):
             refused += not fact.ready
     return refused
+
+
+def _has_planned(parts: Parts) -> bool:
+    """Whether a plan was proposed in the session: what the model saw of its tools then stays as it was."""
+    return any(isinstance(event.fact, PlanProposed) for event in parts.journal.events)
 
 
 def _last_hand_in(parts: Parts) -> Submitted | None:
