@@ -77,6 +77,11 @@ def _begun(
     last = kept_of(case, made.issue, known)
     if last is not known:
         earlier = earlier_of(case, last, limits(case.settings)) if last else None
+        refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+        if refused:
+            turn_away(case, refused)
+            kept(case.host.job.scratch)
+            return 0
     marker = marker_of(earlier.state.session if earlier else Path(made.folder).name)
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(
@@ -206,7 +211,8 @@ def _status(case: Case, parts: session.Delivery, outcome: Outcome) -> None:
     good = outcome.status is Status.COMPLETED
     said = comparison(summary) if good else headline(summary)
     try:
-        state = CommitState.SUCCESS if good else CommitState.FAILURE
+        waits = outcome.status is Status.SUSPENDED
+        state = CommitState.SUCCESS if good else CommitState.RUNNING if waits else CommitState.FAILURE
         case.forge.set_status(pushed[-1].sha, state, said or "done", case.host.job.url)
     except CiAgentError as error:
         print(f"The commit's status could not be set: {error}", file=case.host.output.log, flush=True)

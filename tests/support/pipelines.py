@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_agent.journal import Event, read
+from ci_agent.session import states
 from tests.forges.github import NAME as GITHUB_NAME
 from tests.forges.github import RUNNER, FakeGitHub
 from tests.forges.gitlab import NAME as GITLAB_NAME
@@ -152,6 +153,8 @@ class Pipeline:
         dotenv = place / "report.env"
         text = (place / "output").read_text() if self.platform == "github" else ""
         outputs = _heredocs(text)
+        events = tuple(read(report)) if report.exists() else ()
+        assert not states.wrong(events)
         if dotenv.exists():
             outputs = dict(line.split("=", 1) for line in dotenv.read_text().splitlines())
         return Done(
@@ -160,7 +163,7 @@ class Pipeline:
             place,
             outputs,
             (place / "summary").read_text(),
-            tuple(read(report)) if report.exists() else (),
+            events,
         )
 
     def end(self) -> None:
