@@ -16,7 +16,7 @@ from ci_agent.job.checkpoints import FETCHED, Kept, kept_of
 from ci_agent.job.claim import claim, marker_of
 from ci_agent.job.models import open_models
 from ci_agent.job.promise import Promise, kept, promise
-from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, resumption
+from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell, tell_why_not
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
@@ -45,9 +45,9 @@ def engage(case: Case, issue: Issue) -> int:
         turn_away(case, refused)
         return 0
     scratch, number = case.host.job.scratch, issue.number
-    branch = case.settings.git.branch.replace("{issue}", number)
     last = kept_of(case, number)
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
+    case, branch = places_of(case, number, earlier)
     folder = session_folder(scratch / "sessions", number)
     marker = marker_of(earlier.state.session if earlier else folder.name, case.host.job.run)
     made = Promise(number, marker, str(folder), branch)
@@ -144,7 +144,8 @@ def parts_of(
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
-    keeping = last.keeping(case.host.job.run) if last else None
+    fresh = case.trigger.command.fresh
+    keeping = last.keeping(case.host.job.run, goes_on=resumed is not None, fresh=fresh) if last else None
     parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
 

@@ -289,6 +289,7 @@ class Summary:
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
                 self.chosen, self.checks_before, self.verifying = [], [], False
                 self.setups_chosen, self.set_ups = [], []
+                self.tool, self.waiting, self.running = None, None, None  # the job before may have been lost
             case StatusChanged():
                 self.status = fact.status
             case IssueRead():
@@ -342,6 +343,9 @@ class Summary:
                 self.warnings.append(withheld(fact))
             case Committed():
                 self.committed, self.handed_over, self.pushed, self.policy = fact, None, None, None
+                self.suspected = (
+                    None  # an earlier job of the session may have seen one, and this one took it out
+                )
             case PolicyJudged():
                 self.policy = fact
             case HandedOver():

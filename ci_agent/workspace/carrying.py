@@ -20,7 +20,9 @@ class Carried:
     head: str  # the commit that the next one goes on top of
     tree: str  # the files with the work
     said: str = ""  # what became of it on the way, in sentences; empty: nothing moved
-    files: tuple[str, ...] = field(default=())  # that are not as they were; where the work stays, those that changed there
+    files: tuple[str, ...] = field(
+        default=()
+    )  # that are not as they were; where the work stays, those that changed there
     kept: bool = True  # False: the work could not be put on top, and is not in the files
 
 

@@ -406,7 +406,7 @@ def test_fresh_takes_no_value() -> None:
         Verb.RETRY, "Mind the tabs", budget=2.0, fresh=True
     )
     assert parse("/agent retry \u2014fresh") == Command(Verb.RETRY, fresh=True)
-    for wrong in ("--fresh=yes", "--fresher"):
-        found = parse(f"/agent retry {wrong}")
+    for option in ("--fresh=yes", "--fresher"):
+        found = parse(f"/agent retry {option}")
         assert found is not None
         assert found.verb is Verb.UNKNOWN
