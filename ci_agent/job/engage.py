@@ -21,7 +21,7 @@ from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
 from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, kept, promise
-from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, resumption
+from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell
 from ci_agent.job.turn import our_turn
@@ -55,7 +55,6 @@ def engage(case: Case, issue: Issue) -> int:
         turn_away(case, refused)
         return 0
     scratch, number = case.host.job.scratch, issue.number
-    branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
@@ -63,6 +62,7 @@ def engage(case: Case, issue: Issue) -> int:
     if refused:
         turn_away(case, refused)
         return 0
+    case, branch = places_of(case, number, earlier)
     made = Promise(number, marker_of(earlier.state.session if earlier else folder.name), str(folder), branch)
     promise(scratch, made)
     with our_turn(case, made) as ours:
@@ -82,6 +82,8 @@ def _begun(
             turn_away(case, refused)
             kept(case.host.job.scratch)
             return 0
+        case, branch = places_of(case, made.issue, earlier)
+        made = replace(made, branch=branch)
     marker = marker_of(earlier.state.session if earlier else Path(made.folder).name)
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(
@@ -157,7 +159,8 @@ def parts_of(
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
     may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
-    keeping = last.keeping(case.host.job.run) if last else None
+    fresh = case.trigger.command.fresh
+    keeping = last.keeping(case.host.job.run, goes_on=resumed is not None, fresh=fresh) if last else None
     parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
 

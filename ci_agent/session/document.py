@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +21,8 @@ def filled(page: str) -> str:
     """The page with its tables as they are now."""
     for name, table in {"states": states.table(), "endings": endings()}.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        page = re.sub(
-            f"{begin}.*?{end}", lambda _, text=f"{begin}\n{table}\n{end}": text, page, flags=re.DOTALL
-        )
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
     return page
 
 

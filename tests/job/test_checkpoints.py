@@ -215,7 +215,7 @@ def test_what_a_job_that_was_killed_left_stays_until_the_next_one_has_more(proje
     until_asked(project, asked + 1)
     again.kill()
     again.communicate(timeout=30)
-    assert state(project, number)["steps"] == 0  # the new session's
+    assert state(project, number)["jobs"] == 2
     assert project.origin.git("rev-parse", f"{ref(number)}^") == left
 
 

@@ -168,7 +168,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_job_moves(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from([one for one in self.jobs if one.working]))
-        following = [
+        following: list[Status] = [
             status
             for status in states.WORKING
             if status is not Status.PENDING and states.allowed(job.status, status)
