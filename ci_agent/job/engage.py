@@ -19,7 +19,7 @@ from ci_agent.job.deadline import in_time
 from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
-from ci_agent.job.progress import marker_of
+from ci_agent.job.progress import abandoned, marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
@@ -50,7 +50,8 @@ def engage(case: Case, issue: Issue) -> int:
     """
     report = report_folder(case.settings)
     check_folder(report)
-    refused = too_many(case, case.forge.comments(issue.number))
+    comments = case.forge.comments(issue.number)
+    refused = too_many(case, comments)
     if refused:
         turn_away(case, refused)
         return 0
@@ -63,7 +64,8 @@ def engage(case: Case, issue: Issue) -> int:
         turn_away(case, refused)
         return 0
     case, branch = places_of(case, number, earlier)
-    made = Promise(number, marker_of(earlier.state.session if earlier else folder.name), str(folder), branch)
+    name = earlier.state.session if earlier else abandoned(comments) or folder.name
+    made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
     with our_turn(case, made) as ours:
         return _begun(ours, issue, made, report, last, earlier) if ours else 0
@@ -84,7 +86,7 @@ def _begun(
             return 0
         case, branch = places_of(case, made.issue, earlier)
         made = replace(made, branch=branch)
-    marker = marker_of(earlier.state.session if earlier else Path(made.folder).name)
+    marker = marker_of(earlier.state.session) if earlier else made.marker
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(
             made.issue, made.marker, replies.not_begun("another job was at work meanwhile")

@@ -14,7 +14,7 @@ from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import Kept, kept_of
-from ci_agent.job.progress import marker_of, sessions
+from ci_agent.job.progress import marker_of
 from ci_agent.job.roster import ENTRIES, Granted, Roster, entry_of
 from ci_agent.job.settling import say_again, settle
 from ci_agent.journal import Event
@@ -110,12 +110,15 @@ def lost(events: Iterable[Event]) -> int:
 
 
 def _say_gone(case: Case, issue: Issue) -> None:
-    """Nothing is kept of what was at work here."""
-    for comment in sessions(case.forge.comments(issue.number)):
-        if comment.text.startswith((WORKING, replies.WAITING)):
-            case.forge.ensure_comment(issue.number, comment.marker, GONE)
+    """Nothing is kept of what was at work here. Where the issue still has the label, the schedule begins anew."""
     label = case.settings.trigger.label
-    case.forge.change_labels(issue.number, [FAILED], other_labels(FAILED, label))
+    again = issue.open and label.casefold() in map(str.casefold, issue.labels)
+    for comment in case.forge.comments(issue.number):
+        if comment.marker.startswith(marker_of("")) and comment.text.startswith((WORKING, replies.WAITING)):
+            text = replies.lost("", again=True) if again else GONE
+            case.forge.ensure_comment(issue.number, comment.marker, text)
+    if not again:
+        case.forge.change_labels(issue.number, [FAILED], other_labels(FAILED, label))
     _log(case, f"The job that worked on issue {issue.number} is gone, and nothing is kept of it.")
 
 

@@ -133,7 +133,6 @@ def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: 
         began = put.head
     actor = case.trigger.actor
     return Resumption(
-        session=state.session,
         events=len(earlier.events),
         job=state.jobs + 1,
         why=why(state, case.trigger),

@@ -243,7 +243,7 @@ class Checkpointer:
             self._save(event.at)
 
     def _is_due(self, event: Event) -> bool:
-        if self._over or self._parts.workspace.start is None:
+        if self._over:
             return False
         waited = self._steps >= STEPS or self._now() - self._tried_at >= SECONDS
         return isinstance(event.fact, StatusChanged) or (isinstance(event.fact, ModelReplied) and waited)

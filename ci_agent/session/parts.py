@@ -14,6 +14,7 @@ from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
 from ci_agent.platforms import Platform
+from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
 from ci_agent.session.conversation import Conversation
@@ -41,7 +42,6 @@ class Keeping:
 class Resumption:
     """What an earlier job of the same session left, and what happened since."""
 
-    session: str  # its name
     events: int  # that the journal had
     job: int  # the how-manieth job this is, from 2
     why: str  # it goes on, as a clause for people: `dana answered`
@@ -90,7 +90,7 @@ class Parts:
     @property
     def session(self) -> str:
         """Its name, the same in all of its jobs."""
-        return self.resumed.session if self.resumed else self.folder.name
+        return self.marker.removeprefix(f"{PURPOSE} ")
 
     @property
     def logs(self) -> Path:
