@@ -75,7 +75,8 @@ def news(
     known = events[: conversation.events]
     then = Summary.of(known)
     since = (then.started.asked_at if then.started else None) or known[-1].at
-    writers, _ = _quotes(parts, [comment for comment in said if comment.created > since], resumed.said)
+    new = [comment for comment in said if comment.created > since and not _only_asks(parts, comment)]
+    writers, _ = _quotes(parts, new, resumed.said)
     ended_so = Summary.of(events[: resumed.events]).ended
     asked = then.asked
     ended = ended_so.sentence if resumed.over and ended_so else ""
@@ -102,6 +103,11 @@ def _proposed(now: Summary, waits: str) -> Literal["", "plan", "change"]:
     if waits == "propose_plan":
         return "plan"
     return "change" if waits == "submit" and isinstance(now.proposal, ChangeProposed) else ""
+
+
+def _only_asks(parts: Parts, comment: Comment) -> bool:
+    """Whether it is the comment that has the session go on, with no line but the command."""
+    return comment.created == parts.task.asked_at and "\n" not in comment.text.strip()
 
 
 def _definitions(parts: Parts, head: str) -> str:

@@ -366,6 +366,13 @@ def test_somebody_who_pushes_to_the_branch_meanwhile_loses_nothing(project: Pipe
     tip = project.origin.git("rev-parse", "feat/ai-task-1")
     assert [status["state"] for sha, status in project.forge.statuses if sha == tip] != ["success"]
 
+    done = project.run(*commented(project, number, "/agent retry"))  # now the tests run on the two together
+    assert done.exit_code == 0, done.log
+    [request] = project.merge_requests()
+    assert (request["draft"], "**Verified.**" in request["text"]) == (False, True)
+    assert len(theirs) == 2  # the model was not asked again
+    project.end()
+
     done = attempt({"notes.txt": "theirs, too\n"}, "ours again\n")
     assert done.exit_code == 1
     assert project.origin.git("rev-parse", "feat/ai-task-1") == theirs[2]
