@@ -16,7 +16,7 @@ from ci_agent.reporting.wording import (
     spent,
 )
 
-_PLAN = 6_000  # characters of the model's words: all of what is decided on
+_PLAN = 6_000  # characters of the model's words: all that `propose_plan` takes, since a person decides by it
 _SUMMARY = 2_500  # the same of a change
 _NAMED = 20  # files that are not in the plan
 
