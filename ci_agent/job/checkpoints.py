@@ -11,13 +11,14 @@ from typing import Final
 from ci_agent import signing
 from ci_agent.ci import Host
 from ci_agent.config import Config
-from ci_agent.errors import CheckpointError, CiAgentError
+from ci_agent.errors import CheckpointError, CiAgentError, JournalError
 from ci_agent.job.case import Case
 from ci_agent.journal import Event
+from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
-from ci_agent.session.checkpoint import CONVERSATION, State, checked, checked_for, contents
+from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
 from ci_agent.workspace import Checkpoints, Login, checkpoints_of
 
 FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
@@ -60,9 +61,18 @@ class Kept:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def keeping(self, job: str) -> Keeping:
-        """How the session of the CI's run `job` is kept in its place."""
-        unfinished = self.state is not None and not self.state.over
-        return Keeping(self.key, job, self.commit, self.state.work if self.state and unfinished else "")
+        """How the session of the CI's run `job` is kept in its place. Work that is nowhere else stays with it."""
+        state = self.state
+        nowhere_else = state is not None and not (state.over and self._is_pushed())
+        return Keeping(self.key, job, self.commit, state.work if state and nowhere_else else "")
+
+    def _is_pushed(self) -> bool:
+        """Whether the work is on its branch; what had to be approved first is not. A journal that can't be read says
+        nothing, as if it were."""
+        try:
+            return Summary.of(unpacked(self.files.get(JOURNAL, b""))).pushed is not None
+        except JournalError:
+            return True
 
 
 def kept_of(case: Case, issue: str) -> Kept | None:

@@ -62,12 +62,13 @@ def held(parts: Delivery, stop: Stop, tree: str, *, holds: bool) -> Stop | None:
     asked, if the work `holds`, and what of it is outside of the plan that was approved."""
     summary, workspace = Summary.of(parts.journal.events), parts.workspace
     pushed = workspace.control.changes(tree, workspace.start)
-    beside: Sequence[str] = ()
+    beside = None
     if summary.agreed:
         # Nothing is left to push where an earlier job of the session did, and did not live to tell.
-        beside = outside(summary.agreed, pushed or workspace.control.changes(tree, workspace.began))
-        parts.journal.append(PlanCompared(summary.agreed_by, tuple(beside)))
-    why = _why(parts, summary, beside)
+        changed = pushed or workspace.control.changes(tree, workspace.began)
+        beside = compared(summary.agreed, summary.agreed_by, changed)
+        parts.journal.append(beside)
+    why = _why(parts, beside)
     if not (why and pushed and parts.config.git.push) or is_approved(parts, tree):
         return None
     if ENDINGS[stop.ending][0] is Status.SUSPENDED:
@@ -79,25 +80,53 @@ def held(parts: Delivery, stop: Stop, tree: str, *, holds: bool) -> Stop | None:
     return Stop(Ending.NEEDS_APPROVAL, said)
 
 
-def _why(parts: Delivery, summary: Summary, beside: Sequence[str]) -> str:
+def _why(parts: Delivery, beside: PlanCompared | None) -> str:
     """Why a person has to be asked before the push, as a clause; empty: nobody has to be."""
     needed = needs(parts.config, parts.task.labels)
-    if needed.plan and summary.agreed is None:
+    if needed.plan and beside is None:
         return "no plan is approved"
     if needed.push:
         return "a person has to approve the change first (`approval.needed: push`)"
-    if beside and parts.config.approval.strict:
-        more = f" and {len(beside) - _NAMED:,} more" if len(beside) > _NAMED else ""
-        named = ", ".join(beside[:_NAMED]) + more
-        return f"the change touches what is not in the approved plan (`approval.strict`): {named}"
+    if beside and beside.outside and parts.config.approval.strict:
+        return "the change touches files that are not in the approved plan (`approval.strict`)"
     return ""
 
 
-def outside(plan: PlanProposed, changed: Sequence[FileChanged]) -> tuple[str, ...]:
-    """The files of the change that the plan does not name."""
+def compared(plan: PlanProposed, by: str, changed: Sequence[FileChanged]) -> PlanCompared:
+    """The change of these files beside the plan that `by` approved."""
     folders = tuple(name for name in plan.files if name.endswith("/"))
     names = dict.fromkeys(name for file in changed for name in (file.previous, file.path) if name)
-    return tuple(name for name in names if name not in plan.files and not name.startswith(folders))
+    outside = tuple(name for name in names if name not in plan.files and not name.startswith(folders))
+    untouched = tuple(
+        planned
+        for planned in plan.files
+        if not any(name == planned or (planned.endswith("/") and name.startswith(planned)) for name in names)
+    )
+    return PlanCompared(by, outside, untouched)
+
+
+def strays(parts: Delivery, tree: str) -> str:
+    """For the model: where what it hands in goes another way than its plan; empty: nowhere, or there is none."""
+    summary, workspace = Summary.of(parts.journal.events), parts.workspace
+    if summary.agreed is None:
+        return ""
+    beside = compared(summary.agreed, summary.agreed_by, workspace.control.changes(tree, workspace.start))
+    said = []
+    if beside.outside:
+        follows = "a person has to approve that first" if parts.config.approval.strict else "people are told"
+        said.append(
+            f"Changed and not in the approved plan: {_named(beside.outside)}. Put back what is not needed; of the rest, "
+            f"{follows}."
+        )
+    if beside.untouched:
+        said.append(
+            f"Planned and not changed: {_named(beside.untouched)}. Do it, or say in the summary why not."
+        )
+    return " ".join(said)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
 
 
 def digest(patch: bytes) -> str:

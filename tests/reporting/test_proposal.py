@@ -7,17 +7,20 @@ import dataclasses
 from ci_agent.journal.events import (
     ChangeProposed,
     FileChanged,
+    PlanCompared,
     PlanProposed,
     PolicyAction,
     PolicyFinding,
     PolicyJudged,
+    ProposalDecided,
 )
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.job_summary import job_summary
 from ci_agent.reporting.junit import junit_report
 from ci_agent.reporting.progress import progress_comment
-from tests.reporting.test_progress import told_with
-from tests.support.stories import PLAN, change_waits, facts, on_platform, plan_waits, planned, story
+from ci_agent.reporting.terminal import line
+from tests.reporting.test_merge_request import told_with
+from tests.support.stories import PLAN, change_waits, facts, on_platform, plan_waits, planned, story, success
 
 WAYS = ("`/agent approve`", "`/agent reject WHY`")
 
@@ -79,9 +82,22 @@ def test_files_outside_of_the_plan_are_named_in_the_comment_and_the_merge_reques
     assert PLAN.plan.split(".")[0] in text
 
 
-def test_many_files_outside_of_the_plan_are_counted() -> None:
-    from ci_agent.journal.events import PlanCompared
+def test_planned_files_that_were_not_touched_are_named_too() -> None:
+    events = told_with(planned(), PlanCompared, untouched=("docs/",))
+    assert "**Not in the approved plan:** `NEWS.md` · Planned and not touched: `docs/`" in progress_comment(
+        events
+    )
+    assert "planned and not touched: docs/" in line(PlanCompared("dana", (), ("docs/",)))
 
+
+def test_the_merge_request_says_who_approved_the_change() -> None:
+    change = next(fact for fact in facts(change_waits()) if isinstance(fact, ChangeProposed))
+    events = story(change, ProposalDecided(True, "dana"), *facts(on_platform(success())))
+    text = merge_request.text(events, fetch_hint="", feedback_hint="")
+    assert "The change was approved before it was pushed, by dana." in text
+
+
+def test_many_files_outside_of_the_plan_are_counted() -> None:
     events = told_with(planned(), PlanCompared, outside=tuple(f"{number}.py" for number in range(30)))
     assert "`19.py` and 10 more" in progress_comment(events)
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from ci_agent.config import Config
 from ci_agent.config.definitions import ApprovalSettings
-from ci_agent.journal.events import ChangeProposed, FileChanged, PlanProposed, ProposalDecided, Submitted
+from ci_agent.journal.events import (
+    ChangeProposed,
+    FileChanged,
+    PlanCompared,
+    PlanProposed,
+    ProposalDecided,
+    Submitted,
+)
 from ci_agent.reporting.summary import Summary
-from ci_agent.session.approval import digest, needs, outside
+from ci_agent.session.approval import compared, digest, needs
 from tests.journal.any_events import numbered
 
 PLAN = PlanProposed("Mend it.", ("a.py", "docs/"))
@@ -50,7 +57,7 @@ def test_a_change_stays_approved_until_another_one_is_proposed() -> None:
     assert Summary.of(numbered([PLAN, YES])).approved_change == ""
 
 
-def test_what_the_plan_does_not_name_is_outside_of_it() -> None:
+def test_a_change_is_compared_with_its_plan() -> None:
     def changed(path: str, previous: str = "") -> FileChanged:
         return FileChanged(path, 1, 1, previous)
 
@@ -61,7 +68,9 @@ def test_what_the_plan_does_not_name_is_outside_of_it() -> None:
         changed("c.py", "a.py"),
         changed("a.py", "d.py"),
     ]
-    assert outside(PLAN, files) == ("docs.md", "c.py", "d.py")
+    assert compared(PLAN, "dana", files) == PlanCompared("dana", ("docs.md", "c.py", "d.py"))
+    assert compared(PLAN, "dana", [changed("docs/x/y.md")]) == PlanCompared("dana", (), ("a.py",))
+    assert compared(PLAN, "dana", [changed("a.py")]) == PlanCompared("dana", (), ("docs/",))
 
 
 def test_the_same_change_elsewhere_in_the_file_is_the_same_change() -> None:
