@@ -100,7 +100,8 @@ def _planned(brief: Brief) -> str:
         return (
             "# A plan first\n\nBefore anything is changed here, a person approves your plan: understand the issue, reproduce "
             "it, then call `propose_plan`, which ends your turn until then. Files stay as they are meanwhile: edits and "
-            "`submit` are refused, and what commands change is put back."
+            "`submit` are refused, and what a command changes is put back behind it (so a change can be tried with the tests in "
+            "one command)."
         )
     files = "\n".join(f"- {name}" for name in brief.plan.files)
     return (

@@ -17,8 +17,8 @@ _NOT_YET = (
     "until then files stay as they are."
 )
 _PUT_BACK = (
-    "[Put back as before, because your plan is not approved yet: {}. Try things out with a script on standard input or in "
-    "$TMPDIR; changes come after the plan.]"
+    "[Put back as before, because your plan is not approved yet: {}. A trial and what it shows belong into one command; "
+    "changes come after the plan.]"
 )
 
 

@@ -46,7 +46,7 @@ def cli(context: click.Context) -> None:
       2    the call, the repository or the configuration is not one to work with
       3    a key or token is missing, wrong or lacks a right
       4    a limit was hit: steps, time, money or tokens
-      5    suspended: a person has to answer a question
+      5    suspended: a person has to answer a question, or to approve something
       70   a fault of ci-agent itself
       130  interrupted (SIGINT); 143: terminated (SIGTERM)
     """

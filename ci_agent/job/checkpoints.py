@@ -11,7 +11,7 @@ from typing import Final
 from ci_agent import signing
 from ci_agent.ci import Host
 from ci_agent.config import Config
-from ci_agent.errors import CheckpointError, CiAgentError
+from ci_agent.errors import CheckpointError, CiAgentError, JournalError
 from ci_agent.job.case import Case
 from ci_agent.job.fetching import FETCHED
 from ci_agent.job.forges import remote_of
@@ -63,10 +63,19 @@ class Kept:
 
     def keeping(self, job: str, *, goes_on: bool, fresh: bool) -> Keeping:
         """How the session of the CI's run `job` is kept in its place: one that `goes_on` with this one, or a `fresh` one
-        that somebody wants instead of it, or another."""
+        that somebody wants instead of it, or another. Work that is nowhere else stays with it, unless nobody wants it."""
         state = self.state
-        stays = state is not None and (goes_on or not (state.over or fresh))
+        nowhere_else = state is not None and not (state.over and self._is_pushed())
+        stays = goes_on or (nowhere_else and not fresh)
         return Keeping(self.key, job, self.commit, state.work if state and stays else "")
+
+    def _is_pushed(self) -> bool:
+        """Whether the work is on its branch; what had to be approved first is not. A journal that can't be read says
+        nothing, as if it were."""
+        try:
+            return Summary.of(unpacked(self.files.get(JOURNAL, b""))).pushed is not None
+        except JournalError:
+            return True
 
 
 def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:

@@ -660,6 +660,7 @@ class PlanCompared:
 
     by: str  # who approved the plan
     outside: tuple[str, ...]  # files of the change that are not in it
+    untouched: tuple[str, ...] = ()  # its files that the change leaves as they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
         [
             *first,
             Section("what the policy found", section(summary.policy)),
-            Section("what the plan does not name", proposal.outside(summary)),
+            Section("what differs from the plan", proposal.beside(summary)),
             *counted(summary),
             Section("the changed files", _changes(summary)),
             Section("the checks", checks(summary.last)),

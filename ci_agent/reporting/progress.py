@@ -195,7 +195,7 @@ def _end(summary: Summary, next_step: str, to_answer: str) -> list[str]:
     return [
         head,
         _policy(summary),
-        proposal.outside(summary),
+        proposal.beside(summary),
         _failing(summary),
         _printed(summary),
         _last_words(summary),
@@ -227,7 +227,7 @@ def _done(summary: Summary) -> list[str]:
     head = f"**Done{': ' + what if what else ''}**{_on_branch(summary)}"
     proof = prose(short_verdict(summary))
     said = _line([head, proof, prose(comparison(summary)), duration(summary.seconds), paid(summary)])
-    return [said, proposal.outside(summary), _words_without_change(summary)]
+    return [said, proposal.beside(summary), _words_without_change(summary)]
 
 
 def _policy(summary: Summary) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ci_agent.journal.events import ChangeProposed, PlanProposed
 from ci_agent.reporting import policy
 from ci_agent.reporting.diffstat import file_table
 from ci_agent.reporting.summary import Summary
-from ci_agent.reporting.text import code, codes, prose, quote
+from ci_agent.reporting.text import code, codes, one_line, prose, quote
 from ci_agent.reporting.wording import (
     comparison,
     duration,
@@ -16,7 +18,7 @@ from ci_agent.reporting.wording import (
     spent,
 )
 
-_PLAN = 6_000  # characters of the model's words: all of what is decided on
+_PLAN = 6_000  # characters of the model's words: all that `propose_plan` takes, since a person decides by it
 _SUMMARY = 2_500  # the same of a change
 _NAMED = 20  # files that are not in the plan
 
@@ -42,23 +44,37 @@ def waiting(summary: Summary, *, decides: bool) -> list[str]:
     return [" · ".join(part for part in line if part), *said, how if decides else ""]
 
 
-def outside(summary: Summary) -> str:
-    """Which files of the change the approved plan does not name, as a paragraph; empty: none, or there is no plan."""
-    names = summary.beside.outside if summary.beside else ()
-    if not names:
+def beside(summary: Summary) -> str:
+    """Where the change goes another way than the approved plan, as a paragraph; empty: nowhere, or there is no plan."""
+    compared = summary.beside
+    if compared is None:
         return ""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"**Not in the approved plan:** {', '.join(map(code, names[:_NAMED]))}{more}"
+    parts = [
+        f"**Not in the approved plan:** {_listed(compared.outside)}" if compared.outside else "",
+        f"Planned and not touched: {_listed(compared.untouched)}" if compared.untouched else "",
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def section(summary: Summary) -> str:
-    """The plan that was approved, folded, for the merge request; empty: there is none."""
-    plan = summary.agreed
-    if plan is None:
-        return ""
-    by = prose(summary.agreed_by) or "somebody who may decide here"
-    listed = "\n\n".join(_plan(plan, lead="*In the model's words:*"))
-    return f"<details><summary>The plan, approved by {by}</summary>\n\n{listed}\n\n</details>"
+    """What was approved, for the merge request, the plan folded; empty: nothing was."""
+    plan, parts = summary.agreed, []
+    if summary.approved_change:
+        parts.append(f"The change was approved before it was pushed, by {_who(summary.approved_by)}.")
+    if plan:
+        listed = "\n\n".join(_plan(plan, lead="*In the model's words:*"))
+        head = f"The plan, approved by {_who(summary.agreed_by)}"
+        parts.append(f"<details><summary>{head}</summary>\n\n{listed}\n\n</details>")
+    return "\n\n".join(parts)
+
+
+def _who(by: str) -> str:
+    return prose(one_line(by, 80)) or "somebody who may decide here"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(map(code, names[:_NAMED])) + more
 
 
 def _plan(plan: PlanProposed, *, lead: str) -> list[str]:
@@ -72,7 +88,7 @@ def _change(summary: Summary, proposal: ChangeProposed) -> list[str]:
     return [
         prose(proposal.why, 1000),
         "What would be pushed:\n\n" + file_table(proposal.files),
-        outside(summary),
+        beside(summary),
         prose(policy.sentence(summary.policy), 1000),
         quote(words, lead="*In the model's words:*", limit=_SUMMARY) if words else "",
         _where(summary),

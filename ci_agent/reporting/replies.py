@@ -287,15 +287,15 @@ def decided_before() -> str:
     """A decision that was written before what waits now was posted."""
     return (
         "What waits here was posted after you wrote that, so I did not take it for your word on it. Look at my last progress "
-        "comment, and write it again if it still stands."
+        "comment, and write `/agent approve` or `/agent reject` again if it still stands."
     )
 
 
 def approved_with_words() -> str:
     """An approval of a change, with words that nobody would act on."""
     return (
-        "`/agent approve` pushes exactly the change that waits, so it goes without words, and I have done nothing. Write it "
-        "alone, or `/agent reject` with what is to be done differently."
+        "An approval pushes exactly the change that waits, so it goes without words, and I have done nothing. Write "
+        "`/agent approve` alone, or `/agent reject` with what is to be done differently."
     )
 
 
@@ -313,7 +313,7 @@ def not_apart(label: str) -> str:
     return (
         f"A person has to approve the work here (`approval.needed`, or the label {code(label)}). Where one job works and another "
         "one publishes, nothing goes on after that, so I have not begun. There the platform's own approval of the job that "
-        "publishes does the same: see `docs/split.md`."
+        "publishes does the same, see `docs/split.md`; once nothing else is asked for, `/agent retry` starts me."
     )
 
 

@@ -152,6 +152,7 @@ class Summary:
     agreed: PlanProposed | None = None  # the plan in force: approved, and no other one was proposed since
     agreed_by: str = ""
     approved_change: str = ""  # the digest of the change that a person approved; empty: none
+    approved_by: str = ""
     beside: PlanCompared | None = None  # what was committed last, beside that plan
     words: str = ""  # the model's, where its last reply called no tool
     stopped: AgentStopped | None = None
@@ -443,7 +444,8 @@ class Summary:
             if isinstance(self.proposal, PlanProposed) and fact.approved:
                 self.agreed, self.agreed_by = self.proposal, fact.by
             elif isinstance(self.proposal, ChangeProposed) and fact.approved:
-                self.approved_change = self.proposal.change
+                self.approved_change, self.approved_by = self.proposal.change, fact.by
+                self.unchecked = True  # it is checked once more
             return
         self.proposal, self.decision, self.tool, self.approved_change = fact, None, None, ""
         if isinstance(fact, PlanProposed):

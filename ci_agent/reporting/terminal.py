@@ -242,8 +242,9 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
             return f"warning: the {fact.observer} failed and is left out from here on: {fact.error}"
         case PolicyJudged():
             return policy.sentence(fact)
-        case PlanCompared(outside=outside) if outside:
-            return f"not in the approved plan: {', '.join(outside)}"
+        case PlanCompared():
+            lists = {"not in the approved plan": fact.outside, "planned and not touched": fact.untouched}
+            return "; ".join(f"{name}: {', '.join(files)}" for name, files in lists.items() if files)
         case ChangeProposed():
             return f"not pushed: {fact.why}"
         case Committed(made=False):

@@ -126,7 +126,7 @@ def quote(text: str, *, lead: str = "", limit: int = 4000) -> str:
 
     `lead` is Markdown of ours that says whose words these are. At most `limit` characters are kept.
     """
-    lines = list(_quoted_lines(cut(clean(text).strip(), limit)))
+    lines = list(_quoted_lines(cut(clean(text).strip(), limit), limit))
     if lead and lines and not _LIST_ITEM.match(lines[0]):
         lines[0] = f"{lead} {lines[0]}"
     elif lead:
@@ -217,7 +217,7 @@ def _apart(parts: list[str]) -> str:
     return line
 
 
-def _quoted_lines(text: str) -> Iterator[str]:
+def _quoted_lines(text: str, limit: int) -> Iterator[str]:
     in_code = False
     for line in text.split("\n"):
         item = _LIST_ITEM.match(line.strip())
@@ -229,6 +229,6 @@ def _quoted_lines(text: str) -> Iterator[str]:
             yield _spans("\u00a0" * indent + line.strip()) + "\\" if line.strip() else ""
         elif item:
             mark = item[1] if item[1][0].isdigit() else "-"
-            yield f"{mark} {prose(line.strip()[item.end() :], 1000)}"
+            yield f"{mark} {prose(line.strip()[item.end() :], limit)}"
         else:
-            yield prose(line, 2000)
+            yield prose(line, limit)

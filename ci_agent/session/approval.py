@@ -54,7 +54,7 @@ def agreed(summary: Summary) -> Approved | None:
 def is_approved(parts: Delivery, tree: str) -> bool:
     """Whether what `tree` would push is the change that a person approved."""
     approved = Summary.of(parts.journal.events).approved_change
-    return bool(approved) and approved == _digest(parts, tree)
+    return bool(approved) and approved == _digest_of(parts, tree)
 
 
 def held(parts: Delivery, stop: Stop, tree: str, *, holds: bool) -> Stop | None:
@@ -62,12 +62,13 @@ def held(parts: Delivery, stop: Stop, tree: str, *, holds: bool) -> Stop | None:
     asked, if the work `holds`, and what of it is outside of the plan that was approved."""
     summary, workspace = Summary.of(parts.journal.events), parts.workspace
     pushed = workspace.control.changes(tree, workspace.start)
-    outside: Sequence[str] = ()
+    beside = None
     if summary.agreed:
         # Nothing is left to push where an earlier job of the session did, and did not live to tell.
-        outside = _outside(summary.agreed, pushed or workspace.control.changes(tree, workspace.began))
-        parts.journal.append(PlanCompared(summary.agreed_by, tuple(outside)))
-    why = _why(parts, summary, outside)
+        changed = pushed or workspace.control.changes(tree, workspace.began)
+        beside = compared(summary.agreed, summary.agreed_by, changed)
+        parts.journal.append(beside)
+    why = _why(parts, beside)
     if not (why and pushed and parts.config.git.push) or is_approved(parts, tree):
         return None
     if ENDINGS[stop.ending][0] is Status.SUSPENDED:
@@ -75,35 +76,62 @@ def held(parts: Delivery, stop: Stop, tree: str, *, holds: bool) -> Stop | None:
     if not holds:
         return Stop(stop.ending, f"{stop.detail} {_NOT_PUSHED.format(why, parts.task.issue)}")
     said = f"{why[:1].upper()}{why[1:]}."
-    parts.journal.append(ChangeProposed(_digest(parts, tree), pushed, said))
+    parts.journal.append(ChangeProposed(_digest_of(parts, tree), pushed, said))
     return Stop(Ending.NEEDS_APPROVAL, said)
 
 
-def _why(parts: Delivery, summary: Summary, outside: Sequence[str]) -> str:
+def _why(parts: Delivery, beside: PlanCompared | None) -> str:
     """Why a person has to be asked before the push, as a clause; empty: nobody has to be."""
     needed = needs(parts.config, parts.task.labels)
-    if needed.plan and summary.agreed is None:
+    if needed.plan and beside is None:
         return "no plan is approved"
     if needed.push:
         return "a person has to approve the change first (`approval.needed: push`)"
-    if outside and parts.config.approval.strict:
-        more = f" and {len(outside) - _NAMED:,} more" if len(outside) > _NAMED else ""
-        named = ", ".join(outside[:_NAMED]) + more
-        return f"the change touches what is not in the approved plan (`approval.strict`): {named}"
+    if beside and beside.outside and parts.config.approval.strict:
+        return "the change touches files that are not in the approved plan (`approval.strict`)"
     return ""
 
 
-def _outside(plan: PlanProposed, changed: Sequence[FileChanged]) -> tuple[str, ...]:
-    """The files of the change that the plan does not name."""
+def compared(plan: PlanProposed, by: str, changed: Sequence[FileChanged]) -> PlanCompared:
+    """The change of these files beside the plan that `by` approved."""
     folders = tuple(name for name in plan.files if name.endswith("/"))
     names = dict.fromkeys(name for file in changed for name in (file.previous, file.path) if name)
-    return tuple(name for name in names if name not in plan.files and not name.startswith(folders))
+    outside = tuple(name for name in names if name not in plan.files and not name.startswith(folders))
+    untouched = tuple(
+        planned
+        for planned in plan.files
+        if not any(name == planned or (planned.endswith("/") and name.startswith(planned)) for name in names)
+    )
+    return PlanCompared(by, outside, untouched)
 
 
-def _digest(parts: Delivery, tree: str) -> str:
-    """What tells the change that would be pushed from all others: its patch without the numbers of lines and objects, which
-    are others once the same change is put on a base that moved elsewhere."""
-    patch = parts.workspace.control.diff(tree, parts.workspace.start)
+def strays(parts: Delivery, tree: str) -> str:
+    """For the model: where what it hands in goes another way than its plan; empty: nowhere, or there is none."""
+    summary, workspace = Summary.of(parts.journal.events), parts.workspace
+    if summary.agreed is None:
+        return ""
+    beside = compared(summary.agreed, summary.agreed_by, workspace.control.changes(tree, workspace.start))
+    said = []
+    if beside.outside:
+        follows = "a person has to approve that first" if parts.config.approval.strict else "people are told"
+        said.append(
+            f"Changed and not in the approved plan: {_named(beside.outside)}. Put back what is not needed; of the rest, "
+            f"{follows}."
+        )
+    if beside.untouched:
+        said.append(
+            f"Planned and not changed: {_named(beside.untouched)}. Do it, or say in the summary why not."
+        )
+    return " ".join(said)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
+
+
+def digest(patch: bytes) -> str:
+    """What tells a change from all others: its patch without the numbers of lines and objects, which are others once the
+    same change is put on a base that moved elsewhere."""
     binary = b"\nGIT binary patch\n" in patch
     kept = (
         b"@@" if _HUNK.fullmatch(line) else line
@@ -111,3 +139,8 @@ def _digest(parts: Delivery, tree: str) -> str:
         if binary or not line.startswith(b"index ")
     )
     return hashlib.sha256(b"\n".join(kept)).hexdigest()
+
+
+def _digest_of(parts: Delivery, tree: str) -> str:
+    """That of what a push of `tree` would add."""
+    return digest(parts.workspace.control.diff(tree, parts.workspace.start))

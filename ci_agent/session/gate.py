@@ -25,18 +25,20 @@ class _File:
 @dataclass(frozen=True, slots=True)
 class Objections:
     """What speaks against a change: `fatal` can never be right, `doubtful` may be meant, `policy` is what it touches
-    that it may not, or only as a draft."""
+    that it may not, or only as a draft, `strays` where it goes another way than the approved plan."""
 
     fatal: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
     policy: tuple[PolicyFinding, ...] = ()
+    strays: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.fatal or self.doubtful or self.policy)
+        return bool(self.fatal or self.doubtful or self.policy or self.strays)
 
 
-def objections(patch: bytes, policy: Sequence[PolicyFinding] = ()) -> Objections:
-    """What is wrong with the change in `patch`, as `git diff -U0` writes it, and what the policy found in it."""
+def objections(patch: bytes, policy: Sequence[PolicyFinding] = (), strays: str = "") -> Objections:
+    """What is wrong with the change in `patch`, as `git diff -U0` writes it, and what the policy found in it and was found
+    beside the plan."""
     files = list(_files(patch.decode("utf-8", "replace")))
     conflicts = [place for file in files for place in _conflicts(file)]
     scratch = [file.path for file in files if file.new and _SCRATCH.search(file.path)]
@@ -48,6 +50,7 @@ def objections(patch: bytes, policy: Sequence[PolicyFinding] = ()) -> Objections
             *_sentence("The change leaves debugging in the code: {}.", debugging),
         ),
         policy=tuple(policy),
+        strays=strays,
     )
 
 

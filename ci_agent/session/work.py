@@ -29,7 +29,7 @@ from ci_agent.platforms import Comment
 from ci_agent.reporting.policy import for_model
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import GIVEN_BACK, count
-from ci_agent.session.approval import agreed, is_approved, needs
+from ci_agent.session.approval import agreed, is_approved, needs, strays
 from ci_agent.session.brief import brief, news, rules_of
 from ci_agent.session.conversation import Conversation
 from ci_agent.session.gate import Objections, objections
@@ -286,7 +286,8 @@ class _Work:
             return None
         if tree == self._base_tree:
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
-        left_over = objections(self._control.changed_lines(tree), judged(self._parts, tree).findings)
+        findings = judged(self._parts, tree).findings
+        left_over = objections(self._control.changed_lines(tree), findings, strays(self._parts, tree))
         meant = attempt.given_back == tree and not _never(left_over)  # handed in once more as it was
         meant = meant or is_approved(self._parts, tree)
         if left_over and not meant and attempt.returned < _RETURNED:
@@ -432,7 +433,10 @@ class _Work:
 
 def _mend(left_over: Objections) -> str:
     policy = [for_model(finding) for finding in left_over.policy]
-    listed = "\n".join(f"- {sentence}" for sentence in (*left_over.fatal, *policy, *left_over.doubtful))
+    listed = "\n".join(
+        f"- {sentence}"
+        for sentence in (*left_over.fatal, *policy, *left_over.doubtful, *filter(None, [left_over.strays]))
+    )
     also = "" if _never(left_over) else " If one of these is meant to be so, say that in the summary."
     return f"{GIVEN_BACK}\n{listed}\nMend it and call `submit` again.{also}"
 

@@ -199,7 +199,14 @@ def test_init_sets_up_gitlab_once_and_shows_no_secret(desk: Desk) -> None:
     assert hook["url"] == f"{place}?token={{token}}"
     assert (hook["issues_events"], hook["note_events"], hook["push_events"]) == (True, True, False)
     assert gitlab.variables_role == "developer"
-    assert {"ai-task", "ai-running", "ai-review", "ai-failed", "ai-waiting"} <= gitlab.labels.keys()
+    assert {
+        "ai-task",
+        "ai-plan-first",
+        "ai-running",
+        "ai-review",
+        "ai-failed",
+        "ai-waiting",
+    } <= gitlab.labels.keys()
     assert "glptt-s3cret" not in first.stdout + first.stderr
     written = yaml.safe_load((desk.checkout.path / ".gitlab-ci.yml").read_text())
     assert written["include"][0]["file"] == "templates/.gitlab-ci.yml"

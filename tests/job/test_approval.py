@@ -31,7 +31,7 @@ def first(project: Pipeline, *steps: Say, label: str = "", **settings: str) -> t
         project.forge.label(number, label, by="dana")
     project.model.say(list(steps))
     project.forge.today()
-    done = project.run(*labelled(project, number), **settings)
+    done = project.call(project.environment(*labelled(project, number)) | settings)
     project.end()
     return number, done
 
@@ -40,7 +40,7 @@ def said(project: Pipeline, number: int, text: str, *steps: Say, by: str = "dana
     """The job that a comment starts, in which the model takes these steps."""
     project.model.say(list(steps))
     project.forge.today()
-    done = project.run(*commented(project, number, text, by=by), **settings)
+    done = project.call(project.environment(*commented(project, number, text, by=by)) | settings)
     project.end()
     return done
 
@@ -68,7 +68,7 @@ def test_a_plan_is_rejected_then_approved_and_then_carried_out(project: Pipeline
     settings = needed("plan")
     number, done = first(project, Say(calls=[FIX]), Say(calls=[PLAN]), **settings)
     assert done.exit_code == 5, done.log
-    assert facts(done, PlanProposed) == [PlanProposed(PLAN[1]["plan"], ("calculator.py",))]
+    assert facts(done, PlanProposed) == [PlanProposed("add() subtracts. Add instead.", ("calculator.py",))]
     assert "ai-waiting" in project.labels(number)
     text = comment(project, number)
     assert "add() subtracts. Add instead." in text
@@ -81,7 +81,7 @@ def test_a_plan_is_rejected_then_approved_and_then_carried_out(project: Pipeline
     done = said(project, number, "/agent reject Say it in the notes too.", Say(calls=[WIDER]), **settings)
     assert done.exit_code == 5, done.log
     assert "Rejected by dana" in told(project, asked)
-    assert "Say it in the notes too." in told(project, asked)
+    assert told(project, asked).count("Say it in the notes too.") == 1
     assert facts(done, ProposalDecided) == [ProposalDecided(False, "dana", "Say it in the notes too.")]
     assert "- `NOTES.md` (new)" in comment(project, number)
     asked = len(project.model.requests)
@@ -184,7 +184,10 @@ def test_a_rejected_change_is_made_anew_and_asked_about_anew(project: Pipeline) 
 def test_a_file_outside_of_the_plan_is_named(project: Pipeline) -> None:
     settings = needed("plan")
     number, _ = first(project, Say(calls=[PLAN]), **settings)
-    done = said(project, number, "/agent approve", Say(calls=[FIX, NOTE]), Say(calls=[SUBMIT]), **settings)
+    asked = len(project.model.requests)
+    steps = (Say(calls=[FIX, NOTE]), Say(calls=[SUBMIT]), Say(calls=[SUBMIT]))
+    done = said(project, number, "/agent approve", *steps, **settings)
+    assert "Changed and not in the approved plan: NOTES.md." in told(project, asked + 2)
     assert done.exit_code == 0, done.log
     [request] = project.merge_requests()
     for text in (request["text"], comment(project, number)):
@@ -194,7 +197,10 @@ def test_a_file_outside_of_the_plan_is_named(project: Pipeline) -> None:
 def test_a_file_outside_of_the_plan_can_need_an_approval_of_its_own(project: Pipeline) -> None:
     settings = needed("plan", CI_AGENT_APPROVAL_STRICT="true")
     number, _ = first(project, Say(calls=[PLAN]), **settings)
-    done = said(project, number, "/agent approve", Say(calls=[FIX, NOTE]), Say(calls=[SUBMIT]), **settings)
+    asked = len(project.model.requests)
+    steps = (Say(calls=[FIX, NOTE]), Say(calls=[SUBMIT]), Say(calls=[SUBMIT]))
+    done = said(project, number, "/agent approve", *steps, **settings)
+    assert "Changed and not in the approved plan: NOTES.md." in told(project, asked + 2)
     assert done.exit_code == 5, done.log
     assert branches(project) == ""
     assert "**Not in the approved plan:** `NOTES.md`" in comment(project, number)
@@ -211,7 +217,10 @@ def test_what_does_not_hold_is_not_pushed_as_a_draft_either(project: Pipeline) -
     assert project.merge_requests() == []
     assert "Nothing was pushed, because a person has to approve the change first" in comment(project, number)
     assert f"ci-agent sessions show {number}" in comment(project, number)
-    assert "return a + b" in project.origin.git("show", f"{ref(number)}^:calculator.py")
+    work = state(project, number)["work"]
+    assert "return a + b" in project.origin.git("show", f"{work}:calculator.py")
+    said(project, number, "/agent retry", Say(calls=[("ask_user", {"question": "Which sign?"})]))
+    assert state(project, number)["work"] == work  # until the next session has work of its own
 
 
 ON_ONE = pytest.mark.parametrize("project", ["github"], indirect=True)  # the same code decides on both
@@ -221,7 +230,7 @@ def untouched(project: Pipeline, number: int, text: str, by: str = "dana", **set
     """What a comment is answered that decides nothing."""
     asked, before = len(project.model.requests), state(project, number)
     project.forge.today()
-    done = project.run(*commented(project, number, text, by=by), **settings)
+    done = project.call(project.environment(*commented(project, number, text, by=by)) | settings)
     project.end()
     assert done.exit_code == 0, done.log
     assert len(project.model.requests) == asked
@@ -262,7 +271,7 @@ def test_a_word_counts_only_for_what_was_posted_before_it(project: Pipeline) -> 
     early = commented(project, number, "/agent approve")
     said(project, number, "/agent reject No notes", Say(calls=[WIDER]), **needed("plan"))
     asked = len(project.model.requests)
-    done = project.run(*early, **needed("plan"))
+    done = project.call(project.environment(*early) | needed("plan"))
     assert done.exit_code == 0, done.log
     assert len(project.model.requests) == asked
     assert "posted after you wrote that" in project.said(number)[-1][1]
@@ -282,7 +291,7 @@ def test_an_approval_outlives_the_job_that_was_given_it(project: Pipeline) -> No
     project.model.say(lambda _: next(steps, Hang()))
     asked = len(project.model.requests)
     project.forge.today()
-    job = start(project, project.environment(*commented(project, number, "/agent approve"), **needed("plan")))
+    job = start(project, project.environment(*commented(project, number, "/agent approve")) | needed("plan"))
     until_asked(project, asked + 2)
     job.kill()
     job.communicate(timeout=30)
@@ -315,6 +324,6 @@ def test_on_ones_own_machine_nothing_waits(
     source = calculator(tmp_path)
     source.git("remote", "add", "origin", str(tmp_path / "nowhere"))
     with ModelServer([Say(calls=[FIX]), Say(calls=[SUBMIT])]) as model:
-        done = Runner(tmp_path).run(source.path, *words, server=model, **needed(what))
+        done = Runner(tmp_path).run(source.path, *words, server=model, CI_AGENT_APPROVAL_NEEDED=what)
     assert done.exit_code == exit_code, done.stderr
     assert said in done.stdout + done.stderr

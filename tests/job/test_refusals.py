@@ -130,8 +130,8 @@ def test_a_schedule_that_finds_the_same_again_says_it_once(project: Pipeline) ->
         ("/agent status", "I have not worked on this issue yet"),
         ("/agent stop", "there is nothing to stop"),
         ("/agent answer 1", "I have asked no question here"),
-        ("/agent approve", "No plan waits for a decision here"),
-        ("/agent reject because", "No plan waits for a decision here"),
+        ("/agent approve", "Nothing waits for a decision here"),
+        ("/agent reject because", "Nothing waits for a decision here"),
     ],
 )
 def test_commands_that_are_no_work_are_answered_once_each(

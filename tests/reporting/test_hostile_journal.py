@@ -58,7 +58,7 @@ STORIES: Mapping[str, Callable[[], list[Event]]] = {
     for made in (
         stories.working, stories.success, stories.second_try, stories.added_only, stories.remarks, stories.worse,
         stories.several, stories.set_up_fails, stories.unchanged, stories.needs_human, stories.no_tests,
-        stories.question, stories.cancelled, stories.not_handed_over, stories.limit, stories.only_words, stories.no_change,
+        stories.question, stories.plan_waits, stories.change_waits, stories.planned, stories.cancelled, stories.not_handed_over, stories.limit, stories.only_words, stories.no_change,
     )
 }  # fmt: skip
 # Words of the harness and of git.

@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
     Case,
     CasesRetried,
     Change,
+    ChangeProposed,
     CheckCompared,
     CheckRan,
     ChecksCompared,
@@ -33,9 +34,12 @@ from ci_agent.journal.events import (
     MergeRequestWritten,
     ModelReplied,
     Moment,
+    PlanCompared,
     PlanItem,
+    PlanProposed,
     PlanUpdated,
     ProofRan,
+    ProposalDecided,
     Pushed,
     QuestionAsked,
     Result,
@@ -584,6 +588,45 @@ def question() -> list[Event]:
     )
 
 
+PLAN = PlanProposed(
+    "`slug()` splits at each blank. Split at runs of white space, and add tests:\n- tabs\n- blanks at the end",
+    ("slugs/core.py", "tests/test_core.py", "docs/"),
+    ("docs/",),
+)
+
+
+def plan_waits() -> list[Event]:
+    """The model proposed a plan, and a person has to approve it."""
+    sentence = "The model proposed a plan that a person has to approve."
+    return story(
+        *facts(working())[:-1],
+        called(5, "propose_plan", plan=PLAN.plan, files=list(PLAN.files)),
+        PLAN,
+        AgentStopped(Ending.NEEDS_APPROVAL, sentence),
+        *ended(Status.SUSPENDED, Ending.NEEDS_APPROVAL, sentence, 5),
+    )
+
+
+def change_waits() -> list[Event]:
+    """The change holds, and a person has to approve it before it is pushed."""
+    told = [f for f in facts(success()) if not isinstance(f, Pushed | MergeRequestWritten | SessionEnded)]
+    why = "A person has to approve the change first (`approval.needed: push`)."
+    files = (FileChanged("slugs/core.py", 1, 1), FileChanged("tests/test_core.py", 9, 0))
+    return story(
+        *told,
+        ChangeProposed("0" * 64, files, why),
+        *ended(Status.SUSPENDED, Ending.NEEDS_APPROVAL, why, 5),
+    )
+
+
+def planned() -> list[Event]:
+    """Solved by a plan that was approved, and with a file that is not in it."""
+    *told, last = facts(success())
+    return story(
+        PLAN, ProposalDecided(True, "dana", "Mind the tabs."), *told, PlanCompared("dana", ("NEWS.md",)), last
+    )
+
+
 def cancelled() -> list[Event]:
     """Interrupted by a signal while the model worked."""
     return story(
@@ -692,6 +735,9 @@ ALL = {
     "needs_human": needs_human,
     "no_tests": no_tests,
     "question": question,
+    "plan_waits": plan_waits,
+    "change_waits": change_waits,
+    "planned": planned,
     "cancelled": cancelled,
     "not_handed_over": not_handed_over,
     "limit": limit,
