@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_agent.agent.meanwhile import tells
 from ci_agent.agent.stubs import is_stub, length, stubbed_arguments, stubbed_result
 from ci_agent.agent.turns import edited_files, latest_reads, results
 from ci_agent.models import Message
@@ -110,12 +111,13 @@ def summary_request(messages: Sequence[Message]) -> list[Message]:
 
 
 def restarted(messages: Sequence[Message], summary: str, diff: str, plan: Plan = PLANS[0]) -> list[Message]:
-    """A new conversation that goes on where the old one was: its first two messages, `summary` with `diff` (both as
-    text, empty for none), and the last turns with the results that the plan keeps."""
+    """A new conversation that goes on where the old one was: its first two messages, what people said since, `summary` with
+    `diff` (both as text, empty for none), and the last turns with the results that the plan keeps."""
     short = compact(messages, plan).messages
     kept = results(messages)[-plan.results :]
-    tail = short[kept[0].asked_at :] if kept else []
-    return [*messages[:2], {"role": "user", "content": _handed_over(summary, diff)}, *tail]
+    begins = kept[0].asked_at if kept else len(short)
+    said = [message for message in short[2:begins] if tells(message)]
+    return [*messages[:2], *said, {"role": "user", "content": _handed_over(summary, diff)}, *short[begins:]]
 
 
 def _handed_over(summary: str, diff: str) -> str:
