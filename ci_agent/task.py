@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+WAITING_LABEL: Final = "ai-waiting"  # on an issue whose session has asked a question and waits for the answer
 
 
 class Status(StrEnum):

@@ -261,6 +261,23 @@ class LimitSettings:
         minimum=1,
         maximum=20,
     )
+    max_concurrent: int = setting(
+        2,
+        "How many jobs work in the repository at a time; others wait for their turn and say so on their issue. Two merge "
+        "requests at a time can still be read, and runners are left for people. Jobs that publish nothing (docs/split.md) "
+        "are not counted.",
+        unit="jobs",
+        minimum=1,
+        maximum=100,
+    )
+    queue_timeout: float = setting(
+        20.0,
+        "How long a job waits for its turn, at most half of the time that it has; what it waits counts for that. Then it ends, "
+        "and leaves the issue and its label to the schedule. 0: it does not wait.",
+        unit="minutes",
+        minimum=0,
+        maximum=1_440,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

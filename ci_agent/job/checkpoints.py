@@ -13,15 +13,16 @@ from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CheckpointError, CiAgentError
 from ci_agent.job.case import Case
+from ci_agent.job.fetching import FETCHED
 from ci_agent.job.forges import remote_of
 from ci_agent.journal import Event
+from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
-from ci_agent.session.checkpoint import CONVERSATION, State, checked, checked_for, contents
+from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
+from ci_agent.task import Account
 from ci_agent.workspace import Store, store_at
-
-FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
 
 # Tokens that GitHub makes for one job or one hour: "About authentication to GitHub", token formats.
 _OF_ONE_JOB: Final = ("ghs_",)
@@ -66,9 +67,9 @@ class Kept:
         return Keeping(self.key, job, self.commit, self.state.work if self.state and unfinished else "")
 
 
-def kept_of(case: Case, issue: str) -> Kept | None:
+def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:
     """What is kept of the last session on `issue`, whose place the next one takes; None: sessions are not kept, which the
-    log says."""
+    log says. What is `known` already is not fetched again."""
     log = case.host.output.log
     if case.silent or not case.settings.checkpoint.keep:
         return None
@@ -80,7 +81,10 @@ def kept_of(case: Case, issue: str) -> Kept | None:
         return None
     try:
         with tempfile.TemporaryDirectory(prefix="ci-agent-kept-") as folder:
-            stored = store_at(remote_of(case.forge), Path(folder) / "fetched.git").read(issue, work=False)
+            store = store_at(remote_of(case.forge), Path(folder) / "fetched.git")
+            if known is not None and known.commit == store.all().get(issue, ""):
+                return known
+            stored = store.read(issue, work=False)
     except CiAgentError as error:
         print(f"This session is not kept: {error}", file=log)
         return None
@@ -92,6 +96,12 @@ def kept_of(case: Case, issue: str) -> Kept | None:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
         return Kept(key, stored.commit)
     return Kept(key, stored.commit, state, stored.files)
+
+
+def requester_of(kept: Kept) -> Account | None:
+    """Who asked for the session; None: it does not say. Raises `JournalError` for a journal that can't be read."""
+    started = Summary.of(unpacked(kept.files.get(JOURNAL, b""))).started
+    return Account(started.mention, started.mention_id) if started and started.mention else None
 
 
 def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str) -> None:

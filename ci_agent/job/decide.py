@@ -19,14 +19,18 @@ from ci_agent.job.forges import open_forge
 from ci_agent.job.leftovers import without_leftovers
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
+from ci_agent.job.settings import in_time
 from ci_agent.job.split.apart import work_apart
 from ci_agent.job.split.publish import publish
 from ci_agent.job.telling import tell_why_not
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.reporting.text import one_line, plain
-from ci_agent.task import Thread, titled
+from ci_agent.session.endings import ENDINGS
+from ci_agent.task import Ending, Thread, titled
 from ci_agent.triggers import Command, Kind, Trigger
+
+_, _WAITS = ENDINGS[Ending.NEEDS_INPUT]
 
 
 def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
@@ -43,6 +47,20 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
         going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
         hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
         return 0
+    code = _done(case, issue, environment, request)
+    if code == _WAITS and request.waiting_is_success:
+        print(
+            f"The session is suspended (exit code {code}): issue {issue.number} waits for an answer. To the CI this is a "
+            "success.",
+            file=host.output.log,
+            flush=True,
+        )
+        return 0
+    return code
+
+
+def _done(case: Case, issue: Issue, environment: Mapping[str, str], request: Request) -> int:
+    """Work on `issue`, publish, or both; the session's exit code."""
     if request.publish:
         return publish(case, issue, request.publish)
     case = without_leftovers(case, environment)
@@ -76,16 +94,6 @@ def _complain(case: Case, error: ConfigError) -> None:
         text = replies.could_not_begin(str(error), case.host.job.url)
         tell_why_not(case.host.output, text)
         case.forge.reply(admitted.trigger.thread, replace(case, trigger=admitted.trigger).answer, text)
-
-
-_LAST_MINUTES = 2.0  # of a job, for saving the work and the last word
-
-
-def in_time(settings: Config, minutes: float | None) -> Config:
-    """With a session's limit of time that ends before the job's own."""
-    if minutes is None or settings.limits.timeout <= minutes - _LAST_MINUTES:
-        return settings
-    return replace(settings, limits=replace(settings.limits, timeout=max(1.0, minutes - _LAST_MINUTES)))
 
 
 def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:

@@ -1,4 +1,6 @@
-"""`ci-agent poll`: the issues that wait, for the CI's own scheduler to spread over its runners."""
+"""`ci-agent poll`: looks after what jobs left undone, and finds the issues that wait, for the CI's own scheduler to spread
+over its runners.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,16 @@ from ci_agent import config
 from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CiAgentError
+from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import key_of
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge, remote_of
 from ci_agent.job.pipeline import open_host
+from ci_agent.job.repairing import repair
+from ci_agent.job.roster import roster_of
 from ci_agent.job.routing import hand_on
 from ci_agent.job.sessions import history_at
+from ci_agent.job.waiting import look_after
 from ci_agent.platforms import Forge
 from ci_agent.session.endings import END_LABELS, RUNNING
 from ci_agent.task import Thread
@@ -34,10 +40,15 @@ def some(numbers: Sequence[str], now: datetime) -> Sequence[str]:
 
 
 def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
-    """Find the open issues with the label and no session, oldest first, and tell the CI; the exit code."""
+    """Find the open issues with the label and no session, oldest first, and tell the CI; the exit code.
+
+    Before that, sessions whose job is gone are repaired, so that they are found, and questions are looked after that nobody
+    answers.
+    """
     host = open_host(environment)
     forge = open_forge(host, config.load(file=None, environment=environment, flags={}).config)
     settings = settings_of(forge, environment, {})
+    _look_after(host, forge, settings)
     label = settings.trigger.label
     taken = {other.name.casefold() for other in (RUNNING, *END_LABELS.values())}
     free = [
@@ -56,6 +67,16 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
     hand_on(host, environment, waiting, child_pipeline, "no issue waits")
     _prune(host, forge, settings)
     return 0
+
+
+def _look_after(host: Host, forge: Forge, settings: Config) -> None:
+    nobody = Trigger(Kind.POLL, None, None, host.job.happening.at, Command(Verb.RUN))
+    case = Case(host, forge, settings, nobody)
+    try:
+        repair(case, roster_of(host, forge, settings))
+        look_after(case)
+    except CiAgentError as error:
+        print(f"Nobody looked after what jobs left: {error}", file=host.output.log, flush=True)
 
 
 def _prune(host: Host, forge: Forge, settings: Config) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Protocol, TextIO
 import msgspec
 
 from ci_agent import signing
-from ci_agent.ci import Host
+from ci_agent.ci import Host, Job
 from ci_agent.config import Config
 from ci_agent.errors import CiAgentError
 from ci_agent.job.checkpoints import key_of
@@ -44,6 +44,7 @@ BYTES: Final = 1_000_000  # of the document; one with as many entries as there m
 ASKED_AGAIN: Final = (
     60.0  # seconds after which the platform is asked about a job again; GitHub counts each request
 )
+_LONGEST_URL = 1000  # characters
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,7 +53,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     issue: Annotated[str, msgspec.Meta(pattern=rf"\A{NUMBER}\Z")]
     session: Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z-]{1,100}\Z")]
     job: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]  # what the platform cancels by
-    job_url: Annotated[str, msgspec.Meta(max_length=1000)]
+    job_url: Annotated[str, msgspec.Meta(max_length=_LONGEST_URL)]
     since: Annotated[datetime, msgspec.Meta(tz=True)]
     working: bool = False  # else it waits
 
@@ -130,6 +131,12 @@ def roster_of(host: Host, forge: Forge, settings: Config) -> Roster:
     """The roster of the repository whose job this is. Raises `CiAgentError` where it can't be had."""
     store = store_at(remote_of(forge), host.job.scratch / "roster.git", SHELF)
     return Roster(store, forge, key_of(settings), host.output.log)
+
+
+def entry_of(job: Job, issue: str, session: str, now: datetime) -> Entry:
+    """The job that we are, as it stands on the roster."""
+    url = job.url if len(job.url) <= _LONGEST_URL else ""
+    return Entry(issue=issue, session=session, job=job.run, job_url=url, since=now)
 
 
 class Roster:

@@ -16,9 +16,9 @@ from ci_agent.errors import CheckpointError
 from ci_agent.job.assembly import session_folder
 from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import Kept, keep_end
-from ci_agent.job.claim import marker_of
 from ci_agent.job.delivering import Delivered
-from ci_agent.job.engage import source_of
+from ci_agent.job.fetching import source_of
+from ci_agent.job.progress import marker_of
 from ci_agent.journal import Event, Journal, write
 from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Issue
@@ -80,7 +80,7 @@ def _left(case: Case, issue: Issue, kept: Kept, state: State) -> Iterator[Left]:
             workspace=workspace,
             journal=journal,
             folder=folder,
-            marker=marker_of(state.session, state.job),
+            marker=marker_of(state.session),
             guard=case.host.guard,
             started=time.monotonic() - state.seconds,
         )

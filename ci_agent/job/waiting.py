@@ -7,14 +7,11 @@ from datetime import timedelta
 from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
-from ci_agent.job.checkpoints import kept_of
+from ci_agent.job.checkpoints import kept_of, requester_of
 from ci_agent.job.settling import settle
-from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Issue
 from ci_agent.reporting import replies
-from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import count
-from ci_agent.session.checkpoint import JOURNAL
 from ci_agent.session.endings import WAITING
 from ci_agent.task import Ending, Status
 
@@ -43,9 +40,9 @@ def _look_after(case: Case, issue: Issue) -> None:
         return
     if waited < timedelta(days=settings.remind_after):
         return
-    started = Summary.of(unpacked(kept.files.get(JOURNAL, b""))).started
+    asked = requester_of(kept)
     left = timedelta(days=settings.give_up_after) - waited
-    text = replies.reminder(started.mention if started else "", left / timedelta(days=1), issue.url)
+    text = replies.reminder(asked.login if asked else "", left / timedelta(days=1), issue.url)
     # One for each question: a job that asked is a job of its own.
     written = case.forge.ensure_comment(issue.number, f"reminder {state.session} {state.jobs}", text)
     if written.created:

@@ -97,7 +97,8 @@ class Guidance:
 
     fetch: str  # a shell command that brings the work branch to the reader's machine
     feedback: str  # a sentence in Markdown: how to ask for something else
-    go_on: str  # a sentence in Markdown: how to go on where it ended unsolved or with a question
+    go_on: str  # a sentence in Markdown: how to go on where it ended unsolved
+    answer: str  # the same, where it ended with a question
     mended: str  # the same, where it ended for a reason outside of the work that has to be mended first
     again: str  # the command or comment that goes on, alone
     stop: str = ""  # a sentence in Markdown: how to end it while it works

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ci_agent.platforms import Label
-from ci_agent.task import Ending, Status
+from ci_agent.task import WAITING_LABEL, Ending, Status
 
 ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
     Ending.SUBMITTED: (Status.COMPLETED, 0),
@@ -35,7 +35,7 @@ ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
 RUNNING: Final = Label("ai-running", "1f6feb", "ci-agent works on it")
 REVIEW: Final = Label("ai-review", "2da44e", "ci-agent is done: its merge request waits for a review")
 FAILED: Final = Label("ai-failed", "cf222e", "ci-agent did not solve it; its last comment says why")
-WAITING: Final = Label("ai-waiting", "bf8700", "ci-agent has asked a question and waits for the answer")
+WAITING: Final = Label(WAITING_LABEL, "bf8700", "ci-agent has asked a question and waits for the answer")
 
 END_LABELS: Final[dict[Status, Label]] = {
     Status.COMPLETED: REVIEW,

@@ -81,7 +81,11 @@ class Voice:
     def _progress(self, events: Sequence[Event]) -> str:
         guidance = self._parts.platform.guidance(self._issue, self._parts.task.branch)
         return progress_comment(
-            events, next_step=guidance.go_on, when_mended=guidance.mended, while_working=guidance.stop
+            events,
+            next_step=guidance.go_on,
+            to_answer=guidance.answer,
+            when_mended=guidance.mended,
+            while_working=guidance.stop,
         )
 
     def _publish(self, text: str) -> None:

@@ -132,6 +132,7 @@ class FakeGitLab:
         note = self._note("MergeRequest" if on_request else "Issue", number, text, by)
         note |= {"internal": internal, "confidential": internal}
         field = "merge_request" if on_request else "issue"
+        about = self.requests[number] if on_request else self.issues[number]
         return {
             "object_kind": "note",
             "event_type": "confidential_note" if internal else "note",
@@ -150,7 +151,13 @@ class FakeGitLab:
                 "action": "create",
                 "url": f"{PAGE}/-/issues/{number}#note_{note['id']}",
             },
-            field: {"id": 9000 + number, "iid": number, "title": "x", "state": "opened", "labels": []},
+            field: {
+                "id": about["id"],
+                "iid": number,
+                "title": about["title"],
+                "state": about["state"],
+                "labels": [{"title": name} for name in about["labels"]],
+            },
         }
 
     def edit_issue(

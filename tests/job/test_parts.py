@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ci_agent.config import load
-from ci_agent.job.decide import in_time
 from ci_agent.job.poll import MOST, some
 from ci_agent.job.promise import Promise, kept, promise, promised
+from ci_agent.job.settings import in_time
 
 
 @pytest.mark.parametrize(("minutes", "limit"), [(None, 60), (35.0, 33), (200.0, 60), (2.0, 1)])
@@ -31,7 +31,7 @@ def test_a_schedule_takes_so_many_at_a_time_and_all_in_turn() -> None:
 
 
 def test_a_promise_is_found_again_until_it_is_kept(tmp_path: Path) -> None:
-    made = Promise("12", "progress x 1", "/tmp/x", "feat/ai-task-12", "**Could not begin.**")
+    made = Promise("12", "progress x", "/tmp/x", "feat/ai-task-12", "**Could not begin.**")
     promise(tmp_path / "scratch", made)
     assert promised(tmp_path / "scratch") == made
     kept(tmp_path / "scratch")

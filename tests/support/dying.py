@@ -39,7 +39,7 @@ def prepare(kind: str, number: int) -> None:
         written += 1
         if written == number:
             if kind == "full":
-                fill(Path(os.readlink(f"/proc/self/fd/{descriptor}")).parent)
+                fill(Path(f"/proc/self/fd/{descriptor}").readlink().parent)
             else:
                 os.kill(os.getpid(), {"kill": signal.SIGKILL, "term": signal.SIGTERM}[kind])
 

@@ -15,9 +15,11 @@ from ci_agent.errors import CiAgentError, GitError, UsageError
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import session_folder, shown
 from ci_agent.job.case import Case, turn_away
-from ci_agent.job.claim import marker_of
 from ci_agent.job.delivering import Delivered
-from ci_agent.job.engage import finish, give_up, source_of, task_of
+from ci_agent.job.engage import finish, task_of
+from ci_agent.job.fetching import source_of
+from ci_agent.job.giving_up import give_up
+from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.settings import report_folder
 from ci_agent.job.split.first import First, check_commits, check_issue, check_task, take_journal
@@ -41,7 +43,7 @@ def publish(case: Case, issue: Issue, place: Path) -> int:
     branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(job.scratch / "sessions", number)
     # One comment for each pipeline, however often this job is run again.
-    made = Promise(number, marker_of(f"pipeline-{job.pipeline}", job.pipeline), str(folder), branch)
+    made = Promise(number, marker_of(f"pipeline-{job.pipeline}"), str(folder), branch)
     promise(job.scratch, made)
     try:
         bundle = read_bundle(place, case.settings, job, number, case.now)

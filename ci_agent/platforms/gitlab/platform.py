@@ -171,6 +171,7 @@ class GitLab:
             fetch=f"git fetch origin {branch} && git switch --detach FETCH_HEAD",
             feedback="Something to change? Review here, or comment `/agent retry what to do differently`.",
             go_on="To go on, comment `/agent retry` with what is missing or to be done differently.",
+            answer="Reply to this issue with a comment, or with `/agent answer …`.",
             mended="When that is mended, comment `/agent retry`.",
             again="/agent retry",
             stop="`/agent stop` ends it and keeps the work.",
