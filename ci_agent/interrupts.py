@@ -39,7 +39,9 @@ class Interrupts:
         self._stoppable = False  # within, and not held yet
         self._asked = ""  # by whom, while the signal that `stop` sends is on its way
         self._raised = False  # what was asked for, and nobody has held signals since
-        self._lock = threading.Lock()  # of `stop` against the end of what can be stopped; never taken by a handler
+        self._lock = (
+            threading.Lock()
+        )  # of `stop` against the end of what can be stopped; never taken by a handler
 
     def __enter__(self) -> Self:
         for number in _STOPPING:

@@ -9,9 +9,7 @@ from ci_agent.agent.context import Quote
 from ci_agent.framing import framed
 from ci_agent.models import Message
 
-_BEGINS: Final = (
-    "[Said while you work, by somebody who may ask you for work. From here on it counts as much as the issue.]"
-)
+_BEGINS: Final = "[Said while you work, by somebody who may ask you for work. From here on it counts as much as the issue.]"
 
 
 def told(said: Sequence[Quote]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ci_agent import session
 from ci_agent.config import secrets
-from ci_agent.errors import CiAgentError
+from ci_agent.errors import CiAgentError, Interrupted
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
@@ -16,10 +16,11 @@ from ci_agent.job.checkpoints import Kept, kept_of
 from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
+from ci_agent.job.more import WORTH, Left, asked_by, decline, left, listening
 from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, resumption
-from ci_agent.job.settings import report_folder
+from ci_agent.job.settings import LAST_MINUTES, in_time, report_folder
 from ci_agent.job.telling import sections, tell
 from ci_agent.job.turn import our_turn
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
@@ -35,7 +36,41 @@ from ci_agent.workspace import Source
 
 
 def engage(case: Case, issue: Issue) -> int:
-    """Work on `issue`, if nobody else does; the exit code.
+    """Work on `issue`, if nobody else does, and then on what people said just before the end; the exit code."""
+    begun = time.monotonic()
+    while True:
+        code, found = _engaged(case, issue)
+        if not found:
+            return code
+        minutes = _minutes(case) - (time.monotonic() - begun) / 60
+        issue = case.forge.issue(issue.number)
+        again = asked_by(case, found) if _takes_up(case, issue, found, minutes) else None
+        if again is None:
+            return code
+        case = replace(again, settings=in_time(again.settings, minutes + LAST_MINUTES))
+
+
+def _takes_up(case: Case, issue: Issue, found: Left, minutes: float) -> bool:
+    """Whether this job goes on with what was said before its session ended; if not, whoever said it knows why."""
+    if found.stopped:
+        decline(case, found, "the session was stopped before it heard it")
+    elif minutes < WORTH:
+        decline(case, found, "the session had ended, and its job has too little time left")
+    elif not issue.open:
+        decline(case, found, "the issue was closed")
+    else:
+        return True
+    return False
+
+
+def _minutes(case: Case) -> float:
+    """Of the whole job, for work; where the CI does not say it, as many as a session may take."""
+    minutes = case.host.job.minutes
+    return case.settings.limits.timeout if minutes is None else minutes - LAST_MINUTES
+
+
+def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
+    """Work on `issue`, if nobody else does: the exit code, and what was said that nobody took up.
 
     From the first word on the issue to the last one, a note on the disk says what has been promised there.
     """
@@ -44,7 +79,7 @@ def engage(case: Case, issue: Issue) -> int:
     refused = too_many(case, case.forge.comments(issue.number))
     if refused:
         turn_away(case, refused)
-        return 0
+        return 0, Left()
     scratch, number = case.host.job.scratch, issue.number
     branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(scratch / "sessions", number)
@@ -52,8 +87,13 @@ def engage(case: Case, issue: Issue) -> int:
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
     made = Promise(number, marker_of(earlier.state.session if earlier else folder.name), str(folder), branch)
     promise(scratch, made)
-    with our_turn(case, made) as ours:
-        return _begun(ours, issue, made, report, last, earlier) if ours else 0
+    try:
+        with our_turn(case, made) as ours:
+            code = _begun(ours, issue, made, report, last, earlier) if ours else 0
+    except (CiAgentError, Interrupted):
+        decline(case, left(case, number, folder), "the work had not begun, and did not")
+        raise
+    return code, left(case, number, folder)
 
 
 def _begun(
@@ -78,8 +118,12 @@ def _begun(
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
     _tell_where_it_was_asked(case, mine.item.url)
+    ears = listening(case, parts)
+    if ears:
+        parts.journal.watch(ears)
+        parts = replace(parts, hears=ears)
     with parts.journal, sections(parts.journal, case.host.output):
-        outcome = run(parts, shown(parts.journal, case.host.output.log, parts.guard))
+        outcome = run(parts, shown(parts.journal, case.host.output.log, parts.guard), ears)
     return finish(case, parts, outcome, report)
 
 

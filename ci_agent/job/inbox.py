@@ -7,6 +7,7 @@ would be believed, so that there is no inbox then. Nothing is said to people her
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -17,11 +18,10 @@ from typing import Annotated, Final, TextIO
 import msgspec
 
 from ci_agent import signing
-from ci_agent.config import Config
+from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import key_of
 from ci_agent.job.document import Document
 from ci_agent.job.forges import remote_of
-from ci_agent.platforms import Forge
 from ci_agent.triggers import Trigger, travel
 from ci_agent.workspace import Shelf, Store, same_repository, store_at
 from ci_agent.workspace.remote import hasty
@@ -105,15 +105,20 @@ def words_in(files: Mapping[str, bytes], repository: str, issue: str, key: bytes
     return inbox.words
 
 
-def inbox_of(forge: Forge, settings: Config, issue: str, folder: Path, log: TextIO) -> Inbox | None:
-    """The inbox of `issue`, looked at in `folder`, a new one; None: there is no key. Raises `CiAgentError` where it can't be
-    had."""
-    key = key_of(settings)
+def opening(case: Case, issue: str) -> Callable[[], Inbox] | None:
+    """What opens the inbox of `issue`, from any thread, each time for its own use; None: there is no key. What that gives
+    raises `CiAgentError` where the inbox can't be had; so does this."""
+    key = key_of(case.settings)
     if key is None:
         return None
-    remote = hasty(remote_of(forge), _PATIENCE)
-    store = store_at(remote, folder, SHELF)
-    return Inbox(store, remote.url, issue, key, log)
+    remote, job = hasty(remote_of(case.forge), _PATIENCE), case.host.job
+
+    def opened() -> Inbox:
+        job.scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="inbox-", dir=job.scratch))
+        return Inbox(store_at(remote, folder, SHELF), remote.url, issue, key, case.host.output.log)
+
+    return opened
 
 
 class Inbox:

@@ -45,6 +45,7 @@ ASKED_AGAIN: Final = (
     60.0  # seconds after which the platform is asked about a job again; GitHub counts each request
 )
 _LONGEST_URL = 1000  # characters
+_REPAIR = "repair-"  # begins what stands for a session where there is none
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,6 +57,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     job_url: Annotated[str, msgspec.Meta(max_length=_LONGEST_URL)]
     since: Annotated[datetime, msgspec.Meta(tz=True)]
     working: bool = False  # else it waits
+
+    @property
+    def repairs(self) -> bool:
+        """Whether it only looks after what an earlier job left: nobody listens there, and its job has another issue."""
+        return self.session.startswith(_REPAIR)
 
     def is_of(self, other: Entry) -> bool:
         """Whether both are of the same job and issue: a run that is tried again has the same number."""
@@ -139,6 +145,11 @@ def entry_of(job: Job, issue: str, session: str, now: datetime) -> Entry:
     return Entry(issue=issue, session=session, job=job.run, job_url=url, since=now)
 
 
+def repair_of(job: Job, issue: str, now: datetime) -> Entry:
+    """The job that we are, while it looks after what others left of an issue."""
+    return entry_of(job, issue, f"{_REPAIR}{job.run}", now)
+
+
 class Roster:
     """The roster in `store`, signed with `key`.
 
@@ -187,6 +198,11 @@ class Roster:
     def entries(self, issue: str | None = None) -> list[Present]:
         """Who works and who waits, on `issue` or on all of them, in the order of the queue."""
         return [Present(one, self._ended(one)) for one in self._document.read() if issue in (None, one.issue)]
+
+    def sessions(self, issue: str, but: str) -> list[Entry]:
+        """The jobs but for `but` that work on `issue` or wait for their turn, as far as they are there."""
+        there = [one.entry for one in self.entries(issue) if not one.gone]
+        return [one for one in there if one.job != but and not one.repairs]
 
     # --- who comes first ----------------------------------------------------------------------------------
 

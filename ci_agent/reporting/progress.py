@@ -106,7 +106,8 @@ def _fine_print(summary: Summary) -> str:
     hint = f": {words}" if words else ""
     parts = [f"Asked for{asked}{hint}"] if asked or hint else []
     parts += [
-        f"{prose(one.by)} said meanwhile: {prose(one_line(one.text), HINT)}" for one in summary.inputs[-INPUTS:]
+        f"{prose(one.by)} said meanwhile: {prose(one_line(one.text), HINT)}"
+        for one in summary.inputs[-INPUTS:]
     ]
     if summary.sandbox:
         parts.append(f"sandbox: {code(summary.sandbox.level)}")

@@ -53,10 +53,10 @@ _KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, Ending.NEE
 _STILL_TO_CHECK = Stop(Ending.SUBMITTED, "The model handed in its work, in an earlier job.")
 
 _SAME_AGAIN = "These are the very files that you handed in before, so the tests were not run again.\n\n"
-_SAID_MEANWHILE = "What you handed in holds. Meanwhile somebody has said more, which follows; see to it, then submit again."
-_SAID_BEFORE = (
-    "Not asked yet: somebody has said more before they could read the question. It follows; if it is no answer, ask again."
+_SAID_MEANWHILE = (
+    "What you handed in holds. Meanwhile somebody has said more, which follows; see to it, then submit again."
 )
+_SAID_BEFORE = "Not asked yet: somebody has said more before they could read the question. It follows; if it is no answer, ask again."
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
     "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."

@@ -24,7 +24,8 @@ from ci_agent.job.case import Case
 from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, promise, promised
 from ci_agent.job.roster import NAME, SHELF, Roster, entry_of
-from ci_agent.job.turn import Waits, claimed
+from ci_agent.job.turn import claimed
+from ci_agent.job.waits import Waits
 from ci_agent.platforms import Forge
 from ci_agent.platforms.github import GitHub
 from ci_agent.platforms.gitlab import GitLab
