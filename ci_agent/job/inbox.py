@@ -27,7 +27,7 @@ from ci_agent.workspace import Shelf, Store, same_repository, store_at
 from ci_agent.workspace.remote import hasty
 
 SHELF: Final = Shelf(
-    "inbox",
+    "message",
     refs="refs/ci-agent/inbox/",
     branches="refs/heads/ci-agent/inbox/",
     one="the inbox of issue {}",

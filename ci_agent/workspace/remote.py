@@ -150,9 +150,10 @@ def talk(there: Remote, *words: str | Path, waits: Sequence[float] = WAITS) -> s
 
 
 def hasty(there: Remote, seconds: int) -> Remote:
-    """The same remote, for what is not worth a long wait: a connection over HTTP on which nothing comes for so many seconds is
-    given up."""
-    bounds = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": str(seconds)}
+    """The same remote, for what is not worth a long wait: a connection over HTTP on which next to nothing comes for so many
+    seconds is given up."""
+    # Servers that are slow to answer a push send a few bytes every 5 seconds ("receive.keepAlive").
+    bounds = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": str(seconds)}
     return replace(there, environment=there.environment | bounds)
 
 

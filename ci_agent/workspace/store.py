@@ -26,7 +26,7 @@ from ci_agent.workspace.fetched import DEPTH
 from ci_agent.workspace.files import borrow_objects
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.landing import Author, commit_tree
-from ci_agent.workspace.remote import WAITS, Remote, fetch, listed, remote_error, send, told
+from ci_agent.workspace.remote import WAITS, Remote, fetch, hasty, listed, remote_error, send, told
 from ci_agent.workspace.source import object_format, refs
 from ci_agent.workspace.stored import Stored
 
@@ -115,6 +115,11 @@ class Store:
     def use(self, git_dir: Path) -> None:
         """From now on `git_dir` is the repository that has the work."""
         self._git_dir = git_dir.resolve()
+
+    def hurry(self, seconds: int) -> None:
+        """From now on nothing is tried again, and a server that falls silent for so long is given up."""
+        self._waits = ()
+        self._remote = hasty(self._remote, seconds) if self._remote else None
 
     def name_of(self, name: str) -> str:
         """What people call what is kept under `name`."""
