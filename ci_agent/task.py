@@ -36,6 +36,7 @@ class Ending(StrEnum):
     UNVERIFIED = "unverified"  # handed in, but the tests say otherwise or could not be finished
     NO_CHANGE = "no_change"
     NEEDS_INPUT = "needs_input"
+    NEEDS_APPROVAL = "needs_approval"  # of a plan, or of a change that is done
     LIMIT_STEPS = "limit_steps"
     LIMIT_COST = "limit_cost"
     LIMIT_TOKENS = "limit_tokens"
@@ -93,6 +94,7 @@ class Limits:
     input_tokens: int
     output_tokens: int
     verifications: int  # times the harness checks a hand-in before it gives up
+    job_minutes: float | None = None  # that this job may take, where its end is what `minutes` comes from
 
 
 @dataclass(frozen=True, slots=True)

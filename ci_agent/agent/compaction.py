@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ci_agent.agent.meanwhile import tells
+from ci_agent.agent.resuming import BREAK
 from ci_agent.agent.stubs import is_stub, length, stubbed_arguments, stubbed_result
-from ci_agent.agent.turns import edited_files, latest_reads, results
+from ci_agent.agent.turns import OF_PEOPLE, edited_files, latest_reads, results
 from ci_agent.models import Message
 
 _CHARACTERS_PER_TOKEN = 3.5  # bytes of UTF-8, on the careful side: code in English has about 3.8
@@ -81,12 +82,14 @@ def next_limit(left: int, most: int) -> int:
 
 
 def compact(messages: Sequence[Message], plan: Plan = PLANS[0]) -> Compacted:
-    """The conversation with stubs for what the plan does not keep. System prompt and task stay as they are.
+    """The conversation with stubs for what the plan does not keep. System prompt and task stay as they are, and so does
+    what people said or decided in the middle of the work: nobody says it again.
 
     Compacting again by the same plan changes nothing.
     """
     answered = results(messages)
     kept = {result.at for result in answered[-plan.results :]}
+    kept |= {result.at for result in answered if result.meant.tool in OF_PEOPLE or BREAK in result.text}
     edited = edited_files(messages)
     if plan.reads:
         kept |= latest_reads([one for one in answered if not is_stub(one.text)], edited)
@@ -112,17 +115,21 @@ def summary_request(messages: Sequence[Message]) -> list[Message]:
 
 def restarted(messages: Sequence[Message], summary: str, diff: str, plan: Plan = PLANS[0]) -> list[Message]:
     """A new conversation that goes on where the old one was: its first two messages, what people said since, `summary` with
-    `diff` (both as text, empty for none), and the last turns with the results that the plan keeps."""
+    `diff` (both as text, empty for none), what people answered, and the last turns with the results that the plan keeps."""
     short = compact(messages, plan).messages
-    kept = results(messages)[-plan.results :]
+    answered = results(messages)
+    kept = answered[-plan.results :]
     begins = kept[0].asked_at if kept else len(short)
     said = [message for message in short[2:begins] if tells(message)]
-    return [*messages[:2], *said, {"role": "user", "content": _handed_over(summary, diff)}, *short[begins:]]
+    people = [one.text for one in answered if one.meant.tool in OF_PEOPLE and one.at < begins]
+    told = {"role": "user", "content": _handed_over(summary, diff, people)}
+    return [*messages[:2], *said, told, *short[begins:]]
 
 
-def _handed_over(summary: str, diff: str) -> str:
+def _handed_over(summary: str, diff: str, people: Sequence[str]) -> str:
     parts = ["The conversation became too long. It goes on here, from your own summary of it, which follows."]
     parts += [summary.strip()] if summary.strip() else []
+    parts += ["# What you were answered", *people] if people else []
     if diff.strip():
         cut = (
             f"\n[… {len(diff) - _MOST_DIFF:,} characters more: `git diff`]" if len(diff) > _MOST_DIFF else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ci_agent.agent.language import language
 from ci_agent.agent.outline import outline
+from ci_agent.agent.planning import Approved
 from ci_agent.agent.rules import Rules
 from ci_agent.framing import framed
 from ci_agent.models import Message
@@ -45,6 +46,8 @@ class Brief:
     others: Sequence[Quote] = ()  # by others: data, nothing to follow
     earlier: Earlier | None = None
     definitions: str = ""  # of what the issue names, one on each line
+    planned: bool = False  # a plan has to be approved before files are changed
+    plan: Approved | None = None  # it was; None: not yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def _sections(brief: Brief) -> list[str]:
         _others(brief.others),
         _hint(task.hint),
         _language(said),
+        _planned(brief),
         _earlier(brief.earlier, task),
         _set_up(brief.set_up),
         f"# Tests on the base ({task.base_sha[:12]}), run by the harness\n\n{framed('results', brief.tests)}",
@@ -87,6 +91,22 @@ def _language(said: str) -> str:
     if found is None:
         return ""
     return f"# Language\n\nWrite title, summary, plan and questions in {found}; people read them. Code stays as it is."
+
+
+def _planned(brief: Brief) -> str:
+    if not brief.planned:
+        return ""
+    if brief.plan is None:
+        return (
+            "# A plan first\n\nBefore anything is changed here, a person approves your plan: understand the issue, reproduce "
+            "it, then call `propose_plan`, which ends your turn until then. Files stay as they are meanwhile: edits and "
+            "`submit` are refused, and what commands change is put back."
+        )
+    files = "\n".join(f"- {name}" for name in brief.plan.files)
+    return (
+        f"# Your plan, approved by {brief.plan.by}\n\n{framed('plan', brief.plan.plan)}\n\nIt names these files; where it "
+        f"turns out that others are needed, propose another plan with all of them first.\n\n{files}"
+    )
 
 
 def _comments(comments: Sequence[Quote]) -> str:

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from ci_agent.agent.allowance import Allowance
 from ci_agent.agent.circling import Circling
 from ci_agent.agent.conversation import Conversation
+from ci_agent.agent.planning import Planning
 from ci_agent.agent.resuming import ENDS_TURN, SUBMIT, mended, tool_of
 from ci_agent.agent.rules import Reminder
 from ci_agent.journal import Journal
 from ci_agent.journal.events import (
     HarnessSaid,
     ModelReplied,
+    PlanProposed,
     PlanUpdated,
-    QuestionAsked,
     Submitted,
     ToolAnswered,
     ToolCalled,
+    TurnEnd,
     Warned,
 )
 from ci_agent.models import Message, Model, ModelError, Reply, ToolCall
@@ -58,6 +60,7 @@ class Sight:
     changed: Callable[[], bool]  # whether any differs from what the work began with
     diff: Callable[[], str]  # the change so far
     rules: Reminder  # tells what the project's own rules say of a file, when it is first met
+    planning: Planning | None = None  # the plan is still to be approved; None: files may be changed
     heard: Callable[[], str] = str  # what people have said since, for the model; empty: nothing
 
 
@@ -99,7 +102,7 @@ class Agent:
         self._circling = Circling(
             steps=allowance.limits.iterations,
             first=allowance.steps,
-            changed=sight.changed,
+            changed=lambda: sight.planning is not None or sight.changed(),
             replaceable=replaceable,
         )
         self._bad_turns = 0
@@ -119,9 +122,14 @@ class Agent:
         return self._conversation.messages
 
     @property
+    def waits(self) -> str:
+        """The tool by which the turn was handed back and which waits for an answer; empty: none does."""
+        return tool_of(self._pending) if self._pending else ""
+
+    @property
     def handed_in(self) -> bool:
         """What handed the turn back is work, and waits for an answer."""
-        return self._pending is not None and tool_of(self._pending) == SUBMIT
+        return self.waits == SUBMIT
 
     def answer(self, text: str) -> None:
         """Answer the call that handed the turn back; the next `work` goes on from there. Where no call waits, it is told
@@ -140,7 +148,7 @@ class Agent:
                 self._conversation.make_room()
             reply = self._conversation.reply()
         except ModelError as error:
-            return Stop(error.ending, str(error))
+            return Stop(error.ending, self._allowance.said_of(error.ending, str(error)))
         self._book(reply)
         stop = self._do(reply) if reply.calls else self._nudge(reply)
         circling = self._circling.stop()
@@ -191,7 +199,7 @@ class Agent:
     def _do(self, reply: Reply) -> Stop | None:
         """Run every call in order. One that ends the turn stays unanswered until `answer`."""
         self._bad_turns = 0
-        ends: Submitted | QuestionAsked | None = None
+        ends: TurnEnd | None = None
         failed = False
         for number, wanted in enumerate(reply.calls, start=1):
             last = number == len(reply.calls)
@@ -204,7 +212,9 @@ class Agent:
             began = time.monotonic()
             cut_off = last and reply.finish_reason == "length"
             late = self._allowance.remaining() <= 0 and meant.tool not in _LAST_CALLS
-            if cut_off or late:
+            planning = self._sight.planning
+            not_yet = planning.refusal(meant.tool) if planning else ""
+            if cut_off or late or not_yet:
                 answer = Answer("", ok=False)  # no tool's: it is in the remarks
             else:
                 answer = call(wanted.name, wanted.arguments, self._tools, self._world)
@@ -220,7 +230,8 @@ class Agent:
             if answer.ends is not None:
                 answer = Answer("Not done: another call of the same reply already ended the turn.", ok=False)
             failed = failed or not answer.ok
-            remarks = [_CUT_OFF] if cut_off else [_TIME_UP] if late else []
+            remarks = [_CUT_OFF] if cut_off else [_TIME_UP] if late else [not_yet]
+            remarks += [planning.behind(meant.tool)] if planning else []
             remarks.append(self._circling.add(wanted.name, wanted.arguments, answer.unchanged or answer.text))
             remarks += self._rules_for(meant) if answer.ok else []
             self._tell(wanted, answer, seconds, [*remarks, *(self._end_of_step() if last else [])])
@@ -260,7 +271,9 @@ class Agent:
         self._conversation.append({"role": "tool", "tool_call_id": wanted.id, "content": answer.text + added})
 
 
-def _stop_for(ends: Submitted | QuestionAsked) -> Stop:
+def _stop_for(ends: TurnEnd) -> Stop:
     if isinstance(ends, Submitted):
         return Stop(Ending.SUBMITTED, "The model handed in its work.")
+    if isinstance(ends, PlanProposed):
+        return Stop(Ending.NEEDS_APPROVAL, "The model proposed a plan that a person has to approve.")
     return Stop(Ending.NEEDS_INPUT, "The model asked a question that a person has to answer.")

@@ -4,27 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from ci_agent.agent.context import Quote
+from ci_agent.agent.turns import OF_PEOPLE
 from ci_agent.framing import framed
+from ci_agent.journal.events import ProposalDecided
 from ci_agent.models import Message, ToolCall
 from ci_agent.tools import all_tools, meaning
 
 SUBMIT: Final = "submit"
-ENDS_TURN: Final = (
-    SUBMIT,
-    "ask_user",
-)  # calls that hand the turn back, and are answered by somebody else than a tool
+ENDS_TURN: Final = (SUBMIT, *sorted(OF_PEOPLE))  # calls that hand the turn back: no tool answers them
 
-_TOOLS = all_tools()
+_TOOLS = all_tools(planning=True)
 _BROKEN_OFF = "Not known: the job ended while this ran. Look at what it did before you call it again."
-_BREAK = (
+BREAK: Final = (
     "[The work goes on in another job, on a new machine. Your changes are in the files; what git ignores was not kept, and "
     "the set-up has run again. Files with the whole output of earlier calls are gone.]"
 )
 _NOBODY_ANSWERED = (
     "Nobody answered, and you are asked to go on. Take the likeliest meaning and state it in the summary."
+)
+_UNDECIDED = "Nobody approved or rejected it, and you are asked to go on."
+_ANEW: Final = {
+    "plan": "Files still stay as they are. With that in mind propose the plan again, changed or not.",
+    "change": "Nothing was pushed. With that in mind call `submit` again, with the change as it is or another one; then it is "
+    "asked about again.",
+}
+_DECIDED: Final = {  # what follows from a person's word
+    (
+        "plan",
+        True,
+    ): "Files may be changed now. Keep to the plan and its files; where it turns out that others are needed, "
+    "propose another plan with all of them first.",
+    ("plan", False): "Files still stay as they are. Propose another plan, with all files that it touches.",
+    (
+        "change",
+        True,
+    ): "What was approved is the change as you handed it in; anything else has to be approved anew.",
+    ("change", False): "Nothing was pushed. Change what is wrong, and call `submit` again.",
+}
+_NOT_ANSWERED = (
+    "You are asked to go on, without an answer to your question. What people said since follows; where that does not "
+    "answer it, take the likeliest meaning and state it in the summary."
 )
 _FILES = 30  # that are named
 
@@ -38,6 +60,9 @@ class Break:
     choices: tuple[str, ...] = ()
     said: str = ""  # what the person said who has it go on
     by: str = ""
+    proposed: Literal["", "plan", "change"] = ""  # what waits for a person's word, or was given it
+    decision: ProposalDecided | None = None  # that word; None: nobody decided
+    planned: Sequence[str] = ()  # files of the plan
     comments: Sequence[Quote] = ()  # of people who may write, since
     base: str = ""  # what became of the branch that it started from, or of the work branch; sentences
     files: Sequence[str] = field(default=())  # that changed there
@@ -70,9 +95,11 @@ def tool_of(call: ToolCall) -> str:
 
 def told(broke: Break) -> str:
     """What the model is told when it goes on."""
-    parts = [broke.ended, _answer(broke) if broke.asked else _words(broke), _comments(broke.comments), _BREAK]
+    said = _decision(broke) if broke.proposed else _answer(broke) if broke.asked else _words(broke)
+    parts = [broke.ended, said, _comments(broke.comments), BREAK]
     if broke.base:
-        parts.append("\n".join([broke.base, *_listed(broke.files)]))
+        files = ["These files are not as they were:", *_listed(broke.files)] if broke.files else []
+        parts.append("\n".join([broke.base, *files]))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -86,10 +113,27 @@ def chosen(words: str, choices: Sequence[str]) -> str:
 
 def _answer(broke: Break) -> str:
     if not broke.said.strip():
-        return _NOBODY_ANSWERED
+        return _NOT_ANSWERED if broke.comments else _NOBODY_ANSWERED
     choice = chosen(broke.said, broke.choices)
     means = f"\n\nThat is the choice: {choice}" if choice else ""
     return f"{broke.by or 'Somebody who may write here'} answers:\n\n{framed('answer', broke.said.strip(), by=broke.by)}{means}"
+
+
+def _decision(broke: Break) -> str:
+    if broke.decision is None:
+        if not broke.said.strip():
+            return f"{_UNDECIDED}\n\n{_ANEW[broke.proposed]}"
+        said = framed("comment", broke.said.strip(), by=broke.by)
+        return f"Neither approved nor rejected: {_who(broke.by)} says\n\n{said}\n\n{_ANEW[broke.proposed]}"
+    approved, by, why = broke.decision.approved, broke.decision.by, broke.decision.why.strip()
+    said = f"{'Approved' if approved else 'Rejected'} by {_who(by)}{':' if why else '.'}"
+    files = f" Its files: {', '.join(broke.planned)}" if approved and broke.planned else ""
+    parts = [said, framed("decision", why, by=by) if why else "", _DECIDED[broke.proposed, approved] + files]
+    return "\n\n".join(filter(None, [*parts, _words(broke)]))
+
+
+def _who(by: str) -> str:
+    return by or "somebody who may decide here"
 
 
 def _words(broke: Break) -> str:

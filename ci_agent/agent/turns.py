@@ -9,11 +9,14 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ci_agent.models import Message
 from ci_agent.tools import EDITS, Meaning, all_tools, meaning
 
-_TOOLS = all_tools()
+OF_PEOPLE: Final = frozenset({"ask_user", "propose_plan"})  # tools whose answers are a person's
+
+_TOOLS = all_tools(planning=True)
 _IN_PART = re.compile(r"^\[.*lines [\d,]+ to [\d,]+ of [\d,]+", re.MULTILINE)  # the note of read_file
 
 

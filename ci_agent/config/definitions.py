@@ -222,7 +222,8 @@ class LimitSettings:
     timeout: float = setting(
         60.0,
         "Wall time. Most tasks take minutes; the hour leaves room for slow tests and full queues and is the "
-        "usual time-out of a CI job. Set it a little below that of your job, so that the last word is ours.",
+        "usual time-out of a CI job. Where the job ends sooner, the work ends 90 seconds before it, so that the last "
+        "word is ours.",
         unit="minutes",
         flag="--timeout",
         above=0,
@@ -647,6 +648,26 @@ class PolicySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSettings:
+    """What a person has to approve, with `/agent approve` or `/agent reject WHY`, before a job goes on, see
+    docs/sessions.md. It needs sessions that are kept (`checkpoint`). The file's word counts only as the default branch has
+    it."""
+
+    needed: str = setting(
+        "none",
+        "`plan`: the model's plan with the files it means to touch, before it changes anything; the label `ai-plan-first` "
+        "asks for that on one issue, whatever stands here. `push`: the finished change, before anything of it is pushed. "
+        "`none`: nothing.",
+        check=checks.one_of("none", "plan", "push"),
+    )
+    strict: bool = setting(
+        False,
+        "Whether a change that touches files outside of the approved plan needs another approval before it is pushed. Else "
+        "they are named in the merge request.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleSettings:
     """The work on its way from the job that did it to the one that publishes it: `ci-agent job --no-publish` and
     `ci-agent publish`. Only their own environment counts, see docs/split.md."""
@@ -780,6 +801,7 @@ class Config:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     git: GitSettings = field(default_factory=GitSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    approval: ApprovalSettings = field(default_factory=ApprovalSettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
     context: ContextSettings = field(default_factory=ContextSettings)
     github: GitHubSettings = field(default_factory=GitHubSettings)

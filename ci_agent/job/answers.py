@@ -14,6 +14,7 @@ from ci_agent.session.endings import WAITING
 from ci_agent.triggers import Kind, Verb, commands
 
 AT_ONCE = (Verb.HELP, Verb.UNKNOWN)  # need no issue
+_NEED_WAITING = (Verb.ANSWER, Verb.APPROVE, Verb.REJECT)  # a session that waits for a person
 
 
 def at_once(case: Case) -> str:
@@ -33,9 +34,7 @@ def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
         return _status(case, issue, request)
     if verb is Verb.STOP:
         return stop(case, issue)
-    if verb in (Verb.APPROVE, Verb.REJECT):
-        return replies.nothing_waits(str(verb))
-    if verb is Verb.ANSWER and WAITING.name.casefold() not in map(str.casefold, issue.labels):
+    if verb in _NEED_WAITING and WAITING.name.casefold() not in map(str.casefold, issue.labels):
         return replies.too_late() if reply else replies.nothing_waits(str(verb))
     if reply and _asked_since(case, issue):
         return replies.too_late()

@@ -61,10 +61,12 @@ class Kept:
     state: State | None = None  # None: there is none, or it is not to be believed
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
-    def keeping(self, job: str) -> Keeping:
-        """How the session of the CI's run `job` is kept in its place."""
-        unfinished = self.state is not None and not self.state.over
-        return Keeping(self.key, job, self.commit, self.state.work if self.state and unfinished else "")
+    def keeping(self, job: str, *, goes_on: bool, fresh: bool) -> Keeping:
+        """How the session of the CI's run `job` is kept in its place: one that `goes_on` with this one, or a `fresh` one
+        that somebody wants instead of it, or another."""
+        state = self.state
+        stays = state is not None and (goes_on or not (state.over or fresh))
+        return Keeping(self.key, job, self.commit, state.work if state and stays else "")
 
 
 def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:

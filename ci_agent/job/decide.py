@@ -13,14 +13,15 @@ from ci_agent.errors import ConfigError, UsageError
 from ci_agent.guard import of_config
 from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
+from ci_agent.job.approving import not_apart
 from ci_agent.job.case import Case, Refused, turn_away
+from ci_agent.job.deadline import deadline_of
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
 from ci_agent.job.leftovers import without_leftovers
 from ci_agent.job.more import told
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
-from ci_agent.job.settings import in_time
 from ci_agent.job.split.apart import work_apart
 from ci_agent.job.split.publish import publish
 from ci_agent.job.telling import tell_why_not
@@ -48,6 +49,10 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
         going = replace(case.trigger, thread=case.trigger.thread or Thread(issue.number))
         hand_on(host, environment, [(issue.number, going)], request.child_pipeline, "")
         return 0
+    refused = not_apart(case, issue) if request.publish or request.hold else None
+    if refused:
+        turn_away(case, refused)
+        return 0
     code = _done(case, issue, environment, request)
     if code == _WAITS and request.waiting_is_success:
         print(
@@ -65,6 +70,7 @@ def _done(case: Case, issue: Issue, environment: Mapping[str, str], request: Req
     if request.publish:
         return publish(case, issue, request.publish)
     case = without_leftovers(case, environment)
+    case = replace(case, deadline=deadline_of(case.host, case.forge, case.now()))
     return work_apart(case, issue, request.hold) if request.hold else engage(case, issue)
 
 
@@ -84,7 +90,7 @@ def _opened(host: Host, trigger: Trigger, environment: Mapping[str, str], reques
         _complain(case, error)
         raise
     host.guard.learn(of_config(settings))
-    return replace(case, settings=in_time(settings, host.job.minutes))
+    return replace(case, settings=settings)
 
 
 def _complain(case: Case, error: ConfigError) -> None:

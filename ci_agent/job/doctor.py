@@ -17,7 +17,7 @@ from ci_agent.job.kit import KITS, left_in
 from ci_agent.job.place import place_of, top_of
 from ci_agent.platforms import Label
 from ci_agent.platforms.administration import Check
-from ci_agent.session.endings import END_LABELS, RUNNING, task_label
+from ci_agent.session.endings import END_LABELS, PLAN_FIRST, RUNNING, task_label
 from ci_agent.workspace.git import OLDEST, git, text
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def examine(
 
 def labels_of(settings: Config) -> Sequence[Label]:
     """All the labels that our jobs use."""
-    return list(dict.fromkeys([task_label(settings.trigger.label), RUNNING, *END_LABELS.values()]))
+    ours = [task_label(settings.trigger.label), PLAN_FIRST, RUNNING, *END_LABELS.values()]
+    return list(dict.fromkeys(ours))
 
 
 def _loaded(environment: Mapping[str, str], folder: Path) -> config.Loaded:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from ci_agent import session
 from ci_agent.config import secrets
 from ci_agent.errors import CiAgentError, Interrupted
 from ci_agent.job.admission import too_many
+from ci_agent.job.approving import cannot_wait, not_to_decide
 from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.checkpoints import Kept, kept_of
+from ci_agent.job.deadline import in_time
 from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
 from ci_agent.job.more import WORTH, Left, asked_by, decline, left, listening
 from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, kept, promise
-from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, resumption
-from ci_agent.job.settings import LAST_MINUTES, in_time, report_folder
+from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
+from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell
 from ci_agent.job.turn import our_turn
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
@@ -34,39 +37,37 @@ from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
 from ci_agent.workspace import Source
 
+_MEANS: Final = {
+    Verb.ANSWER: "The answer to your question",
+    Verb.APPROVE: "What was proposed is approved",
+    Verb.REJECT: "What was proposed is rejected",
+}
+
 
 def engage(case: Case, issue: Issue) -> int:
     """Work on `issue`, if nobody else does, and then on what people said just before the end; the exit code."""
-    begun = time.monotonic()
     while True:
         code, found = _engaged(case, issue)
         if not found:
             return code
-        minutes = _minutes(case) - (time.monotonic() - begun) / 60
         issue = case.forge.issue(issue.number)
-        again = asked_by(case, found) if _takes_up(case, issue, found, minutes) else None
+        again = asked_by(case, found) if _takes_up(case, issue, found) else None
         if again is None:
             return code
-        case = replace(again, settings=in_time(again.settings, minutes + LAST_MINUTES))
+        case = again
 
 
-def _takes_up(case: Case, issue: Issue, found: Left, minutes: float) -> bool:
+def _takes_up(case: Case, issue: Issue, found: Left) -> bool:
     """Whether this job goes on with what was said before its session ended; if not, whoever said it knows why."""
     if found.stopped:
         decline(case, found, "the session was stopped before it heard it")
-    elif minutes < WORTH:
+    elif in_time(may := limits(case.settings), case.deadline, case.now()).minutes < min(WORTH, may.minutes):
         decline(case, found, "the session had ended, and its job has too little time left")
     elif not issue.open:
         decline(case, found, "the issue was closed")
     else:
         return True
     return False
-
-
-def _minutes(case: Case) -> float:
-    """Of the whole job, for work; where the CI does not say it, as many as a session may take."""
-    minutes = case.host.job.minutes
-    return case.settings.limits.timeout if minutes is None else minutes - LAST_MINUTES
 
 
 def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
@@ -81,10 +82,14 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
         turn_away(case, refused)
         return 0, Left()
     scratch, number = case.host.job.scratch, issue.number
-    branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
+    refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+    if refused:
+        turn_away(case, refused)
+        return 0, Left()
+    case, branch = places_of(case, number, earlier)
     made = Promise(number, marker_of(earlier.state.session if earlier else folder.name), str(folder), branch)
     promise(scratch, made)
     try:
@@ -104,6 +109,13 @@ def _begun(
     last = kept_of(case, made.issue, known)
     if last is not known:
         earlier = earlier_of(case, last, limits(case.settings)) if last else None
+        refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+        if refused:
+            turn_away(case, refused)
+            kept(case.host.job.scratch)
+            return 0
+        case, branch = places_of(case, made.issue, earlier)
+        made = replace(made, branch=branch)
     marker = marker_of(earlier.state.session if earlier else Path(made.folder).name)
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(
@@ -182,7 +194,9 @@ def parts_of(
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
-    keeping = last.keeping(case.host.job.run) if last else None
+    may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
+    fresh = case.trigger.command.fresh
+    keeping = last.keeping(case.host.job.run, goes_on=resumed is not None, fresh=fresh) if last else None
     parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
 
@@ -195,8 +209,8 @@ def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
     )
     actor = trigger.actor
     hint = trigger.command.text if trigger.thread else ""
-    if trigger.command.verb is Verb.ANSWER:
-        hint = f"The answer to your question: {hint}"
+    if hint and trigger.command.verb in _MEANS:
+        hint = f"{_MEANS[trigger.command.verb]}: {hint}"
     return Task(
         issue=issue.number,
         reference=issue.reference,
@@ -236,7 +250,8 @@ def _status(case: Case, parts: session.Delivery, outcome: Outcome) -> None:
     good = outcome.status is Status.COMPLETED
     said = comparison(summary) if good else headline(summary)
     try:
-        state = CommitState.SUCCESS if good else CommitState.FAILURE
+        waits = outcome.status is Status.SUSPENDED
+        state = CommitState.SUCCESS if good else CommitState.RUNNING if waits else CommitState.FAILURE
         case.forge.set_status(pushed[-1].sha, state, said or "done", case.host.job.url)
     except CiAgentError as error:
         print(f"The commit's status could not be set: {error}", file=case.host.output.log, flush=True)

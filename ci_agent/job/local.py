@@ -18,6 +18,7 @@ from ci_agent.agent import Models
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
 from ci_agent.guard import Guard
+from ci_agent.job.approving import check_alone
 from ci_agent.job.assembly import assemble, guard_here, run, say, session_folder, shown, write_report
 from ci_agent.job.guarded import GuardedPlatform
 from ci_agent.job.models import open_models
@@ -79,6 +80,7 @@ def work(request: Request, environment: Mapping[str, str]) -> Done:
     )
     _check_early(settings, source)
     issue = _issue(request, platform, person, _taken(settings, source))
+    check_alone(settings, issue.labels)
     with platform.claim(issue.number):
         named = "branch" in request.flags
         parts = _parts(settings, source, platform, issue, models, guard, person=person, named=named)

@@ -13,6 +13,7 @@ from ci_agent.journal.events import (
     Compacted,
     ModelChosen,
     ModelReplied,
+    PlanProposed,
     QuestionAsked,
     SessionStarted,
     SetupChosen,
@@ -20,6 +21,7 @@ from ci_agent.journal.events import (
     TestsChosen,
     ToolAnswered,
     ToolCalled,
+    TurnEnd,
     WorkspaceReady,
 )
 
@@ -84,7 +86,7 @@ class Call:
 
     number: int
     called: ToolCalled
-    then: ToolAnswered | Submitted | QuestionAsked | None
+    then: ToolAnswered | TurnEnd | None
 
 
 def played(events: Iterable[Event]) -> Iterator[Call | ModelChosen | Compacted]:
@@ -103,7 +105,7 @@ def played(events: Iterable[Event]) -> Iterator[Call | ModelChosen | Compacted]:
                 number = 0
             case ToolCalled():
                 number, open_call = number + 1, fact
-            case Submitted() | QuestionAsked() if open_call:
+            case Submitted() | QuestionAsked() | PlanProposed() if open_call:
                 yield Call(number, open_call, fact)
                 open_call = None
             case ToolAnswered() if open_call and fact.call == open_call.call:

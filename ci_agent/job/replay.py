@@ -26,17 +26,20 @@ from ci_agent.journal.comparable import difference
 from ci_agent.journal.events import (
     Compacted,
     ModelChosen,
+    PlanProposed,
     QuestionAsked,
     SetupChosen,
     Submitted,
     TestsChosen,
     ToolAnswered,
+    TurnEnd,
     WorkspaceReady,
 )
 from ci_agent.reporting.replayed import (
     CUT_OFF,
     HAND_IN,
     INTERRUPTED,
+    PLAN,
     QUESTION,
     Departure,
     Replayed,
@@ -52,6 +55,7 @@ from ci_agent.workspace import Source, Workspace, check_branch_name, discard, is
 SAME, DIFFERENT = 0, 1  # exit codes
 
 _LONGEST_NAME = 100  # characters of a folder's
+_ENDS = {Submitted: HAND_IN, QuestionAsked: QUESTION, PlanProposed: PLAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class _Checkout:
     folder: Path
     remembered: Path | None
     started: float = field(default_factory=time.monotonic)
+    limit: str = "limits.timeout"
 
     @property
     def logs(self) -> Path:
@@ -246,15 +251,16 @@ class _Player:
         else:
             self._run(each, then)
 
-    def _run(self, each: Call, then: ToolAnswered | Submitted | QuestionAsked) -> None:
+    def _run(self, each: Call, then: ToolAnswered | TurnEnd) -> None:
         called, journal = each.called, self._checkout.journal
         began = time.monotonic()
-        answer = call(called.name, called.arguments, all_tools(), self._world)
+        tools = all_tools(planning=isinstance(then, PlanProposed))
+        answer = call(called.name, called.arguments, tools, self._world)
         seconds = time.monotonic() - began
         if answer.ends is not None:  # what came of that was not for a tool to say
             journal.append(answer.ends)
             self._trees.append(self._checkout.workspace.tree())
-            self.found.left_out[HAND_IN if isinstance(answer.ends, Submitted) else QUESTION] += 1
+            self.found.left_out[_ENDS[type(answer.ends)]] += 1
             return
         journal.append(
             ToolAnswered(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -70,16 +68,6 @@ def _tell(loaded: config.Loaded) -> None:
     """The repository may be a stranger's: what its file asks for and does not get on this machine."""
     for notice in loaded.notices:
         click.echo(f"ci-agent: {notice}", err=True)
-
-
-LAST_MINUTES: Final = 2.0  # of a job, for saving the work and the last word
-
-
-def in_time(settings: Config, minutes: float | None) -> Config:
-    """With a session's limit of time that ends before the job's own, which has so many minutes left."""
-    if minutes is None or settings.limits.timeout <= minutes - LAST_MINUTES:
-        return settings
-    return replace(settings, limits=replace(settings.limits, timeout=max(1.0, minutes - LAST_MINUTES)))
 
 
 def report_folder(settings: Config) -> Path:

@@ -13,14 +13,15 @@ from dataclasses import replace
 from ci_agent.errors import CiAgentError, Interrupted
 from ci_agent.interrupts import Interrupts
 from ci_agent.job.admission import still_wanted
+from ci_agent.job.assembly import limits
 from ci_agent.job.case import Case
+from ci_agent.job.deadline import in_time
 from ci_agent.job.giving_up import give_up, say_why_not
 from ci_agent.job.listening import asked_to_stop
 from ci_agent.job.progress import comment_of, session_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.repairing import repair
 from ci_agent.job.roster import Busy, Entry, Granted, Queued, Roster, entry_of, roster_of
-from ci_agent.job.settings import LAST_MINUTES, in_time
 from ci_agent.job.waits import Waits
 from ci_agent.reporting import replies
 from ci_agent.session.endings import other_labels, task_label
@@ -33,7 +34,7 @@ _SHARE = 2  # waiting may take one part in so many of the job's time: what is le
 
 @contextmanager
 def our_turn(case: Case, made: Promise) -> Iterator[Case | None]:
-    """Within, the issue of `made` is ours, and we are one of so many that work. Gives the case with the time that is left; None:
+    """Within, the issue of `made` is ours, and we are one of so many that work. Gives the case; None:
     it is not to be, and whoever waits for it knows."""
     mine = entry_of(case.host.job, made.issue, session_of(made.marker), case.now())
     try:
@@ -95,12 +96,8 @@ def _waited(
 ) -> Case | None:
     """Wait where people see it, as long as what is left is worth it."""
     begun, url = waits.clock(), case.host.job.url
-    whole = (
-        case.settings.limits.timeout
-        if case.host.job.minutes is None
-        else case.host.job.minutes - LAST_MINUTES
-    )
-    end = begun + 60 * min(case.settings.limits.queue_timeout, whole / _SHARE)
+    left = in_time(limits(case.settings), case.deadline, case.now()).minutes
+    end = begun + 60 * min(case.settings.limits.queue_timeout, left / _SHARE)
     now: Granted | Busy | Queued = standing
     promise(case.host.job.scratch, replace(made, said=replies.stopped_waiting(url)))
     stops = asked_to_stop(case, made.issue)
@@ -129,9 +126,8 @@ def _waited(
         _log(case, f"Nothing to work on: {why}.")
         return None
     promise(case.host.job.scratch, made)
-    settings = in_time(case.settings, whole + LAST_MINUTES - (waits.clock() - begun) / 60)
-    _log(case, f"It is our turn. The limit of time is {settings.limits.timeout:.0f} minutes now.")
-    return replace(case, settings=settings)
+    _log(case, "It is our turn.")
+    return case
 
 
 def _looked(case: Case, roster: Roster, mine: Entry, before: Queued) -> Granted | Busy | Queued:

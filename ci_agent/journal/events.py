@@ -7,6 +7,7 @@ here is a secret. Paths called `log` or `output` are relative to the session's `
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +36,9 @@ class SessionStarted:
     request: str = ""  # the trigger in words: `label ai-task added by dana`
     hint: str = ""  # what was asked for beside the issue
     job_url: str = ""  # of the CI job's own log
+    asked_at: datetime | None = (
+        None  # by the platform's clock: what was said later than that the job does not know
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -571,12 +575,33 @@ class QuestionAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanProposed:
+    """What the model means to do, for a person to approve before it changes anything. The words are the model's."""
+
+    plan: str
+    files: tuple[str, ...]  # that it means to touch, from the top of the repository; a folder ends with `/`
+    new: tuple[str, ...] = ()  # those of them that were not there
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalDecided:
+    """A person's word on what was proposed last: a plan, or a change."""
+
+    approved: bool
+    by: str
+    why: str = ""  # what they said with it
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """The model handed in. Title and summary are its words, shown as such."""
 
     title: str
     summary: str
     no_test: str = ""  # why it adds no test, where it says so
+
+
+TurnEnd = Submitted | QuestionAsked | PlanProposed  # what hands the turn back, called by the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -636,6 +661,23 @@ class PolicyJudged:
         """What follows from all findings together."""
         actions = {finding.action for finding in self.findings}
         return next((each for each in PolicyAction if each in actions), PolicyAction.ALLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCompared:
+    """The change beside the plan that was approved."""
+
+    by: str  # who approved the plan
+    outside: tuple[str, ...]  # files of the change that are not in it
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProposed:
+    """A change that is done, for a person to approve before anything of it is pushed."""
+
+    change: str  # its digest: that of the same change on a base that moved elsewhere is the same
+    files: tuple[FileChanged, ...]  # that the push would change
+    why: str  # a person is asked, in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -732,10 +774,14 @@ Fact = (
     | InputTaken
     | PlanUpdated
     | QuestionAsked
+    | PlanProposed
+    | ProposalDecided
     | Submitted
     | HandInRestored
     | AgentStopped
     | PolicyJudged
+    | PlanCompared
+    | ChangeProposed
     | Committed
     | HandedOver
     | Pushed

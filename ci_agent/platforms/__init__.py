@@ -279,6 +279,11 @@ class Forge(Platform, Protocol):
         not there, or the token may not see it."""
         ...
 
+    def began(self, job: str, runner: str) -> datetime | None:
+        """When a CI job (GitHub: of this workflow run the one that the runner with this name is at work on) began; None:
+        it is not there, or the token may not see it. Where several could be meant it is the first."""
+        ...
+
     def cancel_job(self, job: str) -> None:
         """Ask the platform to cancel a CI job (GitHub: a workflow run). One that has ended is no error."""
         ...

@@ -29,6 +29,8 @@ def _said(called: ToolCalled) -> str:
             return texts.get("title", "")
         case "ask_user":
             return texts.get("question", "")
+        case "propose_plan":
+            return texts.get("plan", "")
         case "update_plan":
             steps = given.get("steps")
             return count(len(steps), "step") if isinstance(steps, list) else ""

@@ -134,6 +134,8 @@ def _agent_finished(summary: Summary) -> TestCase:
         case.add_skipped_info("not reached")
     elif ending is Ending.NEEDS_INPUT:
         case.add_skipped_info("waits for an answer")
+    elif Ending.NEEDS_APPROVAL in {ending, summary.ending}:
+        case.add_skipped_info("waits for an approval")
     elif ending not in {Ending.SUBMITTED, Ending.UNVERIFIED}:
         said = legal(" ".join(wrong(summary)[:2])) or str(ending)
         if ending in _OUTSIDE:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ci_agent.journal import Event
 from ci_agent.journal.events import ModelChosen
+from ci_agent.reporting import proposal
 from ci_agent.reporting.commit_message import change_title, tidied
 from ci_agent.reporting.confinement import about_sandbox
 from ci_agent.reporting.diffstat import file_table
@@ -65,10 +66,12 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
         [
             *first,
             Section("what the policy found", section(summary.policy)),
+            Section("what the plan does not name", proposal.outside(summary)),
             *counted(summary),
             Section("the changed files", _changes(summary)),
             Section("the checks", checks(summary.last)),
             Section("the model's words", _why(summary)),
+            Section("the plan", proposal.section(summary)),
             Section("the models", _models(summary)),
             Section("how to check", by_hand(summary, fetch_hint)),
             Section("the warnings", warnings(summary)),

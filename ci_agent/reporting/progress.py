@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ci_agent.journal import Event
-from ci_agent.reporting import policy
+from ci_agent.reporting import policy, proposal
 from ci_agent.reporting.calls import call
 from ci_agent.reporting.confinement import warning
 from ci_agent.reporting.summary import LOCAL, Summary
@@ -190,6 +190,8 @@ def _box(done: bool, said: str) -> str:
 
 
 def _end(summary: Summary, next_step: str, to_answer: str) -> list[str]:
+    if summary.waits:
+        return proposal.waiting(summary, decides=bool(next_step))
     if summary.question and summary.status is Status.SUSPENDED:
         return _question(summary, to_answer)
     if summary.status is Status.COMPLETED:
@@ -198,6 +200,7 @@ def _end(summary: Summary, next_step: str, to_answer: str) -> list[str]:
     return [
         head,
         _policy(summary),
+        proposal.outside(summary),
         _failing(summary),
         _printed(summary),
         _last_words(summary),
@@ -229,7 +232,7 @@ def _done(summary: Summary) -> list[str]:
     head = f"**Done{': ' + what if what else ''}**{_on_branch(summary)}"
     proof = prose(short_verdict(summary))
     said = _line([head, proof, prose(comparison(summary)), duration(summary.seconds), paid(summary)])
-    return [said, _words_without_change(summary)]
+    return [said, proposal.outside(summary), _words_without_change(summary)]
 
 
 def _policy(summary: Summary) -> str:

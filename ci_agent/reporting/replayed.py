@@ -16,7 +16,8 @@ from ci_agent.reporting.text import clean, cut, one_line
 from ci_agent.reporting.wording import commit, count
 
 # Calls of which nothing can be compared. The last two are not run either.
-HAND_IN, QUESTION, INTERRUPTED, CUT_OFF = "hand-in", "question", "interrupted call", "cut-off call"
+HAND_IN, QUESTION, PLAN = "hand-in", "question", "proposed plan"
+INTERRUPTED, CUT_OFF = "interrupted call", "cut-off call"
 
 _AROUND = 3  # lines that are the same, around those that differ
 _SHOWN = 60  # lines of a difference

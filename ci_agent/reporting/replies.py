@@ -312,7 +312,7 @@ def lost(job_url: str, *, again: bool) -> str:
 
 def nothing_waits(verb: str) -> str:
     """An answer or a decision that nobody waits for."""
-    waits = "I have asked no question here" if verb == "answer" else "No plan waits for a decision here"
+    waits = "I have asked no question here" if verb == "answer" else "Nothing waits for a decision here"
     return f"{waits}. `/agent retry` with a hint starts another attempt."
 
 
@@ -321,6 +321,45 @@ def too_late() -> str:
     return (
         "My question was answered before this comment was read, so I leave it out of the work. `/agent retry` with a hint "
         "goes on from there."
+    )
+
+
+def question_waits() -> str:
+    """A decision, where a question waits."""
+    return "Here I have asked a question, and neither a plan nor a change waits for a decision. `/agent answer TEXT` answers it."
+
+
+def decided_before() -> str:
+    """A decision that was written before what waits now was posted."""
+    return (
+        "What waits here was posted after you wrote that, so I did not take it for your word on it. Look at my last progress "
+        "comment, and write it again if it still stands."
+    )
+
+
+def approved_with_words() -> str:
+    """An approval of a change, with words that nobody would act on."""
+    return (
+        "`/agent approve` pushes exactly the change that waits, so it goes without words, and I have done nothing. Write it "
+        "alone, or `/agent reject` with what is to be done differently."
+    )
+
+
+def not_kept(label: str) -> str:
+    """An approval is needed, and nothing could go on after it."""
+    return (
+        f"A person has to approve the work here (`approval.needed`, or the label {code(label)}), and a job can only go on after "
+        "that where sessions are kept. They are not, so I have not begun: set the secret `CI_AGENT_CHECKPOINT_KEY` (from "
+        "`openssl rand -hex 32`) and leave `checkpoint.keep` on; the job's log says more. Then comment `/agent retry`."
+    )
+
+
+def not_apart(label: str) -> str:
+    """An approval is needed, and one job works while another one publishes."""
+    return (
+        f"A person has to approve the work here (`approval.needed`, or the label {code(label)}). Where one job works and another "
+        "one publishes, nothing goes on after that, so I have not begun. There the platform's own approval of the job that "
+        "publishes does the same: see `docs/split.md`."
     )
 
 

@@ -16,6 +16,7 @@ from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
     AgentStopped,
     CasesRetried,
+    ChangeProposed,
     CheckRan,
     ChecksCompared,
     CommandStarted,
@@ -35,11 +36,14 @@ from ci_agent.journal.events import (
     ModelRetried,
     Moment,
     PlaceRefused,
+    PlanCompared,
     PlanItem,
+    PlanProposed,
     PlanUpdated,
     PolicyAction,
     PolicyJudged,
     ProofRan,
+    ProposalDecided,
     Pushed,
     QuestionAsked,
     Reviewed,
@@ -143,6 +147,14 @@ class Summary:
     submitted: Submitted | None = None
     unchecked: bool = False  # handed in, and neither checked nor sent back yet
     question: QuestionAsked | None = None
+    proposal: PlanProposed | ChangeProposed | None = (
+        None  # the last one; of a change, that of the last hand-in
+    )
+    decision: ProposalDecided | None = None  # on it; None: there was none yet
+    agreed: PlanProposed | None = None  # the plan in force: approved, and no other one was proposed since
+    agreed_by: str = ""
+    approved_change: str = ""  # the digest of the change that a person approved; empty: none
+    beside: PlanCompared | None = None  # what was committed last, beside that plan
     words: str = ""  # the model's, where its last reply called no tool
     stopped: AgentStopped | None = None
     policy: PolicyJudged | None = None  # on what was committed last
@@ -182,6 +194,11 @@ class Summary:
     def asked(self) -> QuestionAsked | None:
         """The question that the session waits for an answer to; None: it waits for none."""
         return self.question if self.ending is Ending.NEEDS_INPUT else None
+
+    @property
+    def waits(self) -> PlanProposed | ChangeProposed | None:
+        """The proposal that the session waits for a person's word on; None: it waits for none."""
+        return self.proposal if self.ending is Ending.NEEDS_APPROVAL and self.decision is None else None
 
     @property
     def platform(self) -> str:
@@ -291,6 +308,7 @@ class Summary:
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
                 self.chosen, self.checks_before, self.verifying = [], [], False
                 self.setups_chosen, self.set_ups = [], []
+                self.tool, self.waiting, self.running = None, None, None  # the job before may have been lost
             case StatusChanged():
                 self.status = fact.status
             case IssueRead():
@@ -324,6 +342,10 @@ class Summary:
                 self.plan = fact.items
             case QuestionAsked():
                 self.question, self.tool = fact, None
+            case PlanProposed() | ChangeProposed() | ProposalDecided():
+                self._take_proposal(fact)
+            case PlanCompared():
+                self.beside = fact
             case Submitted() | HandInRestored():
                 self._take_hand_in(fact)
             case AgentStopped():
@@ -345,7 +367,11 @@ class Summary:
             case Withheld():
                 self.warnings.append(withheld(fact))
             case Committed():
-                self.committed, self.handed_over, self.pushed, self.policy = fact, None, None, None
+                self.committed, self.handed_over, self.pushed = fact, None, None
+                self.policy = self.beside = None
+                self.suspected = (
+                    None  # an earlier job of the session may have seen one, and this one took it out
+                )
             case PolicyJudged():
                 self.policy = fact
             case HandedOver():
@@ -415,10 +441,24 @@ class Summary:
             self.verifying, self.unchecked = True, False
         return self.rounds[-1]
 
+    def _take_proposal(self, fact: PlanProposed | ChangeProposed | ProposalDecided) -> None:
+        if isinstance(fact, ProposalDecided):
+            self.decision = fact
+            if isinstance(self.proposal, PlanProposed) and fact.approved:
+                self.agreed, self.agreed_by = self.proposal, fact.by
+            elif isinstance(self.proposal, ChangeProposed) and fact.approved:
+                self.approved_change = self.proposal.change
+            return
+        self.proposal, self.decision, self.tool, self.approved_change = fact, None, None, ""
+        if isinstance(fact, PlanProposed):
+            self.agreed, self.agreed_by = None, ""
+
     def _take_hand_in(self, fact: Submitted | HandInRestored) -> None:
         self.tool = None
         if isinstance(fact, Submitted):
             self.submitted, self.unchecked = fact, True
+            if isinstance(self.proposal, ChangeProposed):
+                self.proposal = self.decision = None  # of an earlier hand-in
         else:
             self.submitted, self.unchecked, self.verifying = fact.submitted, False, False
             self.rounds.sort(key=lambda one: one.number == fact.round)  # it is the last word again

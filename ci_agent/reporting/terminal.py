@@ -13,6 +13,7 @@ from ci_agent.journal import Event, Fact, encode
 from ci_agent.journal.events import (
     AgentStopped,
     CasesRetried,
+    ChangeProposed,
     CheckRan,
     Committed,
     Compacted,
@@ -29,9 +30,12 @@ from ci_agent.journal.events import (
     ModelChosen,
     ModelRetried,
     ObserverFailed,
+    PlanCompared,
+    PlanProposed,
     PlanUpdated,
     PolicyJudged,
     ProofRan,
+    ProposalDecided,
     Pushed,
     QuestionAsked,
     Reviewed,
@@ -202,7 +206,7 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
         case ModelRetried():
             again = f"; next in {duration(fact.wait_seconds)}" if fact.wait_seconds else ""
             return f"model, attempt {fact.attempt}: {fact.reason}{again}"
-        case ToolCalled(name="update_plan" | "submit" | "ask_user"):
+        case ToolCalled(name="update_plan" | "propose_plan" | "submit" | "ask_user"):
             return ""  # what came of them has a line of its own
         case ToolCalled():
             return f"step {fact.step}: {call(fact, WIDTH)}"
@@ -219,6 +223,12 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
             return f"{fact.by} says: {fact.text}"
         case QuestionAsked():
             return f"the model asks: {fact.question}"
+        case PlanProposed():
+            return f"the model proposes a plan for {count(len(fact.files), 'file')}: {fact.plan}"
+        case ProposalDecided():
+            return (
+                f"{'approved' if fact.approved else 'rejected'} by {fact.by}{': ' * bool(fact.why)}{fact.why}"
+            )
         case Submitted():
             return f"handed in; the model says: {fact.title}"
         case HandInRestored():
@@ -235,6 +245,10 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
             return f"warning: the {fact.observer} failed and is left out from here on: {fact.error}"
         case PolicyJudged():
             return policy.sentence(fact)
+        case PlanCompared(outside=outside) if outside:
+            return f"not in the approved plan: {', '.join(outside)}"
+        case ChangeProposed():
+            return f"not pushed: {fact.why}"
         case Committed(made=False):
             return f"no new commit: the branch stays at {commit(fact.sha)}"
         case Committed():

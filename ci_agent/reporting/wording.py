@@ -391,7 +391,10 @@ def _stopped(summary: Summary) -> list[str]:
         return []
     said = _ENDINGS[summary.ending] if summary.ending else ""
     if summary.started:
-        said = said.format(**_limits(summary.started.limits))
+        limits = summary.started.limits
+        if summary.ending is Ending.LIMIT_WALL and limits.job_minutes is not None:
+            said = _JOB_OVER
+        said = said.format(**_limits(limits))
     detail = summary.stopped.detail if summary.stopped else ""
     return [said, _sentence(detail)] if detail else [said]
 
@@ -401,7 +404,7 @@ def _limits(limits: Limits) -> dict[str, str]:
         "iterations": f"{limits.iterations:,}",
         "cost": money(limits.cost),
         "tokens": f"{limits.input_tokens:,} in, {limits.output_tokens:,} out",
-        "minutes": duration(limits.minutes * _MINUTE),
+        "minutes": duration((limits.minutes if limits.job_minutes is None else limits.job_minutes) * _MINUTE),
     }
 
 
@@ -417,9 +420,12 @@ def _sentence(text: str, limit: int = 200) -> str:
     return line if line.endswith((".", "!", "?", "…")) else line + "."
 
 
+_JOB_OVER = "This job may take {minutes}, and its end came near before the work was handed in."
+
 _ENDINGS = {
     Ending.NO_CHANGE: "The model handed in without changing anything.",
     Ending.NEEDS_INPUT: "The model waits for an answer.",
+    Ending.NEEDS_APPROVAL: "It waits for an approval.",
     Ending.LIMIT_STEPS: "The limit of {iterations} model replies was reached before the work was handed in.",
     Ending.LIMIT_COST: "The cost limit of {cost} was reached before the work was handed in.",
     Ending.LIMIT_TOKENS: "The token limit ({tokens}) was reached before the work was handed in.",

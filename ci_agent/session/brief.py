@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ci_agent import verification
 from ci_agent.agent import Brief, Earlier, Quote, definitions
 from ci_agent.agent.hidden import Seen, as_seen
 from ci_agent.agent.resuming import Break
 from ci_agent.agent.rules import Rules, find_rules
+from ci_agent.journal.events import ChangeProposed
 from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.summary import Summary
+from ci_agent.session.approval import agreed, needs
+from ci_agent.session.conversation import Conversation
 from ci_agent.session.heard import left_out
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
@@ -43,7 +47,7 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment], rules:
         earlier = Earlier(files, workspace.control.messages(task.base_sha, head))
         request = parts.platform.find_merge_request(task.branch)
         said = [*said, *(parts.platform.discussion(request.number) if request else ())]
-    writers, others = _quotes(parts, said)
+    writers, others = _quotes(parts, said, task.hint)
     files_now = workspace.control.files(head)
     return Brief(
         task=task,
@@ -55,28 +59,49 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment], rules:
         comments=writers,
         others=others,
         earlier=earlier,
+        planned=needs(parts.config, task.labels).plan,
+        plan=agreed(Summary.of(parts.journal.events)),
     )
 
 
-def news(parts: Parts, said: Sequence[Comment], resumed: Resumption) -> Break:
-    """What happened since an earlier job of the session. `said` is what people said on the issue."""
+def news(
+    parts: Parts, said: Sequence[Comment], resumed: Resumption, conversation: Conversation, waits: str
+) -> Break:
+    """What happened since the model that goes on in `conversation` was told last. `said` is what people said on the
+    issue, `waits` the tool whose call still waits for an answer."""
     request = parts.platform.find_merge_request(parts.task.branch)
     said = [*said, *(parts.platform.discussion(request.number) if request else ())]
-    new = [comment for comment in said if resumed.since is None or comment.created > resumed.since]
-    writers, _ = _quotes(parts, new)
-    summary = Summary.of(parts.journal.events[: resumed.events])
-    asked = summary.asked
-    ended = summary.ended.sentence if resumed.over and summary.ended else ""
+    events = parts.journal.events
+    known = events[: conversation.events]
+    then = Summary.of(known)
+    since = (then.started.asked_at if then.started else None) or known[-1].at
+    writers, _ = _quotes(parts, [comment for comment in said if comment.created > since], resumed.said)
+    ended_so = Summary.of(events[: resumed.events]).ended
+    asked = then.asked
+    ended = ended_so.sentence if resumed.over and ended_so else ""
+    now = Summary.of(events)
+    proposed = _proposed(now, waits)
+    decision = now.decision if proposed else None
     return Break(
         ended=f"The job before ended: {ended}" if ended else "",
         asked=asked.question if asked else "",
         choices=asked.choices if asked else (),
-        said=resumed.said,
+        said=resumed.said if resumed.approves is None else "",
         by=resumed.by,
+        proposed=proposed,
+        decision=decision,
+        planned=now.agreed.files if now.agreed else (),
         comments=writers,
         base=resumed.carried.said,
         files=resumed.carried.files,
     )
+
+
+def _proposed(now: Summary, waits: str) -> Literal["", "plan", "change"]:
+    """What it is on which the model waits for a person's word."""
+    if waits == "propose_plan":
+        return "plan"
+    return "change" if waits == "submit" and isinstance(now.proposal, ChangeProposed) else ""
 
 
 def _definitions(parts: Parts, head: str) -> str:
@@ -87,9 +112,9 @@ def _definitions(parts: Parts, head: str) -> str:
     return definitions.told(lines, names)
 
 
-def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:
+def _quotes(parts: Parts, said: Sequence[Comment], asked: str) -> tuple[list[Quote], list[Quote]]:
     """What people said on the issue and on its merge request before the trigger: those who may write, and the
-    others, as far as the configuration wants them.
+    others, as far as the configuration wants them. `asked` is what is asked for now, which is told by itself.
 
     What others changed after the trigger is left out: whoever asked for the work had not read it. For those who may
     write the date of a change says nothing, since on GitLab anybody's reaction changes it. A bot is one of the
@@ -103,7 +128,7 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
         if comment.ours or wanted == "none" or (until is not None and comment.created > until):
             continue
         seen = as_seen(comment.text)
-        text = _without(parts.task.hint, seen.text)
+        text = _without(asked, seen.text)
         if not text:
             continue
         quote = Quote(comment.author.login, text)

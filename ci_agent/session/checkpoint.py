@@ -223,6 +223,9 @@ class Checkpointer:
         self._now = now
         self._known = keeping.known
         self._work = keeping.work  # the last commit that could leave
+        resumed = parts.resumed
+        # Of it nothing is in the files; it stays while there is nothing else.
+        self._left = "" if resumed and resumed.carried.kept else keeping.work
         self._store: Store | None = None
         self._tried_at = now()
         self._steps = 0
@@ -255,9 +258,9 @@ class Checkpointer:
         parts, keeping = self._parts, self._keeping
         try:
             work = self._work_now()
-            seen = parts.context
-            context = Conversation(seen.model, tuple(seen.messages())) if seen.model else None
-            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard, context)
+            # Until its model is at work again, a session that goes on keeps what the earlier job left.
+            seen = parts.context.seen() or (parts.resumed.conversation if parts.resumed else None)
+            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard, seen)
             self._known = self._at_hand().write(parts.task.issue, files, work or None, self._known)
         except MovedError:
             self._lost = True
@@ -282,22 +285,25 @@ class Checkpointer:
     def _work_now(self) -> str:
         """The commit of the work so far; where it must not leave or can't be told, the last one that could. Empty: none."""
         with suppress(GitError):
-            self._work = self._work_of_now() or self._work
+            now = self._work_of_now()
+            if now is not None:
+                self._work = now or self._left
         return self._work
 
-    def _work_of_now(self) -> str:
+    def _work_of_now(self) -> str | None:
+        """Empty: no file is changed, perhaps not any more. None: it must not leave, or can't be told."""
         parts = self._parts
         workspace, summary = parts.workspace, Summary.of(of_this_job(parts.journal.events))
         if summary.committed is not None:
             judged_so = summary.policy is not None and summary.policy.action is not PolicyAction.REFUSE
-            return summary.committed.sha if judged_so else ""
+            return summary.committed.sha if judged_so else None
         if workspace.start is None or not there(workspace.root):
-            return ""
+            return None
         tree = workspace.tree()
         if tree == workspace.control.tree_of(workspace.start):
             return ""
         if holds_secrets(parts, tree) or judged(parts, tree).action is PolicyAction.REFUSE:
-            return ""
+            return None
         settings = parts.config.git
         author = Author(settings.user_name, settings.user_email)
         message = f"Work in progress on {parts.task.reference}\n\n[skip ci]\n"

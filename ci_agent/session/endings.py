@@ -12,6 +12,7 @@ ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
     Ending.UNVERIFIED: (Status.FAILED, 1),
     Ending.NO_CHANGE: (Status.FAILED, 1),
     Ending.NEEDS_INPUT: (Status.SUSPENDED, 5),
+    Ending.NEEDS_APPROVAL: (Status.SUSPENDED, 5),
     Ending.LIMIT_STEPS: (Status.FAILED, 4),
     Ending.LIMIT_COST: (Status.FAILED, 4),
     Ending.LIMIT_TOKENS: (Status.FAILED, 4),
@@ -35,7 +36,9 @@ ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
 RUNNING: Final = Label("ai-running", "1f6feb", "ci-agent works on it")
 REVIEW: Final = Label("ai-review", "2da44e", "ci-agent is done: its merge request waits for a review")
 FAILED: Final = Label("ai-failed", "cf222e", "ci-agent did not solve it; its last comment says why")
-WAITING: Final = Label(WAITING_LABEL, "bf8700", "ci-agent has asked a question and waits for the answer")
+WAITING: Final = Label(
+    WAITING_LABEL, "bf8700", "ci-agent waits for an answer or an approval; its last comment says which"
+)
 
 END_LABELS: Final[dict[Status, Label]] = {
     Status.COMPLETED: REVIEW,
@@ -43,6 +46,10 @@ END_LABELS: Final[dict[Status, Label]] = {
     Status.CANCELLED: FAILED,
     Status.SUSPENDED: WAITING,
 }
+
+PLAN_FIRST: Final = Label(
+    "ai-plan-first", "8250df", "ci-agent's plan has to be approved before it changes anything"
+)
 
 
 def other_labels(label: Label | None, task: str) -> list[str]:

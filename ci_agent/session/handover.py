@@ -16,6 +16,8 @@ from ci_agent.journal.events import (
 )
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
+from ci_agent.reporting.summary import Summary
+from ci_agent.session.approval import held
 from ci_agent.session.endings import ENDINGS, FAILED
 from ci_agent.session.outgoing import suspicions, withheld
 from ci_agent.session.parts import Delivery
@@ -35,7 +37,7 @@ def hand_over(parts: Delivery, voice: Voice, stop: Stop, tree: str | None) -> St
     """Save the work, `tree` or else what there is in the checkout, and remove the checkout once nothing would
     be lost with it. Gives how it ended now: work that went on top of somebody else's was not tested with it.
 
-    What the policy refuses is saved here and never pushed. Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
+    What the policy refuses is saved here and never pushed, nor is what a person has to approve first. Raises `CiAgentError` when something can't be done as asked; what could be done is done and journalled.
     """
     workspace, task = parts.workspace, parts.task
     if tree is None and workspace.start is not None:
@@ -45,10 +47,10 @@ def hand_over(parts: Delivery, voice: Voice, stop: Stop, tree: str | None) -> St
     if tree is None or tree == workspace.control.tree_of(task.base_sha):
         workspace.remove()
         return stop
-    held = withheld(parts, tree)
-    if held:
+    kept_in = withheld(parts, tree)
+    if kept_in:
         workspace.remove()
-        return held
+        return kept_in
     voice.status(Status.COMMITTING)
     sha = _commit(parts, voice, tree)
     doubt = suspicions(parts, sha)
@@ -56,13 +58,15 @@ def hand_over(parts: Delivery, voice: Voice, stop: Stop, tree: str | None) -> St
     parts.journal.append(HandedOver(workspace.source.place, task.branch, sha))
     judgement = judged(parts, tree)
     parts.journal.append(judgement)
+    holds = stop.ending is Ending.SUBMITTED
     stop = stopped_by(judgement, stop)
     if parts.config.git.push and judgement.action is PolicyAction.REFUSE:
         workspace.remove()
         return stop
-    if not parts.publishes:
+    waiting = held(parts, stop, tree, holds=holds)
+    if waiting or not parts.publishes:
         workspace.remove()
-        return _doubted(parts, stop, doubt)
+        return waiting or _doubted(parts, stop, doubt)
     problem = _push(parts, voice, sha) if parts.config.git.push else None
     workspace.remove()
     if problem and workspace.source.is_copy:  # what is not there can't be merged
@@ -77,14 +81,9 @@ def hand_over(parts: Delivery, voice: Voice, stop: Stop, tree: str | None) -> St
 
 def _doubted(parts: Delivery, stop: Stop, doubt: str) -> Stop:
     """How it ended now, where a person has to look first at what nobody tested, or at what looks like a secret."""
-    if stop.ending is Ending.SUBMITTED and _untested(parts):
+    if stop.ending is Ending.SUBMITTED and not Summary.of(parts.journal.events).together:
         return Stop(Ending.UNVERIFIED, _ON_TOP.format(parts.task.branch))
     return Stop(Ending.UNVERIFIED, doubt) if stop.ending is Ending.SUBMITTED and doubt else stop
-
-
-def _untested(parts: Delivery) -> bool:
-    """Whether what stands on the branch now is more than what the tests ran on."""
-    return any(isinstance(event.fact, Pushed) and not event.fact.tested for event in parts.journal.events)
 
 
 def _commit(parts: Delivery, voice: Voice, tree: str) -> str:

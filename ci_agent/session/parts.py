@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,10 +13,10 @@ from ci_agent.config import Config
 from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
-from ci_agent.models import Message
 from ci_agent.platforms import Platform
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
+from ci_agent.session.conversation import Conversation
 from ci_agent.task import Limits, Task
 from ci_agent.workspace import Carried, Workspace
 
@@ -48,19 +47,20 @@ class Resumption:
     why: str  # it goes on, as a clause for people: `dana answered`
     began: str  # the commit that the session's work began on
     carried: Carried  # its work, on what there is now
-    messages: Sequence[Message]  # the model's conversation; none: it is not there, or not to be gone on with
+    conversation: Conversation | None  # of the model that was at work; None: there is none to go on with
     over: bool  # the session had ended, and somebody wants it to go on
-    said: str = ""  # by who has it go on: an answer, a hint
+    said: str = ""  # by who has it go on, and not told the model yet: an answer, a hint
     by: str = ""
-    since: datetime | None = None  # when it was saved
+    approves: bool | None = (
+        None  # their word on the plan or the change that waited; None: they did not decide
+    )
 
 
 @dataclass(slots=True)
 class Context:
     """What the model at work sees. The work says where it is, and a checkpoint takes it along."""
 
-    model: str = ""  # its name
-    messages: Callable[[], Sequence[Message]] = tuple
+    seen: Callable[[], Conversation | None] = lambda: None  # None: nobody is at work yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,11 @@ class Parts:
         """Of the session's whole time."""
         return self.started + self.limits.minutes * 60 - time.monotonic()
 
+    @property
+    def limit(self) -> str:
+        """The setting that this time comes from; empty: the CI's job ends before that."""
+        return "limits.timeout" if self.limits.job_minutes is None else ""
+
 
 class Delivery(Protocol):
     """As much of the parts as publishing needs: no model, no sandbox."""
@@ -190,3 +195,5 @@ class Checkout(Protocol):
     @property
     def remembered(self) -> Path | None: ...
     def seconds_left(self) -> float: ...
+    @property
+    def limit(self) -> str: ...

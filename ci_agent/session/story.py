@@ -20,6 +20,7 @@ from ci_agent.journal.events import (
     HiddenLeftOut,
     IssueRead,
     PlaceRefused,
+    ProposalDecided,
     SandboxProved,
     SessionEnded,
     SessionResumed,
@@ -171,12 +172,15 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             request=task.request,
             hint=task.hint,
             job_url=task.job_url,
+            asked_at=task.asked_at,
         )
     )
     if resumed := parts.resumed:
         parts.journal.append(
-            SessionResumed(resumed.job, resumed.why, bool(resumed.messages), resumed.carried.said)
+            SessionResumed(resumed.job, resumed.why, resumed.conversation is not None, resumed.carried.said)
         )
+        if resumed.approves is not None:
+            parts.journal.append(ProposalDecided(resumed.approves, resumed.by, resumed.said))
     voice.begin()
     if parts.keeping:
         parts.journal.watch(Checkpointer(parts, parts.keeping))

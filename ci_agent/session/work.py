@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 
 from ci_agent import agent, verification
-from ci_agent.agent import Agent, Allowance, Brief, Role, Sight, Stop, Used
+from ci_agent.agent import Agent, Allowance, Brief, Planning, Role, Sight, Stop, Used
 from ci_agent.agent.resuming import told
 from ci_agent.agent.rules import Reminder, Rules
 from ci_agent.evidence import Round
 from ci_agent.journal import Event
 from ci_agent.journal.events import (
+    ChangeProposed,
     HandInRestored,
     Judged,
     ModelChosen,
     ModelReplied,
+    PlanProposed,
     PolicyAction,
     Reviewed,
     Submitted,
@@ -27,7 +29,9 @@ from ci_agent.platforms import Comment
 from ci_agent.reporting.policy import for_model
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import GIVEN_BACK, count
+from ci_agent.session.approval import agreed, is_approved, needs
 from ci_agent.session.brief import brief, news, rules_of
+from ci_agent.session.conversation import Conversation
 from ci_agent.session.gate import Objections, objections
 from ci_agent.session.heard import heard
 from ci_agent.session.parts import Parts, Resumption
@@ -48,10 +52,12 @@ _TRIES_OF_LESSER = 2  # hand-ins that may fail where a better model stands by: a
 _RETURNED = 2  # times that the same kind of leftover is given back before it is left to people
 
 # Ends at which the tests have said their word, or have none to say.
-_KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, Ending.NEEDS_INPUT)
+_ASKED = (Ending.NEEDS_INPUT, Ending.NEEDS_APPROVAL)
+_KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, *_ASKED)
 
 _STILL_TO_CHECK = Stop(Ending.SUBMITTED, "The model handed in its work, in an earlier job.")
 
+_NOTHING_LEFT = "Of the conversation in which that was done nothing is left."
 _SAME_AGAIN = "These are the very files that you handed in before, so the tests were not run again.\n\n"
 _SAID_MEANWHILE = (
     "What you handed in holds. Meanwhile somebody has said more, which follows; see to it, then submit again."
@@ -78,7 +84,7 @@ def solve(
     rules = rules_of(parts)
     known = cache(lambda: brief(parts, proof, head, comments, rules))
     work = _Work(parts, voice, proof, head, rules)
-    attempt = work.gone_on(resumed, comments) if resumed and resumed.messages else work.begun(known())
+    attempt = (work.gone_on(resumed, comments) if resumed else None) or work.begun(known())
     left: tuple[Stop, str | None] | None = None  # what the model before came to
     while True:
         stop, tree = work.go_on(attempt)
@@ -112,6 +118,7 @@ class _Attempt:
     held: _Held | None = None  # one that held, and was given back for more: whatever follows, it is not lost
     waits: bool = False  # a hand-in of an earlier job is still to be looked at
     news: str = ""  # what the model is told with the next answer: it goes on in another job
+    known: int = 0  # events of which it was told until then
 
     def answer(self, text: str) -> None:
         """Give back what was handed in."""
@@ -150,17 +157,26 @@ class _Work:
         self.allowance = Allowance(parts.limits, started=parts.started, reserve=reserve, used=used)
         parts.outputs.mkdir(parents=True, exist_ok=True)
         self._reviewed = so_far.reviewed is not None
+        self._planned = needs(parts.config, parts.task.labels).plan
 
     # --- one model ------------------------------------------------------------------------------------------
 
     def begun(self, known: Brief) -> _Attempt:
         """The first attempt of this job, by a model that knows nothing yet."""
-        choice = agent.choose(self._parts.task, self._parts.models)
+        parts = self._parts
+        choice = agent.choose(parts.task, parts.models)
+        role, reason = choice.role, choice.reason
         messages = agent.opening(known)
-        if self._parts.resumed and self._tree() != self._control.tree_of(self._head):
-            why = "Of the conversation in which that was done nothing is left."
-            messages = agent.taken_over(messages, self.handed_on(None, why))
-        return self.begin(choice.role, choice.reason, messages)
+        if parts.resumed:
+            chosen = _at_work(parts.journal.events)
+            if chosen and not parts.resumed.over and parts.models.of(Role(chosen[0].role)):
+                role, reason = Role(chosen[0].role), chosen[0].reason
+            untold = _untold(parts.journal.events, parts.resumed)
+            if untold or self._tree() != self._control.tree_of(self._head):
+                messages = agent.taken_over(
+                    messages, self.handed_on(None, f"{_NOTHING_LEFT} {untold}".strip())
+                )
+        return self.begin(role, reason, messages)
 
     def begin(self, role: Role, reason: str, messages: Sequence[Message], instead_of: str = "") -> _Attempt:
         """Give the work to the model with this role."""
@@ -169,35 +185,50 @@ class _Work:
         self._parts.journal.append(ModelChosen(role, model.name, reason, instead_of))
         return self._attempt(role, model, messages)
 
-    def gone_on(self, resumed: Resumption, comments: Sequence[Comment]) -> _Attempt:
-        """The attempt of an earlier job goes on in its own conversation. `comments` is what people said on the issue."""
-        events, models = self._parts.journal.events, self._parts.models
-        chosen = [event.fact for event in events if isinstance(event.fact, ModelChosen)]
-        roles = [Role(each.role) for each in chosen if each.role in set(Role)]
-        role = roles[-1] if roles and models.of(roles[-1]) else Role.DEFAULT
+    def gone_on(self, resumed: Resumption, comments: Sequence[Comment]) -> _Attempt | None:
+        """The attempt of an earlier job goes on in its own conversation, which None is left of. `comments` is what people
+        said on the issue."""
+        events, models, left = self._parts.journal.events, self._parts.models, resumed.conversation
+        chosen = _at_work(events)
+        if left is None or left.model not in {each.model for each in chosen}:
+            return None
+        role = Role(chosen[0].role) if models.of(Role(chosen[0].role)) else Role.DEFAULT
         model = models.of(role) or models.default
-        last = chosen[-1].model if chosen else model.name
-        messages = resumed.messages
-        if model.name != last:
+        messages: Sequence[Message] = left.messages
+        if model.name != left.model:
             reason = "the session goes on with another model than it had"
-            self._parts.journal.append(ModelChosen(role, model.name, reason, last))
+            self._parts.journal.append(ModelChosen(role, model.name, reason, left.model))
             messages = [portable(message) for message in messages]
         attempt = self._attempt(role, model, messages)
-        attempt.news = told(news(self._parts, comments, resumed))
-        attempt.refused = 0 if resumed.over else _refused(events)
-        if attempt.agent.handed_in and not (resumed.over and resumed.said):
+        new = news(self._parts, comments, resumed, left, attempt.agent.waits)
+        attempt.news, attempt.known = told(new), left.events
+        attempt.refused = 0 if resumed.over or resumed.approves is False else _refused(events)
+        asked_for = new.said or (new.comments if resumed.over else ()) or self._is_to_change(resumed)
+        if attempt.agent.handed_in and _handed_in(events[: left.events]) and not asked_for:
             attempt.waits = True
         else:
+            attempt.answer("")  # first: what is saved at a change of status has it
             self._voice.status(Status.CODING)
-            attempt.answer("")
         return attempt
+
+    def _is_to_change(self, resumed: Resumption) -> bool:
+        """Whether what was handed in before is to be changed, because a person said so."""
+        summary = Summary.of(self._parts.journal.events)
+        proposed = isinstance(summary.proposal, ChangeProposed)
+        if proposed and summary.decision and not summary.decision.approved:
+            return True
+        return bool(resumed.said) and (resumed.over or proposed)
 
     def _attempt(self, role: Role, model: Model, messages: Sequence[Message]) -> _Attempt:
         start = self._control.tree_of(self._parts.workspace.began or self._head)
+        planning = None
+        if self._planned and agreed(Summary.of(self._parts.journal.events)) is None:
+            before = self._tree()
+            planning = Planning(lambda: self._parts.workspace.put_back(before))
         replaceable = self._parts.models.above(role) is not None
         worker = Agent(
             model,
-            all_tools(),
+            all_tools(planning=self._planned or _has_planned(self._parts)),
             self._world(),
             self.allowance,
             self._parts.journal,
@@ -206,14 +237,20 @@ class _Work:
                 changed=lambda: self._tree() != start,
                 diff=self._diff,
                 rules=self._reminder(),
+                planning=planning,
                 heard=lambda: heard(self._parts),
             ),
             compact_at=self._parts.config.context.compact_at,
             replaceable=replaceable,
         )
-        context = self._parts.context
-        context.model, context.messages = model.name, lambda: worker.messages
-        return _Attempt(worker, role, model.name, replaceable, start)
+        attempt = _Attempt(worker, role, model.name, replaceable, start)
+        self._parts.context.seen = lambda: self._seen(attempt, model)
+        return attempt
+
+    def _seen(self, attempt: _Attempt, model: Model) -> Conversation:
+        """The conversation as it stands. `model` has the name of the one in reserve, once that is in charge."""
+        events = attempt.known if attempt.news else len(self._parts.journal.events)
+        return Conversation(model.name, tuple(attempt.agent.messages), events)
 
     def _tree(self) -> str:
         return self._parts.workspace.tree()
@@ -248,7 +285,7 @@ class _Work:
             tree = self._tree()
             end = self._handed_in(attempt, tree) if stop.ending is Ending.SUBMITTED else (stop, tree)
         stop, last = end
-        if attempt.held and stop.ending not in (Ending.SUBMITTED, Ending.CANCELLED, Ending.NEEDS_INPUT):
+        if attempt.held and stop.ending not in (Ending.SUBMITTED, Ending.CANCELLED, *_ASKED):
             return self._restored(attempt.held, stop)
         return stop, last
 
@@ -265,6 +302,7 @@ class _Work:
             return Stop(Ending.NO_CHANGE, "The model handed in twice without changing a file."), None
         left_over = objections(self._control.changed_lines(tree), judged(self._parts, tree).findings)
         meant = attempt.given_back == tree and not _never(left_over)  # handed in once more as it was
+        meant = meant or is_approved(self._parts, tree)
         if left_over and not meant and attempt.returned < _RETURNED:
             attempt.returned += 1
             attempt.given_back = tree
@@ -287,7 +325,7 @@ class _Work:
             return Stop(Ending.UNVERIFIED, left_over.fatal[0]), tree
         if judged.ready:
             stop = Stop(Ending.SUBMITTED, judged.reasons[0])
-            wanted = self._still_wanted(attempt, examined, tree)
+            wanted = "" if is_approved(self._parts, tree) else self._still_wanted(attempt, examined, tree)
             remarks = (*left_over.doubtful, *self._left_out())
             if not wanted:
                 self._tell(remarks)
@@ -447,6 +485,36 @@ def _refused(events: Sequence[Event]) -> int:
         elif isinstance(fact, Judged):
             refused += not fact.ready
     return refused
+
+
+def _has_planned(parts: Parts) -> bool:
+    """Whether a plan was proposed in the session: what the model saw of its tools then stays as it was."""
+    return any(isinstance(event.fact, PlanProposed) for event in parts.journal.events)
+
+
+def _at_work(events: Sequence[Event]) -> list[ModelChosen]:
+    """Who was given the work last, and whoever stood in for it since; none where nobody was yet."""
+    chosen: list[ModelChosen] = []
+    for fact in (event.fact for event in events):
+        if isinstance(fact, ModelChosen):
+            chosen = [fact] if fact.role in set(Role) else [*chosen, fact]
+    return chosen
+
+
+def _handed_in(events: Sequence[Event]) -> bool:
+    """Whether the model handed in after its last reply: a job can end before it gets to that call."""
+    facts = (event.fact for event in reversed(events))
+    return isinstance(
+        next((fact for fact in facts if isinstance(fact, (Submitted, ModelReplied))), None), Submitted
+    )
+
+
+def _untold(events: Sequence[Event], resumed: Resumption) -> str:
+    """What a conversation would have told the model of an earlier job and of what happened since, in sentences."""
+    asked = Summary.of(events[: resumed.events]).asked
+    choices = f" ({' / '.join(asked.choices)})" if asked and asked.choices else ""
+    question = f"It had asked: {asked.question}{choices}" if asked else ""
+    return " ".join(filter(None, [resumed.carried.said, question]))
 
 
 def _last_hand_in(parts: Parts) -> Submitted | None:

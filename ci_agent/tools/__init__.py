@@ -8,6 +8,7 @@ from ci_agent.tools.ask_user import AskUser
 from ci_agent.tools.bash import Bash
 from ci_agent.tools.calls import EDITS, Meaning, call, meaning, schema
 from ci_agent.tools.edit_file import EditFile
+from ci_agent.tools.propose_plan import ProposePlan
 from ci_agent.tools.read_file import ReadFile
 from ci_agent.tools.run_tests import NOT_RUN_AGAIN, RunTests
 from ci_agent.tools.search import Search
@@ -32,8 +33,11 @@ __all__ = [
 ]
 
 
-def all_tools() -> tuple[Tool, ...]:
-    """Every tool, in the order the model sees them. A new tool is a file of this folder and a line here."""
+def all_tools(*, planning: bool = False) -> tuple[Tool, ...]:
+    """Every tool, in the order the model sees them. A new tool is a file of this folder and a line here.
+
+    `planning`: a person has to approve a plan; nobody else pays for the tool that proposes one.
+    """
     return (
         Bash(),
         ReadFile(),
@@ -41,6 +45,7 @@ def all_tools() -> tuple[Tool, ...]:
         EditFile(),
         Search(),
         UpdatePlan(),
+        *([ProposePlan()] if planning else []),
         RunTests(),
         AskUser(),
         Submit(),

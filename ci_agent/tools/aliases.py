@@ -103,6 +103,7 @@ _NAMES: Mapping[str, str] = {  # those that need no more than another name, by o
     "search": "grep rg ripgrep grep_search search_files search_code code_search search_file_content",
     "apply_patch": "patch apply_diff",
     "update_plan": "todo_write todo write_todos update_todos plan",
+    "propose_plan": "exit_plan_mode submit_plan present_plan",
     "run_tests": "test tests run_test pytest",
     "ask_user": "ask ask_question ask_user_question ask_followup_question ask_human",
     "submit": "finish done complete task_complete complete_task attempt_completion",

@@ -143,6 +143,11 @@ def mode(place: Place) -> int | None:
         return None
 
 
+def is_folder(mode: int) -> bool:
+    """Whether what has this mode is a folder."""
+    return stat.S_ISDIR(mode)
+
+
 def names(place: Place) -> list[str]:
     """What is in the folder at `place`, sorted, folders with a `/` at the end, without `.git`."""
     with _folder_of(place) as (folder, name):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ci_agent.journal.events import PlanItem, QuestionAsked, Submitted
+from ci_agent.journal.events import PlanItem, TurnEnd
 from ci_agent.sandbox import Sandbox
 from ci_agent.tools.memory import Memory, Shown
 
@@ -29,7 +29,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to. `ends` hands the turn back to the session: a hand-in or a question.
+    """What a call came to. `ends` hands the turn back to the session: a hand-in, a question or a plan.
 
     `shown` says what `text` shows, where the model need not be shown that twice. `unchanged` is what would have been
     shown, where `text` only says that it was shown before.
@@ -39,7 +39,7 @@ class Answer:
     ok: bool = True
     output: str = ""  # the file in the outputs folder that holds the full text, where `text` is cut
     plan: tuple[PlanItem, ...] | None = None
-    ends: Submitted | QuestionAsked | None = None
+    ends: TurnEnd | None = None
     shown: Shown | None = None
     unchanged: str = ""
 

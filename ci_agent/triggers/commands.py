@@ -43,8 +43,8 @@ LIST: Final = (
     Entry("/agent stop", "Ask the platform to cancel the job that works on the issue."),
     Entry("/agent status", "Say how far it is, and where the work lies."),
     Entry("/agent answer TEXT", "Answer the question with which the work on the issue ended, and go on."),
-    Entry("/agent approve", "Accept a plan that waits for it. This version never waits with a plan."),
-    Entry("/agent reject [WHY]", "Decline a plan that waits. This version never waits with a plan."),
+    Entry("/agent approve", "Accept the plan, or the finished change, that waits for your word, and go on."),
+    Entry("/agent reject [WHY]", "Decline it, and go on with your reason: another plan, or another change."),
     Entry("/agent help", "Show this list."),
 )
 OPTIONS: Final = (
@@ -55,8 +55,9 @@ OPTIONS: Final = (
 )
 
 _VERBS = tuple(str(verb) for verb in Verb if verb is not Verb.UNKNOWN)
-_WITH_TEXT = (Verb.RUN, Verb.RETRY, Verb.ANSWER, Verb.REJECT)
+_WITH_TEXT = (Verb.RUN, Verb.RETRY, Verb.ANSWER, Verb.APPROVE, Verb.REJECT)
 _WITH_OPTIONS = (Verb.RUN, Verb.RETRY)
+_WITHOUT_OPTIONS = (Verb.STOP, Verb.STATUS, Verb.APPROVE, Verb.HELP)  # in the others it would be text
 _MOST_DOLLARS = 10_000  # as `limits.max_cost`
 _LONGEST_BRANCH = 250  # characters; a file system that keeps it as a file takes 255
 
@@ -262,7 +263,7 @@ def _command(said: str, more: str) -> Command:
     text = kept(f"{rest}\n{more}") if verb in _WITH_TEXT else ""
     if verb is Verb.ANSWER and not text:
         return _unknown(f"`{WORD} answer` wants the answer behind it")
-    if verb not in _WITH_TEXT and _ANY_OPTION.match(rest):
+    if verb in _WITHOUT_OPTIONS and _ANY_OPTION.match(rest):
         return _unknown(f"`{WORD} {verb}` takes no options")
     return Command(verb, text)
 

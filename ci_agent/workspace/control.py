@@ -152,9 +152,11 @@ class Control:
         words = ("diff", "--numstat", "-z", "-M", *_PLAIN_DIFF)
         return tuple(files.numstat(self._git(*words, since or self.source.base_sha, sha)))
 
-    def diff(self, sha: str) -> bytes:
-        """The whole change against the base as a patch that `git apply` takes, binary files included."""
-        return self._git("diff", "--binary", "-M", *_PLAIN_DIFF, "--no-color", self.source.base_sha, sha)
+    def diff(self, sha: str, since: str | None = None) -> bytes:
+        """The whole change against `since`, else against the base, as a patch that `git apply` takes, binary files
+        included."""
+        words = ("diff", "--binary", "-M", *_PLAIN_DIFF, "--no-color")
+        return self._git(*words, since or self.source.base_sha, sha)
 
     def changed_lines(self, sha: str) -> bytes:
         """The change against the base as a patch without any lines around it, and without binary content."""

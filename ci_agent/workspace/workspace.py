@@ -62,6 +62,14 @@ class Workspace:
         self._git("read-tree", "--reset", "-u", tree)
         self.began = began
 
+    def put_back(self, tree: str) -> list[str]:
+        """Put the files back as they are in `tree`, new ones away; the paths of those that differed. What git ignores stays
+        as it is."""
+        changed = self.control.differing(tree, self.tree())
+        if changed:
+            self._git("read-tree", "--reset", "-u", tree)
+        return changed
+
     def open_for_publishing(self, sha: str) -> None:
         """Make the control repository and a checkout without files: work that was done elsewhere goes on top of `sha`,
         and nothing of it is laid out here. Raises `GitError`."""

@@ -67,6 +67,7 @@ class FakeGitLab:
         self.statuses: list[tuple[str, Raw]] = []
         self.jobs: dict[int, str] = {}
         self.created: dict[int, str] = {}  # when the pipeline of a job was
+        self.began: dict[int, str] = {}  # when a job did; now, where it is not here
         self.variables_role = "developer"
         self.variables: list[Raw] = []
         self.hooks: list[Raw] = []
@@ -408,7 +409,8 @@ class FakeGitLab:
         created = self.created.get(number, "2026-03-02T09:00:00.000Z")
         pipeline = {"id": number + 10**9, "project_id": 7, "ref": self.default_branch, "created_at": created}
         made = {"id": number, "status": self.jobs[number], "name": "ci-agent", "created_at": self.now()}
-        return made | {"pipeline": pipeline}
+        began = self.began.get(number) or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        return made | {"pipeline": pipeline, "started_at": began}
 
     # --- issues -------------------------------------------------------------------------------------------
 

@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_agent.config import load
 from ci_agent.job.poll import MOST, some
 from ci_agent.job.promise import Promise, kept, promise, promised
-from ci_agent.job.settings import in_time
-
-
-@pytest.mark.parametrize(("minutes", "limit"), [(None, 60), (35.0, 33), (200.0, 60), (2.0, 1)])
-def test_a_session_ends_before_the_job_does(minutes: float | None, limit: float) -> None:
-    settings = load(file=None, environment={}, flags={}).config
-    assert in_time(settings, minutes).limits.timeout == limit
 
 
 def test_a_schedule_takes_so_many_at_a_time_and_all_in_turn() -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ci_agent.config import Config
 from ci_agent.errors import Interrupted
 from ci_agent.guard import Guard
 from ci_agent.job.case import Case
+from ci_agent.job.deadline import Deadline
 from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, promise, promised
 from ci_agent.job.roster import NAME, SHELF, Roster, entry_of
@@ -74,13 +75,13 @@ class Ground:
             pipeline="9",
             checkout=None,
             scratch=self.folder / "scratch",
-            minutes=minutes,
         )
         guard = Guard()
         host = Host(job, output({}, self.log, self.platform, guard), guard)
         settings = replace(Config(), limits=replace(Config().limits, **limits))  # type: ignore[arg-type]
         trigger = Trigger(kind, Thread("1"), None, NOW, Command(Verb.RUN))
-        return Case(host, self.forge, settings, trigger, now=lambda: NOW)
+        deadline = minutes and Deadline(NOW + timedelta(minutes=minutes), minutes)
+        return Case(host, self.forge, settings, trigger, deadline=deadline or None, now=lambda: NOW)
 
     def roster(self) -> Roster:
         return Roster(Store(self.folder / "widget.git", None, SHELF), self.forge, KEY, self.log)
@@ -156,7 +157,6 @@ def test_the_comment_says_how_long_the_row_is_until_it_is_our_turn(ground: Groun
     ]
     assert 24 <= ground.seconds <= 36
     assert ground.log.getvalue().count("position 2") == 2  # an edit for each change
-    assert case.settings.limits.timeout == pytest.approx(60 - ground.seconds / 60)
     assert promised(ground.folder / "scratch") == ground.promise()
     assert ground.labels() == ["ai-task"]
 
@@ -182,24 +182,13 @@ def test_without_the_label_nobody_is_told_of_a_schedule(ground: Ground) -> None:
     assert (ground.seconds, ground.labels()) == (0, [])
 
 
-@pytest.mark.parametrize(("minutes", "seconds"), [(None, 900), (22, 600), (1, 0)])
+@pytest.mark.parametrize(("minutes", "seconds"), [(None, 900), (21.5, 600), (1, 0)])
 def test_waiting_leaves_half_of_the_time_for_the_work(
     ground: Ground, minutes: float | None, seconds: float
 ) -> None:
     ground.taken("2", "3")
     assert ground.claim(ground.case(minutes=minutes, timeout=30, queue_timeout=99)) is None
     assert ground.seconds == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(("minutes", "most"), [(62, 60), (90, 88)])
-def test_what_was_waited_is_taken_from_the_time_of_the_job(
-    ground: Ground, minutes: float, most: float
-) -> None:
-    ground.taken("2", "3")
-    ground.then = lambda: ground.roster().release(entry("2", "2"))
-    case = ground.claim(ground.case(minutes=minutes, timeout=88))
-    assert case is not None
-    assert case.settings.limits.timeout == pytest.approx(most - ground.seconds / 60)
 
 
 def test_a_signal_while_it_waits_is_a_true_last_word(ground: Ground) -> None:

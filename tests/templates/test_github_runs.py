@@ -86,19 +86,22 @@ def test_one_job_works_and_another_publishes(tmp_path: Path) -> None:
         assert (workflow.artifacts / "ci-agent-report-published/session.jsonl").is_file()
 
 
-def test_a_question_is_a_success_and_a_plain_comment_answers_it(tmp_path: Path) -> None:
+def test_a_question_is_a_success_and_says_what_it_is(tmp_path: Path) -> None:
     ask = Say(calls=[("ask_user", {"question": "Tabs, too?", "choices": ["Yes", "No"]})])
     with rig(tmp_path) as here, ModelServer([ask]) as model:
         number = here.github.write_issue("Sums are wrong", "add() subtracts")
-        workflow = here.workflow("issues", here.github.label(number, "ai-task"), model)
-        code, log = run(workflow)
+        code, log = run(here.workflow("issues", here.github.label(number, "ai-task"), model))
         assert code == 0, log
         assert "The session is suspended (exit code 5)" in log
         assert "set-output:: status=suspended" in log
-        model.say(list(SOLVE))
+
+
+def test_a_plain_comment_answers_a_question(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        here.github.label(number, "ai-waiting")
         answer = here.github.say(number, "No, blanks only.")
-        answering = here.workflow("issue_comment", answer, model)
-        code, log = run(replace(answering, folder=tmp_path / "second"))
+        code, log = run(here.workflow("issue_comment", answer, model))
         assert code == 0, log
         assert "No, blanks only." in str(model.requests[-1].body["messages"])
         (pull,) = here.github.pulls.values()

@@ -114,7 +114,7 @@ def test_a_schedule_starts_a_job_for_each_issue_that_waits(tmp_path: Path) -> No
         ]
 
 
-def test_a_question_is_a_success_and_a_plain_comment_answers_it(tmp_path: Path) -> None:
+def test_a_question_is_a_success_and_says_what_it_is(tmp_path: Path) -> None:
     ask = Say(calls=[("ask_user", {"question": "Tabs, too?", "choices": ["Yes", "No"]})])
     with rig(tmp_path) as here, ModelServer([ask]) as model:
         number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
@@ -124,7 +124,12 @@ def test_a_question_is_a_success_and_a_plain_comment_answers_it(tmp_path: Path) 
         assert "The session is suspended (exit code 5)" in log
         assert "CI_AGENT_STATUS=suspended" in (here.project / "report.env").read_text(encoding="utf-8")
         assert here.gitlab.issues[number]["labels"] == ["ai-waiting"]
-        model.say(list(SOLVE))
+
+
+def test_a_plain_comment_answers_a_question(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        here.gitlab.label(number, "ai-waiting")
         done, log = here.run(here.webhook(here.gitlab.say(number, "No, blanks only.")), model)
         assert done.returncode == 0, log
         assert "No, blanks only." in str(model.requests[-1].body["messages"])

@@ -359,6 +359,22 @@ class GitHub:
         except AuthenticationError:
             return None
 
+    def began(self, job: str, runner: str) -> datetime | None:
+        """When the job of this run began that the runner is at work on. More than a hundred jobs are not looked at."""
+
+        def read(raw: reading.Raw) -> datetime | None:
+            meant = [
+                one for one in raw["jobs"] if (one["status"], one["runner_name"]) == ("in_progress", runner)
+            ]
+            return min((reading.moment(one["started_at"]) for one in meant), default=None)
+
+        number = reading.checked(job, "workflow run", self._name)
+        path = f"{self._path}/actions/runs/{number}/jobs"
+        try:
+            return self._api.reading(read).found(path, "looking at a job", per_page=100)
+        except AuthenticationError:
+            return None
+
     def _run(self, run: str, read: Callable[[reading.Raw], T]) -> T | None:
         number = reading.checked(run, "workflow run", self._name)
         return self._api.reading(read).found(f"{self._path}/actions/runs/{number}", "looking at a job")

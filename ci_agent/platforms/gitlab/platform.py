@@ -337,6 +337,16 @@ class GitLab:
         except AuthenticationError:
             return None
 
+    def began(self, job: str, runner: str) -> datetime | None:
+        """When the job began."""
+        del runner  # the number says which job it is
+        try:
+            return self._job(
+                job, lambda raw: reading.moment(raw["started_at"]) if raw["started_at"] else None
+            )
+        except AuthenticationError:
+            return None
+
     def _job(self, job: str, read: Callable[[reading.Raw], T]) -> T | None:
         path = f"{self._path}/jobs/{reading.checked(job, 'job', self._name)}"
         return self._api.reading(read).found(path, "looking at a job")

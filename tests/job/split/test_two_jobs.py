@@ -167,3 +167,14 @@ def test_another_attempt_goes_on_with_the_branch(jobs: TwoJobs) -> None:
     assert done.exit_code == 0, done.log
     assert project.origin.git("rev-parse", f"{BRANCH}^") == first
     assert len(project.merge_requests()) == 1
+
+
+def test_work_that_a_person_has_to_approve_on_its_way_does_not_begin(jobs: TwoJobs) -> None:
+    for done in (
+        jobs.work(CI_AGENT_APPROVAL_NEEDED="push"),
+        jobs.publish(CI_AGENT_APPROVAL_NEEDED="push"),
+    ):
+        assert done.exit_code == 0, done.log
+        assert "an approval is needed, which two jobs can't wait for" in done.log
+    assert jobs.project.model.requests == []
+    assert "so I have not begun" in jobs.comment()
