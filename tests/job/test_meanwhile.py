@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import threading
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from ci_agent.config import load
+from ci_agent.job.checkpoints import key_of
+from ci_agent.job.roster import SHELF, Granted, Roster
 from ci_agent.journal.events import InputTaken, SessionEnded, SessionResumed
+from ci_agent.workspace import Store
 from tests.job.conftest import commented, labelled, start, until, until_asked
+from tests.job.racing import entry
 from tests.job.test_checkpoints import state
 from tests.support.jobs import FIX, SUBMIT
 from tests.support.model_server import Hang, Request, Say, Step
-from tests.support.pipelines import Pipeline
+from tests.support.pipelines import GITLAB_TOKEN, Pipeline
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +77,23 @@ def on_roster(project: Pipeline) -> list[dict[str, Any]]:
         project.origin.git("show", "refs/ci-agent/roster/all:roster.json")
     )["entries"]
     return entries
+
+
+class NeverEnded:
+    """A platform that calls no job ended."""
+
+    def job_ended(self, job: str, heard: datetime | None = None) -> bool:
+        return False
+
+
+def job_key(project: Pipeline) -> bytes:
+    """The key that the project's jobs derive."""
+    given = {"LLM_API_KEY": project.model.key}
+    if project.platform == "gitlab":
+        given["GITLAB_TOKEN"] = GITLAB_TOKEN
+    key = key_of(load(file=None, environment=given, flags={}).config)
+    assert key is not None
+    return key
 
 
 def listened(project: Pipeline) -> None:
@@ -260,6 +284,45 @@ def test_what_is_said_as_the_session_ends_is_taken_up_by_its_job_once(project: P
     assert sum(text.startswith("**Done") for text in said) == 2, said
     assert "The session had just ended when you said this. I take it up now." in said
     assert (refs(project, "inbox"), on_roster(project)) == ([], [])
+
+
+def test_what_a_session_can_not_hear_any_more_is_asked_for_as_usual(project: Pipeline) -> None:
+    """The roster has a job that lets go of the issue right after the word for it was added."""
+    number = project.forge.write_issue("add() subtracts", "")
+    roster = Roster(Store(project.origin.path, None, SHELF), NeverEnded(), job_key(project), io.StringIO())
+    states = project.forge.runs if project.platform == "github" else project.forge.jobs
+    states[999] = "in_progress" if project.platform == "github" else "running"
+    environment = project.environment(*commented(project, number, "/agent retry Mend it."))
+    assert roster.claim(entry("999", str(number)), 2) == Granted()
+    hook = project.origin.path / "hooks" / "post-receive"
+    hook.write_text(
+        "#!/bin/sh\nwhile read -r _ _ ref; do case $ref in refs/ci-agent/inbox/*) "
+        "git update-ref -d refs/ci-agent/roster/all;; esac; done\n"
+    )
+    hook.chmod(0o755)
+    done = project.call(environment)
+    assert done.exit_code == 0, done.log
+    assert project.labels(number) == ["ai-review"]
+    assert "Mend it." in str(project.model.requests[0].body["messages"])
+    assert not [event for event in done.events if isinstance(event.fact, InputTaken)]
+    assert refs(project, "inbox") == []
+
+
+def test_who_told_a_job_that_died_is_told_that_it_was_not_heard(project: Pipeline) -> None:
+    project.model.say([Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    environment = project.environment(*labelled(project, number))
+    job = start(project, environment)
+    until_asked(project)
+    job.send_signal(signal.SIGSTOP)
+    project.run(*commented(project, number, "/agent retry Keep the docs."))
+    assert "is told this" in answered(project, number)
+    job.kill()
+    job.communicate(timeout=30)
+    last = project.call(environment, "--final-word")
+    assert last.exit_code == 0, last.log
+    assert answered(project, number).startswith("I did not get to this: the job ended before it heard it.")
+    assert refs(project, "inbox") == []
 
 
 def test_a_new_beginning_is_nothing_to_tell_a_session_that_is_at_work(project: Pipeline) -> None:
