@@ -91,11 +91,15 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
         turn_away(case, refused)
         return 0, Left()
     case, branch = places_of(case, number, earlier)
-    name = earlier.state.session if earlier else abandoned(comments) or folder.name
+    there = abandoned(comments)
+    is_kept = last is not None and last.state is not None and last.state.session == there
+    name = earlier.state.session if earlier else (not is_kept and there) or folder.name
     made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
     try:
         with our_turn(case, made) as ours:
+            if ours and there not in ("", name):  # what it promises is not going to happen
+                case.forge.ensure_comment(number, marker_of(there), replies.begun_anew())
             code = _begun(ours, issue, made, report, last, earlier) if ours else 0
     except (CiAgentError, Interrupted):
         decline(case, left(case, number, folder), "the work had not begun, and did not")

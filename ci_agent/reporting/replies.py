@@ -300,6 +300,11 @@ def reminder(who: str, days: float, progress: str) -> str:
     )
 
 
+def begun_anew() -> str:
+    """The session was left in the middle, and another one takes its place."""
+    return "**Stopped.** Another session has begun anew; its progress is told below."
+
+
 def lost(job_url: str, *, again: bool) -> str:
     """The job is gone, and did not say a last word. `again`: the schedule goes on."""
     log = link("log", job_url)

@@ -278,6 +278,11 @@ def test_what_people_say_comes_behind_all_results_before_the_next_request(tmp_pa
 def test_nobody_is_heard_where_the_model_can_not_be_told_any_more(tmp_path: Path) -> None:
     heard: list[int] = []
     steps = [Say(calls=[("bash", {"command": f"echo {number}"})]) for number in range(40)]
-    with _agent(tmp_path, steps, heard=lambda: heard.append(1) or "") as (agent, server, _):
+
+    def hears() -> str:
+        heard.append(1)
+        return ""
+
+    with _agent(tmp_path, steps, heard=hears) as (agent, server, _):
         assert agent.work().ending is Ending.LIMIT_STEPS
     assert len(heard) == len(server.requests) == 30

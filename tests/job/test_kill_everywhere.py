@@ -81,7 +81,8 @@ def dying(project: Pipeline, environment: dict[str, str], kind: str, event: int,
     """A job to which it happens."""
     command = [sys.executable, "-m", "tests.support.dying", kind, str(event), "job", *words]
     if kind == "full":
-        folder = project.place(environment) / ("temp" if project.platform == "github" else "disk")
+        github = project.platform == "github"
+        folder = project.place(environment) / "temp" if github else project.folder / "checkout.tmp"
         folder.mkdir()
         script = f'mount -t tmpfs -o size=40m none "{folder}" && exec "$@"'
         command = [*unshared(), "sh", "-c", script, "sh", *command]

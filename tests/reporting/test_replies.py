@@ -49,6 +49,7 @@ WITHOUT_WORDS: dict[str, Callable[[], str]] = {
     "nothing_waits": lambda: replies.nothing_waits("approve"),
     "nothing_asked": lambda: replies.nothing_waits("answer"),
     "too_late": replies.too_late,
+    "begun_anew": replies.begun_anew,
     "question_waits": replies.question_waits,
     "decided_before": replies.decided_before,
     "approved_with_words": replies.approved_with_words,
