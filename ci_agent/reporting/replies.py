@@ -302,7 +302,7 @@ def reminder(who: str, days: float, progress: str) -> str:
 
 def begun_anew() -> str:
     """The session was left in the middle, and another one takes its place."""
-    return "Another session has begun anew; its progress is told below."
+    return "This session is not gone on with: another one has begun anew, as `/agent retry --fresh` asks for. It is told below."
 
 
 def lost(job_url: str, *, again: bool) -> str:
