@@ -34,8 +34,8 @@ WORK = (
     Say(calls=[MEND]),
     Say(calls=[SUBMIT]),
 )
-STRIDE = 1 if os.environ.get("POINTS") == "all" else 7
-EVENTS = 75  # more than a session has; what dies later is not hit
+STRIDE = 1 if os.environ.get("POINTS") == "all" else 13
+EVENTS = 90  # more than a session has; what dies later is not hit
 REQUESTS = 60  # the same of the platform's
 
 
