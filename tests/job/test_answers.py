@@ -93,7 +93,7 @@ def test_a_plain_comment_of_somebody_who_may_goes_on_with_the_work(project: Pipe
     assert done.exit_code == 0, done.log
     assert f"Asked for: answer on issue {number}, by a reply by robin." in done.log
     assert "The test, of course." in str(project.model.requests[-1].body["messages"])
-    assert "Asked for by robin's reply: " in project.said(number)[-1][1]
+    assert "Asked for by robin's reply: " in project.said(number)[0][1]
     assert project.labels(number) == ["ai-review"]
     assert len(project.merge_requests()) == 1
 
