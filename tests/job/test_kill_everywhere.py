@@ -1,7 +1,7 @@
 """Whatever a session dies of, and wherever: the next schedule brings it to the end that it would have come to.
 
 Each point is a job that something happens to, what the CI does then, and the schedules after it. `POINTS=all` tries every
-point (docs/sessions.md has how many there are), else a part of them.
+point, else one in 13 (docs/architecture.md has how many that are).
 """
 
 from __future__ import annotations
