@@ -24,6 +24,7 @@ from ci_agent.journal.events import InputTaken, SessionEnded
 from ci_agent.platforms import Issue
 from ci_agent.reporting import replies
 from ci_agent.sandbox.paths import there
+from ci_agent.sandbox.proof import Level
 from ci_agent.task import Status
 from ci_agent.triggers import Command, Kind, Verb
 
@@ -81,7 +82,11 @@ def _progress(case: Case, entry: Entry) -> str:
 
 
 def listening(case: Case, parts: session.Parts) -> Listening | None:
-    """Whoever listens while the session of `parts` works; None: there is no key, or the platform can't be asked."""
+    """Whoever listens while the session of `parts` works; None: there is no key, the platform can't be asked, or commands
+    could look at git while it asks, which has the token."""
+    if parts.confinement.proof.level is Level.NONE:
+        _log(case, "Nobody is heard while this session works: its commands are not confined.")
+        return None
     try:
         opens = inbox.opening(case, parts.task.issue)
     except CiAgentError as error:

@@ -112,6 +112,7 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         "sandbox.env": st.lists(NAMES, min_size=1, max_size=5),
         "sandbox.allow": st.sampled_from(["full", "secrets+files", "secrets", "none"]),
         "sandbox.network": st.sampled_from(["off", "setup-only", "allowlist", "open"]),
+        "approval.needed": st.sampled_from(["none", "plan", "push"]),
         "sandbox.hosts": st.lists(
             st.from_regex(r"(\*\.)?([a-z0-9]{1,9}\.){0,3}[a-z]{2,9}", fullmatch=True), min_size=1, max_size=5
         ),

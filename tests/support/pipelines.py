@@ -92,7 +92,7 @@ class Pipeline:
             "GITHUB_RUN_ID": str(run),
             "GITHUB_JOB": "work",
             "GITHUB_WORKFLOW_REF": f"{GITHUB_NAME}/{WORKFLOW}@refs/heads/main",
-            "GITHUB_WORKFLOW_SHA": self.origin.git("rev-parse", "main"),
+            "GITHUB_WORKFLOW_SHA": self.origin.git("rev-parse", "HEAD"),
             "RUNNER_NAME": RUNNER,
             "RUNNER_ENVIRONMENT": "github-hosted",
             "GITHUB_ACTOR": "dana",
