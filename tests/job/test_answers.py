@@ -82,6 +82,16 @@ def test_both_of_two_jobs_that_share_the_work_are_a_success(project: Pipeline) -
     assert "Reply to this issue with a comment" in jobs.comment()
 
 
+def test_a_question_is_withdrawn_where_another_session_begins_anew(project: Pipeline) -> None:
+    number, _ = asked(project)
+    done = project.run(*commented(project, number, "/agent retry --fresh The code is wrong."))
+    assert done.exit_code == 0, done.log
+    first, _, second = [text for _, text in project.said(number)]
+    assert first.startswith("This session is not gone on with, and needs no answer")
+    assert "waiting for" not in first
+    assert second.startswith("**Done")
+
+
 # --- the answer -------------------------------------------------------------------------------------------
 
 
