@@ -38,7 +38,7 @@ from ci_agent.triggers import Verb
 from ci_agent.workspace import Source
 
 _MEANS: Final = {
-    Verb.ANSWER: "The answer to your question",
+    Verb.ANSWER: "On what was asked or proposed",
     Verb.APPROVE: "What was proposed is approved",
     Verb.REJECT: "What was proposed is rejected",
 }
@@ -94,7 +94,10 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     there = abandoned(comments)
     is_kept = last is not None and last.state is not None and last.state.session == there
     name = earlier.state.session if earlier else (not is_kept and there) or folder.name
-    replaced = {there, _waiting(last)} - {"", name}  # what their comments promise or ask for is not going to happen
+    replaced = {there, _waiting(last)} - {
+        "",
+        name,
+    }  # what their comments promise or ask for is not going to happen
     made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
     try:

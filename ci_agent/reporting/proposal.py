@@ -38,7 +38,7 @@ def waiting(summary: Summary, *, decides: bool) -> list[str]:
         said, how = _change(summary, proposal), in_words_of(summary.platform, _DECIDE_CHANGE)
     else:
         return []
-    who = requester(summary)
+    who = requester(summary.started)
     for_whom = f"waiting for {who}" if who else ""
     line = [head, for_whom, *figures, duration(summary.seconds), spent(summary)]
     return [" · ".join(part for part in line if part), *said, how if decides else ""]

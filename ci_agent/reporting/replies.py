@@ -252,7 +252,9 @@ def stopped(said: str, url: str) -> str:
         line = ""
     there = link("how it ended", url)
     head = "It has ended" if not line else f"It has ended: {line}"
-    kept = "" if line.startswith(NOT_BEGUN) else "\n\nWhat there is of the work is kept; `/agent retry` goes on."
+    kept = (
+        "" if line.startswith(NOT_BEGUN) else "\n\nWhat there is of the work is kept; `/agent retry` goes on."
+    )
     return f"{head}{' · ' + there if there else ''}{kept}"
 
 
@@ -303,7 +305,7 @@ def reminder(who: str, days: float, progress: str) -> str:
 
 def begun_anew() -> str:
     """The session was left in the middle, or waited for a person, and another one takes its place."""
-    return "This session is not gone on with, and needs no answer: another one has begun anew, which is told below."
+    return "This session is not gone on with, and needs no answer: another one has begun anew, which is told below; `/agent status` says how far it is."
 
 
 def lost(job_url: str, *, again: bool) -> str:
