@@ -38,7 +38,7 @@ from ci_agent.triggers import Verb
 from ci_agent.workspace import Source
 
 _MEANS: Final = {
-    Verb.ANSWER: "The answer to your question",
+    Verb.ANSWER: "On what was asked or proposed",
     Verb.APPROVE: "What was proposed is approved",
     Verb.REJECT: "What was proposed is rejected",
 }
@@ -94,17 +94,27 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     there = abandoned(comments)
     is_kept = last is not None and last.state is not None and last.state.session == there
     name = earlier.state.session if earlier else (not is_kept and there) or folder.name
+    replaced = {there, _waiting(last)} - {
+        "",
+        name,
+    }  # what their comments promise or ask for is not going to happen
     made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
     try:
         with our_turn(case, made) as ours:
-            if ours and there not in ("", name):  # what it promises is not going to happen
-                case.forge.ensure_comment(number, marker_of(there), replies.begun_anew())
+            for one in sorted(replaced) if ours else ():
+                case.forge.ensure_comment(number, marker_of(one), replies.begun_anew())
             code = _begun(ours, issue, made, report, last, earlier) if ours else 0
     except (CiAgentError, Interrupted):
         decline(case, left(case, number, folder), "the work had not begun, and did not")
         raise
     return code, left(case, number, folder)
+
+
+def _waiting(last: Kept | None) -> str:
+    """The session that waits for a person; empty: none does."""
+    state = last.state if last else None
+    return state.session if state and state.status is Status.SUSPENDED else ""
 
 
 def _begun(

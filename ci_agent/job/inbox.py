@@ -114,8 +114,11 @@ def opening(case: Case, issue: str) -> Callable[[], Inbox] | None:
     remote, job = hasty(remote_of(case.forge), _PATIENCE), case.host.job
 
     def opened() -> Inbox:
-        job.scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="inbox-", dir=job.scratch))
+        try:
+            job.scratch.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix="inbox-", dir=job.scratch))
+        except OSError as error:  # a command may have shut it, or the disk be full
+            raise CiAgentError(f"there is no place for it in {job.scratch}: {error.strerror}") from error
         return Inbox(store_at(remote, folder, SHELF), remote.url, issue, key, case.host.output.log)
 
     return opened

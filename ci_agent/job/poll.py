@@ -23,6 +23,7 @@ from ci_agent.job.routing import hand_on
 from ci_agent.job.sessions import history_at
 from ci_agent.job.waiting import look_after
 from ci_agent.platforms import Forge
+from ci_agent.reporting.wording import count
 from ci_agent.session.endings import END_LABELS, RUNNING
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Kind, Trigger, Verb
@@ -59,7 +60,8 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
     numbers = some(free, host.job.happening.at)
     if len(numbers) < len(free):
         print(f"{len(free) - len(numbers)} more wait for another time.", file=host.output.log, flush=True)
-    print(f"{len(numbers)} issues wait: {', '.join(numbers) or 'none'}.", file=host.output.log, flush=True)
+    waits = f"{count(len(numbers), 'issue')} {'waits' if len(numbers) == 1 else 'wait'}"
+    print(f"{waits}: {', '.join(numbers) or 'none'}.", file=host.output.log, flush=True)
     at = host.job.happening.at
     waiting = [
         (number, Trigger(Kind.POLL, Thread(number), None, at, Command(Verb.RUN))) for number in numbers

@@ -113,6 +113,7 @@ def _waited(
                 by = stops()
                 if by:
                     give_up(case, made, replies.waiting_stopped(by))
+                    _log(case, f"Nothing to work on: the waiting was ended by {by}.")
                     return None
                 now = _looked(case, roster, mine, now)
     except Interrupted:
@@ -151,7 +152,7 @@ def _show(case: Case, made: Promise, text: str, before: str) -> str:
     except CiAgentError as error:
         _log(case, f"The comment could not say how long the row is: {error}")
         return before
-    _log(case, text.partition("\n")[0].replace("*", ""))
+    _log(case, text.partition("\n")[0].partition(" · ")[0].replace("*", ""))  # without the link to this log
     return text
 
 

@@ -49,6 +49,9 @@ class SessionResumed:
     why: str  # a clause for people: `dana answered`
     restored: bool  # the model goes on in its conversation; False: it begins anew, on the work so far
     moved: str = ""  # what became of the branches meanwhile, in sentences; empty: nothing
+    answer: str = (
+        ""  # to the question that it waited with: a person's words, or the choice that their number means
+    )
 
 
 @dataclass(frozen=True, slots=True)

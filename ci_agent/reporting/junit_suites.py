@@ -188,7 +188,7 @@ def _properties(summary: Summary, run: TestsRan) -> dict[str, str]:
         "log": run.log,
         "not all tests": run.some,
         "problem": run.problem,
-        "taken over": "from an earlier session on the same commit" if run.reused else "",
+        "taken over": "from an earlier job on the same commit" if run.reused else "",
     }
 
 

@@ -28,6 +28,7 @@ from ci_agent.reporting.sections import Section, fit
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.text import code, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
+    answered,
     around,
     count,
     duration,
@@ -71,6 +72,7 @@ def text(events: Sequence[Event], *, fetch_hint: str, feedback_hint: str) -> str
             Section("the changed files", _changes(summary)),
             Section("the checks", checks(summary.last)),
             Section("the model's words", _why(summary)),
+            Section("what people answered", answered(summary)),
             Section("the plan", proposal.section(summary)),
             Section("the models", _models(summary)),
             Section("how to check", by_hand(summary, fetch_hint)),
@@ -96,13 +98,21 @@ def _people(summary: Summary) -> str:
     """Whose issue it is and who set the work going, who need not be the same."""
     full = (
         summary.issue.author if summary.issue else "",
-        summary.started.requester if summary.started else "",
+        summary.began.requester if summary.began else "",
     )
     author, starter = (one_line(name.split("<")[0], 80) for name in full)
-    said = requester(summary) if starter else prose(author)
+    said = (requester(summary.began) + _then(summary)) if starter else prose(author)
     if not (author and starter) or author.casefold() == starter.casefold():
         return f" · asked for by {said}" if said else ""
     return f" · reported by {prose(author)} · started by {said}"
+
+
+def _then(summary: Summary) -> str:
+    """Who had the session go on, where that is somebody else."""
+    began, last = summary.began, summary.started
+    if began is None or last is None or began.requester.casefold() == last.requester.casefold():
+        return ""
+    return f", gone on with for {requester(last)}" if last.requester else ""
 
 
 def _verdict(summary: Summary) -> str:

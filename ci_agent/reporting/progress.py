@@ -13,6 +13,7 @@ from ci_agent.reporting.confinement import warning
 from ci_agent.reporting.summary import LOCAL, Summary
 from ci_agent.reporting.text import code, codes, link, one_line, prose, quote
 from ci_agent.reporting.wording import (
+    answered,
     clock,
     comparison,
     count,
@@ -87,7 +88,7 @@ def progress_comment(
         said = _end(summary, when_mended if summary.ending in _AROUND else next_step, to_answer)
     else:
         said = [*_working(summary), while_working]
-    said += [warning(summary), prose(hidden(summary), HIDDEN), _fine_print(summary)]
+    said += [answered(summary), warning(summary), prose(hidden(summary), HIDDEN), _fine_print(summary)]
     return "\n\n".join(part for part in said if part) + "\n"
 
 
@@ -103,7 +104,8 @@ def _fine_print(summary: Summary) -> str:
         asked = f": {prose(request)}" if request else ""
     # Where a name was cut out of a mention (`@bot, could you …`) its comma is left.
     words = prose(summary.started.hint.lstrip(" \t\n,;:.!?\N{EN DASH}\N{EM DASH}"), HINT)
-    hint = f": {words}" if words else ""
+    told = summary.resumed and summary.resumed.answer  # then the answer stands beside its question
+    hint = f": {words}" if words and not told else ""
     parts = [f"Asked for{asked}{hint}"] if asked or hint else []
     parts += [
         f"{prose(one.by)} said meanwhile: {prose(one_line(one.text), HINT)}"
@@ -212,7 +214,7 @@ def _end(summary: Summary, next_step: str, to_answer: str) -> list[str]:
 
 
 def _question(summary: Summary, to_answer: str) -> list[str]:
-    who = requester(summary)
+    who = requester(summary.started)
     head = [
         "**A question before I go on**",
         f"waiting for {who}" if who else "",

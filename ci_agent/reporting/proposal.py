@@ -22,7 +22,10 @@ _PLAN = 6_000  # characters of the model's words: all that `propose_plan` takes,
 _SUMMARY = 2_500  # the same of a change
 _NAMED = 20  # files that are not in the plan
 
-_DECIDE_PLAN = "`/agent approve` has me go on with this plan; `/agent reject WHY` has me propose another one."
+_DECIDE_PLAN = (
+    "`/agent approve` has me go on with this plan; `/agent reject WHY` has me propose another one; "
+    "a comment without a command approves nothing, and I read it and propose again."
+)
 _DECIDE_CHANGE = "`/agent approve` has me test this once more, push it and open the merge request; `/agent reject WHY` has me change it."
 
 
@@ -38,7 +41,7 @@ def waiting(summary: Summary, *, decides: bool) -> list[str]:
         said, how = _change(summary, proposal), in_words_of(summary.platform, _DECIDE_CHANGE)
     else:
         return []
-    who = requester(summary)
+    who = requester(summary.started)
     for_whom = f"waiting for {who}" if who else ""
     line = [head, for_whom, *figures, duration(summary.seconds), spent(summary)]
     return [" · ".join(part for part in line if part), *said, how if decides else ""]

@@ -252,7 +252,10 @@ def stopped(said: str, url: str) -> str:
         line = ""
     there = link("how it ended", url)
     head = "It has ended" if not line else f"It has ended: {line}"
-    return f"{head}{' · ' + there if there else ''}\n\nWhat there is of the work is kept; `/agent retry` goes on."
+    kept = (
+        "" if line.startswith(NOT_BEGUN) else "\n\nWhat there is of the work is kept; `/agent retry` goes on."
+    )
+    return f"{head}{' · ' + there if there else ''}{kept}"
 
 
 def told(progress: str) -> str:
@@ -301,8 +304,8 @@ def reminder(who: str, days: float, progress: str) -> str:
 
 
 def begun_anew() -> str:
-    """The session was left in the middle, and another one takes its place."""
-    return "This session is not gone on with: another one has begun anew, as `/agent retry --fresh` asks for. It is told below."
+    """The session was left in the middle, or waited for a person, and another one takes its place."""
+    return "This session is not gone on with, and needs no answer: another one has begun anew, which is told below; `/agent status` says how far it is."
 
 
 def lost(job_url: str, *, again: bool) -> str:

@@ -106,12 +106,22 @@ class Round:
         return fact.round if fact else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody answered to a question of the model's."""
+
+    question: str
+    by: str  # their name on the platform
+    text: str  # as people see it
+
+
 @dataclass(slots=True)
 class Summary:
     """The facts so far. `None` means: that has not happened."""
 
     status: Status = Status.PENDING
-    started: SessionStarted | None = None
+    began: SessionStarted | None = None  # by the first job
+    started: SessionStarted | None = None  # by the job that works now
     issue: IssueRead | None = None
     workspace: WorkspaceReady | None = None
     setups_chosen: list[SetupChosen] = field(default_factory=list)  # the last one for each command
@@ -147,6 +157,8 @@ class Summary:
     submitted: Submitted | None = None
     unchecked: bool = False  # handed in, and neither checked nor sent back yet
     question: QuestionAsked | None = None
+    answering: QuestionAsked | None = None  # what the session waited with when the job that works now began
+    answers: list[Answer] = field(default_factory=list)  # of people, to its questions
     proposal: PlanProposed | ChangeProposed | None = (
         None  # the last one; of a change, that of the last hand-in
     )
@@ -306,6 +318,7 @@ class Summary:
     def _take(self, fact: Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one line per kind of event, no decisions
         match fact:
             case SessionStarted():
+                self.began, self.answering = self.began or fact, self.asked
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
                 self.chosen, self.checks_before, self.verifying = [], [], False
                 self.setups_chosen, self.set_ups = [], []
@@ -357,6 +370,8 @@ class Summary:
                 self.inputs.append(fact)
             case SessionResumed():
                 self.resumed = fact
+                if self.answering and self.started and fact.answer:
+                    self.answers.append(Answer(self.answering.question, self.started.requester, fact.answer))
             case Warned() if fact.text not in self.warnings:  # who takes the work over may warn of the same
                 self.warnings.append(fact.text)
             case SecretsSuspected():

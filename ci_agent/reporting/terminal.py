@@ -42,6 +42,7 @@ from ci_agent.journal.events import (
     SandboxProved,
     SecretsSuspected,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     SetupChosen,
     SetupRan,
@@ -221,6 +222,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
             return f"the model's plan: {sum(item.done for item in fact.items)} of {len(fact.items)} done"
         case InputTaken():
             return f"{fact.by} says: {fact.text}"
+        case SessionResumed():
+            return f"job {fact.job} of this session goes on with it: {fact.why}{': ' * bool(fact.answer)}{fact.answer}"
         case QuestionAsked():
             return f"the model asks: {fact.question}"
         case PlanProposed():

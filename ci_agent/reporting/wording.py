@@ -20,6 +20,7 @@ from ci_agent.journal.events import (
     Result,
     Retried,
     SecretsSuspected,
+    SessionStarted,
     TestsChosen,
     TestsCompared,
     TestsRan,
@@ -27,7 +28,7 @@ from ci_agent.journal.events import (
 )
 from ci_agent.reporting import policy
 from ci_agent.reporting.summary import Round, Summary
-from ci_agent.reporting.text import clean, mention, one_line, prose
+from ci_agent.reporting.text import clean, mention, one_line, prose, quote
 from ci_agent.task import Ending, Limits, Status
 
 MINUS = "\u2212"
@@ -35,6 +36,7 @@ NOTHING = "\u2013"  # the dash that stands where there is no value
 
 REASON = 700  # characters; three long names of tests and what is the matter with them
 FIRST_LINE = 600  # characters of the verdict with its reasons; beyond, they stand beneath it as a list
+ANSWERS = 3  # of people to questions, the last ones
 PLACES = 5  # with hidden passages that are named
 REASONS = 6  # of a verdict, the weightiest first; the journal has all of them
 GRADES = {
@@ -95,12 +97,20 @@ def _hidden(one: Hidden) -> str:
     return said if one.passages == one.characters else f"{said} ({count(one.characters, 'character')})"
 
 
-def requester(summary: Summary) -> str:
+def requester(started: SessionStarted | None) -> str:
     """Who asked for the work, as Markdown: a mention of them where the platform knows their name."""
-    if summary.started is None:
+    if started is None:
         return ""
-    named = prose(one_line(summary.started.requester.split("<")[0], 80))
-    return mention(summary.started.mention) or named
+    return mention(started.mention) or prose(one_line(started.requester.split("<")[0], 80))
+
+
+def answered(summary: Summary) -> str:
+    """The questions of the model's that somebody answered, each with the answer, as Markdown."""
+    return "\n\n".join(
+        f"{quote(one.question, lead='*The model asked:*', limit=1000)}\n\n"
+        f"{prose(one_line(one.by, 80)) or 'Somebody'} answered: {prose(one.text)}"
+        for one in summary.answers[-ANSWERS:]
+    )
 
 
 def in_words_of(platform: str, text: str) -> str:
@@ -260,7 +270,7 @@ def partly(run: TestsRan | None) -> list[str]:
         return []
     said = [f"not all tests were run: {run.some.rstrip('.')}"] if run.some else []
     if run.reused:
-        said.append("taken over from an earlier session on the same commit")
+        said.append("taken over from an earlier job on the same commit")
     return said
 
 

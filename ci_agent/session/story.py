@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ci_agent import __version__
 from ci_agent.agent import Stop, choose
+from ci_agent.agent.resuming import chosen
 from ci_agent.config import FILE_NAME
 from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import (
@@ -28,7 +29,7 @@ from ci_agent.journal.events import (
     WorkspaceReady,
 )
 from ci_agent.platforms import Comment
-from ci_agent.reporting.summary import CHECKOUT_KEPT
+from ci_agent.reporting.summary import CHECKOUT_KEPT, Summary
 from ci_agent.reporting.wording import count
 from ci_agent.sandbox.paths import there
 from ci_agent.session.checkpoint import Checkpointer
@@ -138,7 +139,7 @@ def _guarded(parts: Delivery, part: Callable[[], _End]) -> _End:
         parts.interrupts.hold()
     except Interrupted as stopped:
         parts.interrupts.hold()
-        return _End(Stop(Ending.CANCELLED, f"Stopped by {stopped.name}."), exit_code=128 + stopped.signal)
+        return _End(Stop(Ending.CANCELLED, _stopped(parts, stopped)), exit_code=128 + stopped.signal)
     except JournalError:
         raise
     except CiAgentError as error:
@@ -149,9 +150,17 @@ def _guarded(parts: Delivery, part: Callable[[], _End]) -> _End:
     return end
 
 
+def _stopped(parts: Delivery, stopped: Interrupted) -> str:
+    """Who ended it, as a sentence. The signals of a CI say nothing to people, and do not tell a cancel from time that is up."""
+    if stopped.by or not parts.task.job_url:
+        return f"Stopped by {stopped.name}."
+    return "The CI ended the job: somebody cancelled it, or its time was up."
+
+
 def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
     """Say what this is; gives what people said on the issue."""
     task, platform = parts.task, parts.platform
+    asked = Summary.of(parts.journal.events).asked
     parts.journal.append(
         SessionStarted(
             session=parts.session,
@@ -177,7 +186,13 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
     )
     if resumed := parts.resumed:
         parts.journal.append(
-            SessionResumed(resumed.job, resumed.why, resumed.conversation is not None, resumed.carried.said)
+            SessionResumed(
+                resumed.job,
+                resumed.why,
+                resumed.conversation is not None,
+                resumed.carried.said,
+                answer=(chosen(resumed.said, asked.choices) or resumed.said) if asked else "",
+            )
         )
         if resumed.approves is not None:
             parts.journal.append(ProposalDecided(resumed.approves, resumed.by, resumed.said))

@@ -82,6 +82,16 @@ def test_both_of_two_jobs_that_share_the_work_are_a_success(project: Pipeline) -
     assert "Reply to this issue with a comment" in jobs.comment()
 
 
+def test_a_question_is_withdrawn_where_another_session_begins_anew(project: Pipeline) -> None:
+    number, _ = asked(project)
+    done = project.run(*commented(project, number, "/agent retry --fresh The code is wrong."))
+    assert done.exit_code == 0, done.log
+    first, _, second = [text for _, text in project.said(number)]
+    assert first.startswith("This session is not gone on with, and needs no answer")
+    assert "waiting for" not in first
+    assert second.startswith("**Done")
+
+
 # --- the answer -------------------------------------------------------------------------------------------
 
 
@@ -93,7 +103,12 @@ def test_a_plain_comment_of_somebody_who_may_goes_on_with_the_work(project: Pipe
     assert done.exit_code == 0, done.log
     assert f"Asked for: answer on issue {number}, by a reply by robin." in done.log
     assert "The test, of course." in str(project.model.requests[-1].body["messages"])
-    assert "Asked for by robin's reply: " in project.said(number)[0][1]
+    [said, _] = [text for _, text in project.said(number)]
+    assert "> *The model asked:* Which one is right?\n\nrobin answered: " in said
+    assert "Asked for by robin's reply · " in said
+    [request] = project.merge_requests()
+    assert "asked for by @dana, gone on with for @robin" in request["text"]
+    assert "> *The model asked:* Which one is right?\n\nrobin answered: " in request["text"]
     assert project.labels(number) == ["ai-review"]
     assert len(project.merge_requests()) == 1
 

@@ -79,7 +79,9 @@ def test_a_cancelled_job_does_not_wait_for_a_platform_that_takes_no_checkpoint(p
     assert time.monotonic() - asked < 10
     assert job.returncode == 143, log
     assert "could not be saved for a later job" in log
-    assert project.said(number)[0][1].startswith("**Cancelled.**")
+    assert project.said(number)[0][1].startswith(
+        "**Cancelled.** The CI ended the job: somebody cancelled it, or"
+    )
     assert project.labels(number) == ["ai-failed"]
 
 

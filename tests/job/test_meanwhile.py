@@ -182,6 +182,7 @@ def test_who_waits_for_a_turn_is_stopped(project: Pipeline) -> None:
         "**Not begun.** The waiting was ended by dana (`/agent stop`)."
     )
     assert answered(project, number).startswith("It has ended: **Not begun.** The waiting was ended by dana")
+    assert "What there is of the work is kept" not in answered(project, number)
     assert project.labels(number) == ["ai-failed"]
     assert len(on_roster(project)) == 1
     busy.send_signal(signal.SIGINT)

@@ -40,6 +40,9 @@ def test_an_answer_goes_on_in_the_conversation_that_asked(project: Pipeline) -> 
     assert "the choice: plus" in answer
     [resumed] = facts(done, SessionResumed)
     assert (resumed.job, resumed.why, resumed.restored) == (2, "dana answered", True)
+    assert resumed.answer == "plus"
+    assert "dana answered: plus" in project.said(number)[0][1]
+    assert "job 2 of this session goes on with it: dana answered: plus" in done.log
     kept = state(project, number)
     assert (kept["status"], kept["jobs"], kept["steps"]) == ("completed", 2, 4)
     runs = [ran for ran in facts(done, TestsRan) if ran.moment is Moment.BEFORE]

@@ -278,7 +278,7 @@ def test_a_base_whose_run_broke_off_is_no_failure_either_but_said() -> None:
     suite = suites(told)["before"]
     assert suite.get("errors") == "0"
     assert properties(suite)["problem"] == "ended by us"
-    assert properties(suite)["taken over"] == "from an earlier session on the same commit"
+    assert properties(suite)["taken over"] == "from an earlier job on the same commit"
 
 
 def test_no_case_has_the_name_of_one_in_another_suite() -> None:

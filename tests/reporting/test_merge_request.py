@@ -263,8 +263,8 @@ def test_where_coverage_was_not_measured_only_the_commands_say_why() -> None:
 def test_runs_of_some_tests_and_of_an_earlier_session_say_so() -> None:
     body = said(told_with(remarks(), TestsRan, reused=True, some=""))
     assert (
-        "\n\n*Before: taken over from an earlier session on the same commit.*  \n"
-        "*After: taken over from an earlier session on the same commit.*\n\n"
+        "\n\n*Before: taken over from an earlier job on the same commit.*  \n"
+        "*After: taken over from an earlier job on the same commit.*\n\n"
     ) in body
     body = said(remarks())
     some = "not all tests were run: those of the changed files, because there is little time left"
