@@ -45,15 +45,20 @@ def admit(case: Case) -> Admitted | Refused:
         return Refused(
             f"{actor.login} is a bot, and not one of trigger.bots (its id is {actor.id or 'unknown'})"
         )
-    if _same(actor, case.forge.me()):
+    if same(actor, case.forge.me()):
         return Refused("it was our own doing")
     needed = case.settings.trigger.permission
-    if case.forge.permission(actor) < _NEEDED[needed]:
+    if not may_ask(case, actor):
         why = f"{actor.login} may not {needed} here, or the platform does not say so"
         if trigger.kind is Kind.REPLY:  # they may have spoken to somebody else
             return Refused(why)
         return Refused(why, f"refused {actor.login}", replies.refused(actor.login, needed))
     return _as_written(case, trigger, actor)
+
+
+def may_ask(case: Case, person: Account) -> bool:
+    """Whether the platform says that somebody may ask for work here."""
+    return case.forge.permission(person) >= _NEEDED[case.settings.trigger.permission]
 
 
 def _labelled(case: Case, trigger: Trigger) -> Trigger | Refused:
@@ -65,7 +70,7 @@ def _labelled(case: Case, trigger: Trigger) -> Trigger | Refused:
     if labelled is None:
         why = f"nobody knows who put the label {label} on it"
         return Refused(why, f"refused {label}", replies.label_of_nobody(label))
-    if not _same(labelled.by, case.forge.me()):
+    if not same(labelled.by, case.forge.me()):
         return replace(trigger, actor=labelled.by, at=labelled.at)
     # We put it back, because a job was lost. Who asked for that one is in what is kept of it, which is signed.
     kept = kept_of(case, trigger.thread.number)
@@ -75,7 +80,8 @@ def _labelled(case: Case, trigger: Trigger) -> Trigger | Refused:
     return replace(trigger, actor=asked, at=kept.state.started)
 
 
-def _same(one: Account, other: Account) -> bool:
+def same(one: Account, other: Account) -> bool:
+    """Whether both are the same person."""
     if one.id and other.id:
         return one.id == other.id
     return one.login.casefold() == other.login.casefold()
@@ -91,7 +97,7 @@ def _as_written(case: Case, trigger: Trigger, actor: Account) -> Admitted | Refu
         comment = case.forge.comment(trigger.thread, trigger.comment)
         if comment is None:
             return Refused("the comment is gone, or internal")
-        if comment.ours or not _same(comment.author, actor):
+        if comment.ours or not same(comment.author, actor):
             return Refused("the comment is not by the one the event names")
         waiting = trigger.command.verb is Verb.ANSWER
         asked = commands.asked(comment.text, case.settings.trigger.account, waiting=waiting)
@@ -140,7 +146,7 @@ def edited_by_strangers(case: Case, number: str) -> Refused | None:
     if trigger.issue is not None:
         return None
     for editor in case.forge.edited_since(number, trigger.at):
-        if case.forge.permission(editor) < _NEEDED[case.settings.trigger.permission]:
+        if not may_ask(case, editor):
             who = editor.login or "somebody"
             return Refused(f"{who} changed the issue meanwhile", case.answer, replies.issue_edited(who))
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ci_agent.errors import CiAgentError
+from ci_agent.job.admission import may_ask, same
 from ci_agent.job.case import Case
 from ci_agent.job.progress import comment_of, sessions
 from ci_agent.job.roster import Entry, roster_of
@@ -28,7 +29,7 @@ def at_once(case: Case) -> str:
 
 
 def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
-    """The answer to a command about an issue that is no work; None: it asks for work."""
+    """The answer to a command about an issue that is no work, empty where nothing is said; None: it asks for work."""
     verb, reply = case.trigger.command.verb, case.trigger.kind is Kind.REPLY
     if verb is Verb.STATUS:
         return _status(case, issue, request)
@@ -36,15 +37,17 @@ def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
         return stop(case, issue)
     if verb in _NEED_WAITING and WAITING.name.casefold() not in map(str.casefold, issue.labels):
         return replies.too_late() if reply else replies.nothing_waits(str(verb))
-    if reply and _asked_since(case, issue):
-        return replies.too_late()
-    return None
-
-
-def _asked_since(case: Case, issue: Issue) -> bool:
-    """Whether the question that the issue waits with was asked after the reply: then it answers an earlier one."""
+    if not reply:
+        return None
     asked = case.forge.labelled(issue.number, WAITING.name)
-    return asked is not None and asked.at > case.trigger.at
+    if asked is None:
+        return None
+    # Who may not ask for work may still set labels, and would make a request of anybody's words.
+    if not (same(asked.by, case.forge.me()) or may_ask(case, asked.by)):
+        return ""
+    return (
+        replies.too_late() if asked.at > case.trigger.at else None
+    )  # asked since, so it answers an earlier question
 
 
 def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:

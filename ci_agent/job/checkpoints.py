@@ -21,7 +21,7 @@ from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
 from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
-from ci_agent.task import Account
+from ci_agent.task import Account, Status
 from ci_agent.workspace import Store, store_at
 
 # Tokens that GitHub makes for one job or one hour: "About authentication to GitHub", token formats.
@@ -107,6 +107,22 @@ def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
         return Kept(key, stored.commit)
     return Kept(key, stored.commit, state, stored.files)
+
+
+def at_work(case: Case, state: State) -> bool:
+    """Whether the job that saved a session last is there and has not ended it. The roster says so, too, but who may push can
+    take that away, and one that was signed with another key says nothing. A platform that does not say is taken to mean that
+    it is."""
+    if state.over or state.status is Status.SUSPENDED or state.job in ("", case.host.job.run):
+        return False
+    try:
+        return not case.forge.job_ended(state.job, state.saved)
+    except CiAgentError as error:
+        print(
+            f"Job {state.job} counts as at work, because the platform does not say: {error}",
+            file=case.host.output.log,
+        )
+        return True
 
 
 def requester_of(kept: Kept) -> Account | None:

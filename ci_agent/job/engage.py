@@ -25,7 +25,7 @@ from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell
-from ci_agent.job.turn import our_turn
+from ci_agent.job.turn import nobody_else, our_turn
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
@@ -101,8 +101,9 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
     try:
-        with our_turn(case, made) as ours:
-            for one in sorted(replaced) if ours else ():
+        with our_turn(case, made) as turn:
+            ours = nobody_else(turn, made, last.state) if turn and last and last.state else turn
+            for one in sorted(replaced) if ours else ():  # what they promise is not going to happen
                 case.forge.ensure_comment(number, marker_of(one), replies.begun_anew())
             code = _begun(ours, issue, made, report, last, earlier) if ours else 0
     except (CiAgentError, Interrupted):

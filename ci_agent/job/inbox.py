@@ -18,6 +18,7 @@ from typing import Annotated, Final, TextIO
 import msgspec
 
 from ci_agent import signing
+from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import key_of
 from ci_agent.job.document import Document

@@ -75,8 +75,9 @@ def _look_after(host: Host, forge: Forge, settings: Config) -> None:
     nobody = Trigger(Kind.POLL, None, None, host.job.happening.at, Command(Verb.RUN))
     case = Case(host, forge, settings, nobody)
     try:
-        repair(case, roster_of(host, forge, settings))
-        look_after(case)
+        roster = roster_of(host, forge, settings)
+        repair(case, roster)
+        look_after(case, roster)
     except CiAgentError as error:
         print(f"Nobody looked after what jobs left: {error}", file=host.output.log, flush=True)
 

@@ -6,16 +6,18 @@ the next job tries again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError
+from ci_agent.job.admission import may_ask
 from ci_agent.job.case import Case
-from ci_agent.job.checkpoints import Kept, kept_of
-from ci_agent.job.progress import marker_of
-from ci_agent.job.roster import ENTRIES, Granted, Roster, repair_of
+from ci_agent.job.checkpoints import Kept, at_work, kept_of, requester_of
+from ci_agent.job.progress import abandoned, marker_of
+from ci_agent.job.roster import ENTRIES, Entry, Granted, Roster, repair_of
 from ci_agent.job.settling import say_again, settle
 from ci_agent.journal import Event
 from ci_agent.journal.archive import unpacked
@@ -35,29 +37,39 @@ _SCRATCH: Final = "ci-agent-"  # what folders of GitLab's jobs begin with, see `
 
 def repair(case: Case, roster: Roster, besides: Iterable[str] = ()) -> None:
     """Repair the sessions that say they are at work and are not: those of the issues `besides`, and of all that have the
-    label `ai-running`."""
+    label `ai-running` or a job on the roster that is gone."""
     try:
-        there = {one.entry.issue for one in roster.entries() if not one.gone}
+        found = roster.entries()
         marked = [issue.number for issue in case.forge.open_issues(RUNNING.name)]
     except CiAgentError as error:
         _log(case, f"Nobody looked after what earlier jobs left: {error}")
         return
-    left = [number for number in dict.fromkeys([*besides, *marked]) if number not in there]
+    there = {one.entry.issue for one in found if not one.gone}
+    gone = [one.entry.issue for one in found if one.gone]
+    left = [number for number in dict.fromkeys([*besides, *gone, *marked]) if number not in there]
     for number in left[:MOST]:
-        mine = repair_of(case.host.job, number, case.now())
         try:
-            if isinstance(roster.claim(mine, ENTRIES), Granted):
-                _repair(case, case.forge.issue(number))
+            with alone(case, roster, number) as ours:
+                if ours:
+                    _repair(case, case.forge.issue(number))
         except (CiAgentError, OSError) as error:
             _log(case, f"What is left of issue {number} could not be repaired: {error}")
-        finally:
-            _release(case, roster, mine)
     _tidy(case)
 
 
-def _release(case: Case, roster: Roster, mine: object) -> None:
+@contextmanager
+def alone(case: Case, roster: Roster, issue: str) -> Iterator[bool]:
+    """Within, no job works on the issue that we look after; False: one does. Raises `CiAgentError` where nobody knows."""
+    mine = repair_of(case.host.job, issue, case.now())
     try:
-        roster.release(mine)  # type: ignore[arg-type]
+        yield isinstance(roster.claim(mine, ENTRIES), Granted)
+    finally:
+        _release(case, roster, mine)
+
+
+def _release(case: Case, roster: Roster, mine: Entry) -> None:
+    try:
+        roster.release(mine)
     except CiAgentError as error:
         _log(case, f"The roster could not be told that something is repaired: {error}")
 
@@ -68,22 +80,40 @@ def _repair(case: Case, issue: Issue) -> None:
     if kept is None or kept.state is None:
         _say_gone(case, issue)
     elif kept.state.over or kept.state.status is Status.SUSPENDED:
-        say_again(case, issue, kept, kept.state)
-        _log(case, f"Said the last word on issue {issue.number}: {kept.state.status}.")
+        _ended(case, issue, kept, kept.state)
+    elif at_work(case, kept.state):
+        _log(
+            case,
+            f"The job that works on issue {issue.number} is there, and not on the roster: {kept.state.job_url}",
+        )
     else:
         _lost(case, issue, kept, kept.state)
+
+
+def _ended(case: Case, issue: Issue, kept: Kept, state: State) -> None:
+    """Its session has ended; whether the issue says so, and nothing of a job that died before it began another one."""
+    promised = abandoned(case.forge.comments(issue.number))
+    if promised not in ("", state.session):
+        _say_gone(case, issue)
+    elif promised or not state.said or RUNNING.name.casefold() in map(str.casefold, issue.labels):
+        say_again(case, issue, kept, state)
+        _log(case, f"Said the last word on issue {issue.number}: {state.status}.")
 
 
 def _lost(case: Case, issue: Issue, kept: Kept, state: State) -> None:
     settings = case.settings.lost
     times = lost(unpacked(kept.files.get(JOURNAL, b"")))
-    goes_on = settings.go_on and times < settings.most
+    asked = requester_of(kept)
+    may = asked is not None and may_ask(case, asked)
+    goes_on = settings.go_on and times < settings.most and may
     if issue.open and not goes_on:
         how = (
             f"{count(times, 'job')} of this session were lost"
             if times > 1
             else "the job that worked on this was lost"
         )
+        if not may:
+            how += ", and whoever asked for it may not ask for work any more"
         settle(case, issue, kept, state, Stop(Ending.LOST, f"{how[0].upper()}{how[1:]}."))
         _log(case, f"Ended the session on issue {issue.number}, whose job was lost.")
         return
@@ -117,7 +147,9 @@ def _say_gone(case: Case, issue: Issue) -> None:
         if comment.marker.startswith(marker_of("")) and comment.text.startswith((WORKING, replies.WAITING)):
             text = replies.lost("", again=True) if again else GONE
             case.forge.ensure_comment(issue.number, comment.marker, text)
-    if not again:
+    if again:  # it stays; a schedule passes over an issue that has another one of ours beside it
+        case.forge.change_labels(issue.number, [], other_labels(task_label(label), label))
+    else:
         case.forge.change_labels(issue.number, [FAILED], other_labels(FAILED, label))
     _log(case, f"The job that worked on issue {issue.number} is gone, and nothing is kept of it.")
 

@@ -211,7 +211,8 @@ class Roster:
 
         Only those jobs are asked about on whom it depends, each of which may cost a request.
         """
-        before = next((one for one in held if one.is_of(mine)), None)
+        # Jobs of one run look after each other's issues, too: neither takes the other's entry for its own.
+        before = next((one for one in held if one.is_of(mine) and one.repairs == mine.repairs), None)
         others = [one for one in held if one is not before]
         gone: list[Entry] = []
         for other in others:

@@ -35,12 +35,15 @@ class Left:
     case: Case
     parts: Delivered
     tree: str | None  # of its work; None: there is none, or it goes with nothing that is there now
+    withheld: str = ""  # why its work is not published, as a sentence
 
 
 def settle(case: Case, issue: Issue, kept: Kept, state: State, stop: Stop) -> Outcome:
     """End the session for which nobody comes any more by `stop`, with what there is of its work as a draft. Raises
     `CiAgentError` where it can't be done; it can be tried again then."""
     with _left(case, issue, kept, state) as left, left.parts.interrupts:
+        if left.withheld:
+            stop = replace(stop, detail=f"{stop.detail} {left.withheld}")
         outcome = session.settle(left.parts, stop, left.tree)
         keep_end(left.case.host, case.forge, case.settings, left.parts.journal.events, issue.number)
     return outcome
@@ -59,6 +62,9 @@ def _left(case: Case, issue: Issue, kept: Kept, state: State) -> Iterator[Left]:
     # Of its own: this job may fetch for a session as well.
     scratch = job.scratch / "settled" / issue.number
     case = replace(case, host=replace(case.host, job=replace(job, scratch=scratch)))
+    withheld = _withheld(case, issue, state)
+    if case.forge.branch(state.base):
+        case = replace(case, settings=replace(case.settings, git=replace(case.settings.git, base=state.base)))
     folder = session_folder(scratch / "sessions", issue.number)
     events = unpacked(kept.files.get(JOURNAL, b""))
     write(folder / session.JOURNAL, events)
@@ -68,7 +74,7 @@ def _left(case: Case, issue: Issue, kept: Kept, state: State) -> Iterator[Left]:
         raise CheckpointError(f"the session of issue {issue.number} was moved on by somebody else meanwhile")
     put = carried(source, state.branch, state.work, state.began or source.base_sha)
     workspace = Workspace(put.source, folder)
-    tree = put.tree if state.work and put.kept else None
+    tree = put.tree if state.work and put.kept and not withheld else None
     if tree:
         workspace.open_for_publishing(put.head)
         workspace.began = state.began or put.head
@@ -84,7 +90,20 @@ def _left(case: Case, issue: Issue, kept: Kept, state: State) -> Iterator[Left]:
             guard=case.host.guard,
             started=time.monotonic() - state.seconds,
         )
-        yield Left(case, parts, tree)
+        yield Left(case, parts, tree, withheld)
+
+
+def _withheld(case: Case, issue: Issue, state: State) -> str:
+    """Why the work must not be published, as a sentence; empty: it may be."""
+    if not state.work:
+        return ""
+    if issue.confidential and not case.forge.repository().private:
+        why = "the issue is confidential, and more people can see the project"
+    elif case.forge.branch(state.base) is None:
+        why = f"the branch {state.base} that it started from is gone"
+    else:
+        return ""
+    return f"The work is kept with the session and not published: {why}."
 
 
 def _task(issue: Issue, events: tuple[Event, ...], source: Source, state: State) -> Task:

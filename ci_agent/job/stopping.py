@@ -13,7 +13,8 @@ from ci_agent.job.checkpoints import kept_of
 from ci_agent.job.inbox import Inbox, Wish, Word
 from ci_agent.job.listening import EVERY, stopper
 from ci_agent.job.progress import comment_of
-from ci_agent.job.roster import ENTRIES, Entry, Granted, Roster, repair_of, roster_of
+from ci_agent.job.repairing import alone
+from ci_agent.job.roster import Entry, Roster, roster_of
 from ci_agent.job.settling import settle
 from ci_agent.job.waits import Waits
 from ci_agent.platforms import Issue
@@ -97,17 +98,12 @@ def _ended(case: Case, issue: Issue, roster: Roster) -> str:
     """End a session that waits for an answer, if there is one."""
     if WAITING.name.casefold() not in map(str.casefold, issue.labels):
         return replies.nothing_to_stop()
-    mine = repair_of(case.host.job, issue.number, case.now())
-    try:
-        if not isinstance(roster.claim(mine, ENTRIES), Granted):
-            return replies.nothing_to_stop()  # somebody begins just now
-        kept = kept_of(case, issue.number)
+    with alone(case, roster, issue.number) as ours:
+        kept = kept_of(case, issue.number) if ours else None  # else somebody begins just now
         if kept is None or kept.state is None or kept.state.status is not Status.SUSPENDED:
             return replies.nothing_to_stop()
         who = case.trigger.actor.login if case.trigger.actor else ""
         outcome = settle(case, issue, kept, kept.state, Stop(Ending.CANCELLED, f"Stopped by {stopper(who)}."))
-    finally:
-        roster.release(mine)
     _log(case, f"Ended the session on issue {issue.number}, which waited for an answer: {outcome.status}.")
     there = comment_of(case.forge.comments(issue.number), kept.state.session)
     return replies.stopped(there.text if there else "", there.url if there else "")

@@ -15,6 +15,7 @@ from ci_agent.interrupts import Interrupts
 from ci_agent.job.admission import still_wanted
 from ci_agent.job.assembly import limits
 from ci_agent.job.case import Case
+from ci_agent.job.checkpoints import at_work
 from ci_agent.job.deadline import in_time
 from ci_agent.job.giving_up import give_up, say_why_not
 from ci_agent.job.listening import asked_to_stop
@@ -24,11 +25,13 @@ from ci_agent.job.repairing import repair
 from ci_agent.job.roster import Busy, Entry, Granted, Queued, Roster, entry_of, roster_of
 from ci_agent.job.waits import Waits
 from ci_agent.reporting import replies
+from ci_agent.session.checkpoint import State
 from ci_agent.session.endings import other_labels, task_label
 from ci_agent.task import Thread
 from ci_agent.triggers import Kind
 
 _LOOKS = (8.0, 12.0)  # seconds between two looks at the roster
+_REPAIR = 120.0  # seconds that somebody may need who only looks after what an earlier job left of the issue
 _SHARE = 2  # waiting may take one part in so many of the job's time: what is left has to be worth it
 
 
@@ -56,17 +59,42 @@ def claimed(
     case: Case, roster: Roster, mine: Entry, made: Promise, waits: Waits | None = None
 ) -> Case | None:
     """As `our_turn`, with a roster that somebody else lets go of."""
-    most = case.settings.limits.max_concurrent
+    most, waits = case.settings.limits.max_concurrent, waits or Waits()
     try:
-        standing = roster.claim(mine, most)
+        standing = _claim(roster, mine, most, waits)
     except CiAgentError as error:
         _unseen(case, error)
         return case
     if not isinstance(standing, Busy):
         repair(case, roster, [one.issue for one in standing.gone if one.issue != made.issue])
     if isinstance(standing, Queued):
-        return _waited(case, roster, mine, made, standing, waits or Waits())
+        return _waited(case, roster, mine, made, standing, waits)
     return _let_in(case, made, standing)
+
+
+def _claim(roster: Roster, mine: Entry, most: int, waits: Waits) -> Granted | Busy | Queued:
+    """How we stand, once nobody looks after what an earlier job left of our issue."""
+    begun = waits.clock()
+    while isinstance(standing := roster.claim(mine, most), Busy):
+        if not standing.other.repairs or waits.clock() - begun >= _REPAIR:
+            break
+        waits.pause(random.uniform(*_LOOKS))  # noqa: S311 - no secret
+    return standing
+
+
+def nobody_else(case: Case, made: Promise, state: State) -> Case | None:
+    """As `our_turn`, where the roster does not know of it: None while the job of the session with this state is there."""
+    if not at_work(case, state):
+        return case
+    other = Entry(
+        issue=made.issue,
+        session=state.session,
+        job=state.job,
+        job_url=state.job_url,
+        since=state.saved,
+        working=True,
+    )
+    return _let_in(case, made, Busy(other))
 
 
 def _unseen(case: Case, error: CiAgentError) -> None:
@@ -81,7 +109,7 @@ def _let_in(case: Case, made: Promise, standing: Granted | Busy) -> Case | None:
     if case.trigger.kind is not Kind.POLL:  # there nobody waits for an answer
         text = replies.busy(there.url if there else other.job_url)
         case.forge.reply(case.trigger.thread or Thread(made.issue), case.answer, text)
-    if other.working:
+    if other.working and not other.repairs:
         case.forge.change_labels(made.issue, [], [label])
     kept(case.host.job.scratch)
     _log(case, f"Another job is at work on issue {made.issue}: {other.job_url}")

@@ -8,6 +8,8 @@ from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import kept_of, requester_of
+from ci_agent.job.repairing import alone
+from ci_agent.job.roster import Roster
 from ci_agent.job.settling import settle
 from ci_agent.platforms import Issue
 from ci_agent.reporting import replies
@@ -16,12 +18,14 @@ from ci_agent.session.endings import WAITING
 from ci_agent.task import Ending, Status
 
 
-def look_after(case: Case) -> None:
+def look_after(case: Case, roster: Roster) -> None:
     """Remind of the questions that wait for too long, and end the sessions of those that wait for much too long. What goes
     wrong with one is in the log, and is tried again next time."""
     for issue in case.forge.open_issues(WAITING.name):
         try:
-            _look_after(case, issue)
+            with alone(case, roster, issue.number) as ours:
+                if ours:  # else somebody has answered just now
+                    _look_after(case, issue)
         except (CiAgentError, OSError) as error:
             print(f"The question on issue {issue.number}: {error}", file=case.host.output.log, flush=True)
 

@@ -140,6 +140,19 @@ def test_several_jobs_of_one_run_each_have_their_issue(world: World) -> None:
     assert [issue for _, issue, _ in world.there()] == ["2", "3"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_jobs_of_one_run_one_does_not_repair_what_the_other_works_on(
+    world: World, first: bool
+) -> None:
+    works = entry("9", "1")
+    repairs = msgspec.structs.replace(works, session="repair-9")
+    one, other = (works, repairs) if first else (repairs, works)
+    assert isinstance(world.roster().claim(one, MOST), Granted)
+    assert world.roster().claim(other, MOST) == Busy(msgspec.structs.replace(one, working=True))
+    world.roster().release(other)
+    assert world.there() == [("9", "1", True)]
+
+
 def test_what_is_not_there_can_be_released(world: World) -> None:
     world.roster().release(entry("1", "7"))
     world.claim("1", "7")

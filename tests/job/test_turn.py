@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replace_entry
 
 from ci_agent.ci import Happening, Host, Job
 from ci_agent.ci.output import output
@@ -158,6 +159,40 @@ def test_the_comment_says_how_long_the_row_is_until_it_is_our_turn(ground: Groun
     assert 24 <= ground.seconds <= 36
     assert ground.log.getvalue().count("position 2") == 2  # an edit for each change
     assert promised(ground.folder / "scratch") == ground.promise()
+    assert ground.labels() == ["ai-task"]
+
+
+def test_who_only_looks_after_what_was_left_is_waited_for(ground: Ground) -> None:
+    states = ground.people.runs if ground.platform == "github" else ground.people.jobs
+    states[2] = "in_progress" if ground.platform == "github" else "running"
+    repairs = replace_entry(entry("2", "1"), session="repair-2")
+    ground.roster().claim(repairs, 500)
+    paused = list[float]()
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        ground.roster().release(repairs)
+
+    mine = entry_of(ground.case().host.job, "1", SESSION, NOW)
+    case = claimed(ground.case(), ground.roster(), mine, ground.promise(), Waits(pause, lambda: 0.0))
+    assert case is not None
+    assert len(paused) == 1
+    assert ground.labels() == ["ai-task"]
+
+
+def test_who_looks_after_it_for_too_long_takes_no_label_away(ground: Ground) -> None:
+    states = ground.people.runs if ground.platform == "github" else ground.people.jobs
+    states[2] = "in_progress" if ground.platform == "github" else "running"
+    ground.roster().claim(replace_entry(entry("2", "1"), session="repair-2"), 500)
+    seconds = [0.0]
+
+    def pause(more: float) -> None:
+        seconds[0] += more
+
+    mine = entry_of(ground.case().host.job, "1", SESSION, NOW)
+    waits = Waits(pause, lambda: seconds[0])
+    assert claimed(ground.case(), ground.roster(), mine, ground.promise(), waits) is None
+    assert 120 <= seconds[0] <= 132
     assert ground.labels() == ["ai-task"]
 
 
