@@ -73,7 +73,7 @@ class Kept:
         """Whether the work is on its branch; what had to be approved first is not. A journal that can't be read says
         nothing, as if it were."""
         try:
-            return Summary.of(unpacked(self.files.get(JOURNAL, b""))).pushed is not None
+            return JOURNAL not in self.files or Summary.of(unpacked(self.files[JOURNAL])).pushed is not None
         except JournalError:
             return True
 
