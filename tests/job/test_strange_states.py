@@ -3,9 +3,15 @@ nothing untrue that stays."""
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from ci_agent.job.roster import SHELF, Granted, Roster
+from ci_agent.workspace import Store
 from tests.job.conftest import commented, labelled, start, until, until_asked
+from tests.job.racing import entry
+from tests.job.test_meanwhile import NeverEnded, job_key
 from tests.job.test_resuming import ASK, killed
 from tests.support.jobs import FIX, SOLVE
 from tests.support.model_server import Hang, Say
@@ -94,6 +100,24 @@ def test_nothing_is_published_of_an_issue_that_became_confidential(project: Pipe
     assert project.merge_requests() == [], looked.log
     assert project.origin.git("for-each-ref", "refs/heads") == before
     assert "The work is kept with the session and not published" in comments(project, number)[0]
+    assert project.labels(number) == ["ai-failed"]
+
+
+def test_a_question_that_somebody_answers_just_now_is_not_given_up(project: Pipeline) -> None:
+    """The job of the answer has the issue, and has saved nothing yet."""
+    project.model.say([Say(calls=[FIX]), Say(calls=[ASK])])
+    number = project.forge.write_issue("add() is wrong", "")
+    assert project.run(*labelled(project, number)).exit_code == 5
+    project.end()
+    jobs = project.forge.runs if project.platform == "github" else project.forge.jobs
+    jobs[999] = "in_progress" if project.platform == "github" else "running"
+    roster = Roster(Store(project.origin.path, None, SHELF), NeverEnded(), job_key(project), io.StringIO())
+    assert roster.claim(entry("999", str(number)), 2) == Granted()
+    polled(project, **AT_ONCE)
+    assert project.labels(number) == ["ai-waiting"]
+    assert project.merge_requests() == []
+    roster.release(entry("999", str(number)))
+    polled(project, **AT_ONCE)
     assert project.labels(number) == ["ai-failed"]
 
 
