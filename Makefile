@@ -29,10 +29,11 @@ check: $(VENV)/.test-installed
 test-tools: $(VENV)/.test-installed
 	$(BIN)/python -m tests.support.tools
 
-# The generated pages: configuration and command line.
+# The generated pages: configuration, command line, and the tables of the architecture.
 docs: $(VENV)/.installed
 	$(BIN)/python -m ci_agent.config > docs/configuration.md
 	$(BIN)/python -m ci_agent.cli.document
+	$(BIN)/python -m ci_agent.session.document
 
 bench: test-tools
 	$(BIN)/python benchmarks/run.py

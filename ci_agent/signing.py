@@ -25,7 +25,7 @@ class UnsignedError(ValueError):
 
 
 class MalformedError(ValueError):
-    """A document is signed, and is not what was to be read; the message says where."""
+    """A document is not what was to be read; the message says where."""
 
 
 class WeakSecretError(ValueError):
@@ -57,6 +57,11 @@ def checked(content: bytes, signature: bytes, key: bytes, purpose: str, kind: ty
     """
     if not hmac.compare_digest(_signature(content, key, purpose), signature):
         raise UnsignedError("it is not signed with this key for this purpose, or was changed since")
+    return stated(content, kind)
+
+
+def stated(content: bytes, kind: type[D]) -> D:
+    """The document in `content`, whoever wrote it. Raises `MalformedError` where it is no `kind`."""
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+WAITING_LABEL: Final = "ai-waiting"  # on an issue whose session has asked a question and waits for the answer
 
 
 class Status(StrEnum):
@@ -47,6 +50,8 @@ class Ending(StrEnum):
     LLM_POLICY = "llm_policy"
     LLM_REPLAY = "llm_replay"  # the recording that plays the model does not fit this run
     WITHHELD = "withheld"  # the work held a secret
+    UNANSWERED = "unanswered"  # nobody answered the question in time
+    LOST = "lost"  # the job was gone, and nobody goes on
     ENVIRONMENT = "env"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
@@ -89,6 +94,7 @@ class Limits:
     input_tokens: int
     output_tokens: int
     verifications: int  # times the harness checks a hand-in before it gives up
+    job_minutes: float | None = None  # that this job may take, where its end is what `minutes` comes from
 
 
 @dataclass(frozen=True, slots=True)

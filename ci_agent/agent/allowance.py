@@ -102,11 +102,26 @@ class Allowance:
                 f"All {limits.output_tokens:,} output tokens are used (limits.max_output_tokens).",
             )
         if self.remaining() <= 0:
-            return (
-                Ending.LIMIT_WALL,
-                f"The time is up: {limits.minutes:g} minutes, less what the last tests need (limits.timeout).",
-            )
+            return Ending.LIMIT_WALL, self._time_up()
         return None
+
+    def said_of(self, ending: Ending, said: str) -> str:
+        """What people are told of a model that came to this end: that the time was up, with whose limit that was, and
+        what the model `said` of it."""
+        if ending is not Ending.LIMIT_WALL or said == self._time_up():
+            return said
+        return f"{self._time_up()} {said}"
+
+    def _time_up(self) -> str:
+        limits = self.limits
+        if limits.job_minutes is None:
+            return (
+                f"The time is up: {limits.minutes:g} minutes, less what the last tests need (limits.timeout)."
+            )
+        return (
+            f"The time is up: this job may take {limits.job_minutes:g} minutes, less what the last tests and the last "
+            "word need."
+        )
 
     def notice(self) -> str:
         """A sentence for the model when a limit comes near, and another one when it is nearly over; else empty."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_agent.agent.resuming import BREAK
 from ci_agent.agent.stubs import is_stub, length, stubbed_arguments, stubbed_result
 from ci_agent.agent.turns import OF_PEOPLE, edited_files, latest_reads, results
 from ci_agent.models import Message
@@ -80,14 +81,14 @@ def next_limit(left: int, most: int) -> int:
 
 
 def compact(messages: Sequence[Message], plan: Plan = PLANS[0]) -> Compacted:
-    """The conversation with stubs for what the plan does not keep. System prompt, task and what people answered stay as
-    they are.
+    """The conversation with stubs for what the plan does not keep. System prompt and task stay as they are, and so does
+    what people said or decided in the middle of the work: nobody says it again.
 
     Compacting again by the same plan changes nothing.
     """
     answered = results(messages)
     kept = {result.at for result in answered[-plan.results :]}
-    kept |= {result.at for result in answered if result.meant.tool in OF_PEOPLE}
+    kept |= {result.at for result in answered if result.meant.tool in OF_PEOPLE or BREAK in result.text}
     edited = edited_files(messages)
     if plan.reads:
         kept |= latest_reads([one for one in answered if not is_stub(one.text)], edited)

@@ -146,7 +146,7 @@ class Agent:
                 self._conversation.make_room()
             reply = self._conversation.reply()
         except ModelError as error:
-            return Stop(error.ending, str(error))
+            return Stop(error.ending, self._allowance.said_of(error.ending, str(error)))
         self._book(reply)
         stop = self._do(reply) if reply.calls else self._nudge(reply)
         circling = self._circling.stop()

@@ -18,7 +18,7 @@ ENDS_TURN: Final = (SUBMIT, *sorted(OF_PEOPLE))  # calls that hand the turn back
 
 _TOOLS = all_tools(planning=True)
 _BROKEN_OFF = "Not known: the job ended while this ran. Look at what it did before you call it again."
-_BREAK = (
+BREAK: Final = (
     "[The work goes on in another job, on a new machine. Your changes are in the files; what git ignores was not kept, and "
     "the set-up has run again. Files with the whole output of earlier calls are gone.]"
 )
@@ -44,6 +44,10 @@ _DECIDED: Final = {  # what follows from a person's word
     ): "What was approved is the change as you handed it in; anything else has to be approved anew.",
     ("change", False): "Nothing was pushed. Change what is wrong, and call `submit` again.",
 }
+_NOT_ANSWERED = (
+    "You are asked to go on, without an answer to your question. What people said since follows; where that does not "
+    "answer it, take the likeliest meaning and state it in the summary."
+)
 _FILES = 30  # that are named
 
 
@@ -92,9 +96,10 @@ def tool_of(call: ToolCall) -> str:
 def told(broke: Break) -> str:
     """What the model is told when it goes on."""
     said = _decision(broke) if broke.proposed else _answer(broke) if broke.asked else _words(broke)
-    parts = [broke.ended, said, _comments(broke.comments), _BREAK]
+    parts = [broke.ended, said, _comments(broke.comments), BREAK]
     if broke.base:
-        parts.append("\n".join([broke.base, *_listed(broke.files)]))
+        files = ["These files are not as they were:", *_listed(broke.files)] if broke.files else []
+        parts.append("\n".join([broke.base, *files]))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -108,7 +113,7 @@ def chosen(words: str, choices: Sequence[str]) -> str:
 
 def _answer(broke: Break) -> str:
     if not broke.said.strip():
-        return _NOBODY_ANSWERED
+        return _NOT_ANSWERED if broke.comments else _NOBODY_ANSWERED
     choice = chosen(broke.said, broke.choices)
     means = f"\n\nThat is the choice: {choice}" if choice else ""
     return f"{broke.by or 'Somebody who may write here'} answers:\n\n{framed('answer', broke.said.strip(), by=broke.by)}{means}"

@@ -27,6 +27,16 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class Definition:
+    """Where the repository says how long a job may take."""
+
+    path: str  # of the file
+    sha: str  # the commit that it counts in
+    job: str  # what the job is called there
+    longer: bool  # the file may allow more than the CI does by itself
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The job we are, as its CI describes it."""
 
@@ -41,7 +51,10 @@ class Job:
     pipeline: str  # stays the same when a job is run again: GitHub's run id, GitLab's pipeline id
     checkout: Path | None  # the CI's own checkout of the repository; None: there is none
     scratch: Path  # for files that live as long as the job
-    minutes: float | None = None  # that the job's own commands may take, where the CI says so
+    minutes: float | None = None  # that the job may take, where the CI says so and its definition does not
+    began: datetime | None = None  # where the CI says so
+    definition: Definition | None = None  # None: what the CI says is all there is
+    runner: str = ""  # the name of the runner, which does one job at a time; empty: the CI does not say
     sha: str = ""  # the commit whose pipeline this is; empty: the CI does not say
 
 

@@ -27,6 +27,7 @@ _LEAST = 20  # minutes; less leaves no time to work
 
 _ENVIRONMENTS = "ci-agent"  # what the names of the two jobs' environments begin with
 _BUNDLE, _PUBLISHED = "ci-agent-bundle", "ci-agent-published"  # folders of artifacts
+_GREEN = "--waiting-is-success"  # `allow_failure: exit_codes` would only turn red into orange
 _FINAL_WORD = "if [ -x .ci-agent/ci-agent ]; then .ci-agent/ci-agent job --final-word; fi"
 _IDLE = "echo 'There was nothing to do here; the log of the routing job says why.'"
 
@@ -69,7 +70,7 @@ def _work(number: str, trigger: str, environment: Mapping[str, str]) -> dict[str
         # Pulled only: commands of the model can write to this folder, the routing job runs none.
         "cache": {"key": "ci-agent", "paths": [".ci-agent/cache/"], "policy": "pull"},
         "before_script": [install_script()],
-        "script": [".ci-agent/ci-agent job"],
+        "script": [f".ci-agent/ci-agent job {_GREEN}"],
         "after_script": [_FINAL_WORD],
         "artifacts": {
             "name": f"ci-agent-report-{number}",
@@ -86,7 +87,7 @@ def _apart(job: dict[str, Any]) -> dict[str, Any]:
     artifacts = job["artifacts"]
     return {key: value for key, value in job.items() if key != "after_script"} | {
         "environment": {"name": f"{_ENVIRONMENTS}/work", "action": "access"},
-        "script": [f".ci-agent/ci-agent job --no-publish --bundle {_BUNDLE}"],
+        "script": [f".ci-agent/ci-agent job {_GREEN} --no-publish --bundle {_BUNDLE}"],
         "artifacts": artifacts
         | {"paths": [*artifacts["paths"], f"{_BUNDLE}/"], "reports": {"junit": "ci-agent-report/junit.xml"}},
     }
@@ -99,7 +100,7 @@ def _publish(job: dict[str, Any], work: str) -> dict[str, Any]:
         "needs": [{"job": work, "artifacts": True}],
         "when": "always",
         "environment": {"name": f"{_ENVIRONMENTS}/publish", "action": "access"},
-        "script": [f".ci-agent/ci-agent publish {_BUNDLE} --output-dir {_PUBLISHED}"],
+        "script": [f".ci-agent/ci-agent publish {_BUNDLE} {_GREEN} --output-dir {_PUBLISHED}"],
         "after_script": [_FINAL_WORD.replace("--final-word", f"--final-word --output-dir {_PUBLISHED}")],
         "artifacts": artifacts
         | {

@@ -7,12 +7,14 @@ reference" and "Trigger pipelines with the API" (use a webhook).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ci_agent.ci import Happening, Job
+from ci_agent.ci import Definition, Happening, Job
+from ci_agent.ci.workflow import DEFAULT_MINUTES
 from ci_agent.errors import UsageError
 from ci_agent.task import Account, is_bot_name
 
@@ -65,8 +67,25 @@ def _github(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         pipeline=run,
         checkout=_checkout(environment.get("GITHUB_WORKSPACE", "")),
         scratch=Path(temporary) / f"ci-agent-{run or 'local'}",
+        minutes=DEFAULT_MINUTES,
+        definition=_definition(environment, repository),
+        runner=environment.get("RUNNER_NAME", ""),
         sha=environment.get("GITHUB_SHA", ""),
     )
+
+
+def _definition(environment: Mapping[str, str], repository: str) -> Definition | None:
+    """Where the workflow stands: `owner/name/.github/workflows/file.yml@refs/heads/main`. None for one of another
+    repository, which the token need not see."""
+    found = _WORKFLOW.fullmatch(environment.get("GITHUB_WORKFLOW_REF", ""))
+    sha, job = environment.get("GITHUB_WORKFLOW_SHA", ""), environment.get("GITHUB_JOB", "")
+    if not found or found[1].casefold() != repository.casefold() or not _COMMIT.fullmatch(sha) or not job:
+        return None
+    return Definition(found[2], sha, job, longer=environment.get("RUNNER_ENVIRONMENT") == "self-hosted")
+
+
+_WORKFLOW = re.compile(r"([^/@]+/[^/@]+)/(\.github/workflows/[^/@]+)@.+")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def _page(environment: Mapping[str, str], repository: str, run: str) -> str:
@@ -94,7 +113,7 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         happening=Happening(
             environment.get("CI_PIPELINE_SOURCE", ""),
             _gitlab_payload(environment),
-            _created(environment.get("CI_PIPELINE_CREATED_AT", "")) or now(),
+            _moment(environment.get("CI_PIPELINE_CREATED_AT", "")) or now(),
         ),
         actor=Account(login, environment.get("GITLAB_USER_ID", ""), is_bot_name(login)) if login else None,
         default_branch=environment.get("CI_DEFAULT_BRANCH", ""),
@@ -103,15 +122,42 @@ def _gitlab(environment: Mapping[str, str], now: Callable[[], datetime]) -> Job:
         pipeline=environment.get("CI_PIPELINE_ID") or job,
         checkout=_checkout(environment.get("CI_PROJECT_DIR", "")),
         scratch=_gitlab_scratch(environment, job),
-        minutes=_minutes(environment.get("RUNNER_SCRIPT_TIMEOUT", "")),
+        minutes=_allowed(environment),
+        began=_moment(environment.get("CI_JOB_STARTED_AT", "")),
         sha=environment.get("CI_COMMIT_SHA", ""),
     )
 
 
+def _allowed(environment: Mapping[str, str]) -> float | None:
+    """How many minutes the job's commands may take, counted from the job's begin.
+
+    The runner's time-out of the script counts from the script's own begin, which is later: nobody says how much.
+    Without one, newer runners keep the time of `after_script` free at the end (gitlab-runner, merge request 4491).
+    """
+    given = environment.get("CI_JOB_TIMEOUT", "").strip()
+    script = _minutes(environment.get("RUNNER_SCRIPT_TIMEOUT", ""))
+    known = [] if script is None else [script]
+    if given.isdecimal() and len(given) <= _DIGITS:
+        after = _minutes(environment.get("RUNNER_AFTER_SCRIPT_TIMEOUT", ""))
+        kept = _AFTER_SCRIPT if after is None else after
+        known.append(int(given) / 60 - (kept if script is None else 0.0))
+    return min(known, default=None)
+
+
 def _minutes(text: str) -> float | None:
-    """A time-out of the runner's, in the form that the child pipeline gives it: `65m`."""
-    number = text.strip().removesuffix("m")
-    return float(number) if number.isdecimal() and text.strip().endswith("m") else None
+    """A time-out of the runner's: `65m`, `1h 5m`, `90s`; None: there is none that we understand."""
+    found = _TIMEOUT.fullmatch(text.replace(" ", ""))
+    if not found or not any(found.groups()):
+        return None
+    hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    return hours * 60 + minutes + seconds / 60
+
+
+_AFTER_SCRIPT = 5.0  # minutes, the default of RUNNER_AFTER_SCRIPT_TIMEOUT ("Configuring runners")
+_DIGITS = 8  # of a number of seconds or minutes; more is no time that a job may take
+_TIMEOUT = re.compile(
+    rf"(?:(\d{{1,{_DIGITS}}})h)?(?:(\d{{1,{_DIGITS}}})m)?(?:(\d{{1,{_DIGITS}}})s)?", re.ASCII
+)
 
 
 def _gitlab_scratch(environment: Mapping[str, str], job: str) -> Path:
@@ -144,7 +190,7 @@ def _sent(given: str) -> dict[str, Any]:
     return _file(given.strip(), name) if given.strip() else {}
 
 
-def _created(text: str) -> datetime | None:
+def _moment(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

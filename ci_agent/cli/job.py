@@ -22,6 +22,11 @@ _ISSUE = click.option("--issue", metavar="N", help="Work on this issue, whatever
 _INTENT = click.option(
     "--intent", metavar="TEXT", help="What is to be done; without --issue an issue is opened for it."
 )
+_WAITING_IS_SUCCESS = click.option(
+    "--waiting-is-success",
+    is_flag=True,
+    help="Exit with 0, not 5, where the session waits for an answer: a CI knows only success and failure.",
+)
 
 
 @click.command()
@@ -49,6 +54,7 @@ _INTENT = click.option(
     type=click.Path(path_type=Path),
     help="With --no-publish: the folder for what is to be published.",
 )
+@_WAITING_IS_SUCCESS
 @_OUTPUT_DIR
 @click.pass_obj
 def job(
@@ -61,6 +67,7 @@ def job(
     final_word: bool,
     no_publish: bool,
     bundle: Path,
+    waiting_is_success: bool,
     output_dir: str | None,
 ) -> int:
     """Do what the event asks for that started this CI job.
@@ -75,15 +82,24 @@ def job(
     if no_publish and (route or final_word):
         raise click.UsageError("--no-publish is for the job that works: --route and --final-word publish")
     hold = bundle if no_publish else None
-    return work(
-        Request(_flags(output_dir), issue, intent, route, child_pipeline, final_word, hold), environment
+    asked = Request(
+        _flags(output_dir),
+        issue,
+        intent,
+        route,
+        child_pipeline,
+        final_word,
+        hold,
+        waiting_is_success=waiting_is_success,
     )
+    return work(asked, environment)
 
 
 @click.command()
 @click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
 @_ISSUE
 @_INTENT
+@_WAITING_IS_SUCCESS
 @_OUTPUT_DIR
 @click.pass_obj
 def publish(
@@ -92,6 +108,7 @@ def publish(
     bundle: Path,
     issue: str | None,
     intent: str | None,
+    waiting_is_success: bool,
     output_dir: str | None,
 ) -> int:
     """Publish what `ci-agent job --no-publish` left in the folder BUNDLE.
@@ -104,7 +121,8 @@ def publish(
     from ci_agent.job.pipeline import work
     from ci_agent.job.request import Request
 
-    return work(Request(_flags(output_dir), issue, intent, publish=bundle), environment)
+    asked = Request(_flags(output_dir), issue, intent, publish=bundle, waiting_is_success=waiting_is_success)
+    return work(asked, environment)
 
 
 def _flags(output_dir: str | None) -> dict[str, object]:

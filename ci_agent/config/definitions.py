@@ -222,7 +222,8 @@ class LimitSettings:
     timeout: float = setting(
         60.0,
         "Wall time. Most tasks take minutes; the hour leaves room for slow tests and full queues and is the "
-        "usual time-out of a CI job. Set it a little below that of your job, so that the last word is ours.",
+        "usual time-out of a CI job. Where the job ends sooner, the work ends 90 seconds before it, so that the last "
+        "word is ours.",
         unit="minutes",
         flag="--timeout",
         above=0,
@@ -260,6 +261,23 @@ class LimitSettings:
         unit="runs",
         minimum=1,
         maximum=20,
+    )
+    max_concurrent: int = setting(
+        2,
+        "How many jobs work in the repository at a time; others wait for their turn and say so on their issue. Two merge "
+        "requests at a time can still be read, and runners are left for people. Jobs that publish nothing (docs/split.md) "
+        "are not counted.",
+        unit="jobs",
+        minimum=1,
+        maximum=100,
+    )
+    queue_timeout: float = setting(
+        20.0,
+        "How long a job waits for its turn, at most half of the time that it has; what it waits counts for that. Then it ends, "
+        "and leaves the issue and its label to the schedule. 0: it does not wait.",
+        unit="minutes",
+        minimum=0,
+        maximum=1_440,
     )
 
 
@@ -708,6 +726,44 @@ class CheckpointSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskSettings:
+    """Questions that a session waits for an answer to. `ci-agent poll` looks after them."""
+
+    remind_after: float = setting(
+        3.0,
+        "How long nobody answers until the person who asked for the work is reminded, once.",
+        unit="days",
+        above=0,
+        maximum=365,
+    )
+    give_up_after: float = setting(
+        14.0,
+        "How long nobody answers until the session is ended, with what there is of the work as a draft.",
+        unit="days",
+        above=0,
+        maximum=365,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSettings:
+    """Sessions whose job is gone: the runner was lost, or the process killed."""
+
+    go_on: bool = setting(
+        True,
+        "Whether the next schedule (`ci-agent poll`) goes on with such a session. Else it is ended, with what there is of the "
+        "work as a draft.",
+    )
+    most: int = setting(
+        3,
+        "How many jobs of one session may be lost until it is ended all the same: it may be what they do that kills "
+        "them.",
+        minimum=1,
+        maximum=100,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSettings:
     """Where the work is done on this machine."""
 
@@ -752,6 +808,8 @@ class Config:
     gitlab: GitLabSettings = field(default_factory=GitLabSettings)
     bundle: BundleSettings = field(default_factory=BundleSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    ask: AskSettings = field(default_factory=AskSettings)
+    lost: LostSettings = field(default_factory=LostSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     checks: tuple[str, ...] = setting(

@@ -39,7 +39,7 @@ def before(
         fact = event.fact
         if isinstance(fact, SetupChosen):
             prepared = fact.command
-        elif isinstance(fact, TestsRan) and fact.moment is Moment.BEFORE:
+        elif isinstance(fact, TestsRan) and fact.moment is Moment.BEFORE and not fact.some:
             same = (fact.tree, fact.command, prepared) == (tree, command_of(suites), setup.command)
-            found = fact if same and not (fact.some or fact.problem) else None
+            found = found if not same else None if fact.problem else fact
     return found and replace(found, reused=True, log="")

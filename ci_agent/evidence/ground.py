@@ -29,7 +29,8 @@ class Ground:
     """The two commits to compare are the control repository's base and whatever tree is examined.
 
     `folder` is for the checkouts and what belongs to them; `logs` for what commands print. `remembered` is where
-    runs on the base are kept for later sessions (None: nowhere). `seconds_left` is what the session has.
+    runs on the base are kept for later sessions (None: nowhere). `seconds_left` is what the session has, by the
+    setting `limit`; empty: by the end of the CI's job.
     """
 
     control: Control
@@ -41,6 +42,7 @@ class Ground:
     guard: Guard
     remembered: Path | None
     seconds_left: Callable[[], float]
+    limit: str = "limits.timeout"
 
     @property
     def base(self) -> str:
@@ -69,12 +71,12 @@ class Clock:
         return max(1.0, min(self.ground.config.verification.timeout * 60, self.left()))
 
     def limit(self) -> str:
-        """The setting that the time of the next run comes from."""
+        """The setting that the time of the next run comes from; empty: none, see `Ground`."""
         each = self.ground.config.verification.timeout * 60
         if each <= self.left():
             return "verification.timeout"
         total = self.ground.config.verification.total_timeout * 60 - self.spent
-        return "verification.total_timeout" if total <= self.ground.seconds_left() else "limits.timeout"
+        return "verification.total_timeout" if total <= self.ground.seconds_left() else self.ground.limit
 
     @contextmanager
     def running(self) -> Iterator[None]:

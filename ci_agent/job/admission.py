@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ci_agent.job.case import Case, Refused
-from ci_agent.job.claim import sessions
+from ci_agent.job.checkpoints import kept_of, requester_of
+from ci_agent.job.progress import sessions
 from ci_agent.platforms import Comment, Issue, Permission
 from ci_agent.reporting import replies
 from ci_agent.task import Account
-from ci_agent.triggers import Kind, Trigger, commands
+from ci_agent.triggers import Kind, Trigger, Verb, commands
 
 _DAY = timedelta(hours=24)
 _NEEDED = {"write": Permission.WRITE, "maintain": Permission.MAINTAIN, "admin": Permission.ADMIN}
@@ -49,6 +50,8 @@ def admit(case: Case) -> Admitted | Refused:
     needed = case.settings.trigger.permission
     if case.forge.permission(actor) < _NEEDED[needed]:
         why = f"{actor.login} may not {needed} here, or the platform does not say so"
+        if trigger.kind is Kind.REPLY:  # they may have spoken to somebody else
+            return Refused(why)
         return Refused(why, f"refused {actor.login}", replies.refused(actor.login, needed))
     return _as_written(case, trigger, actor)
 
@@ -62,7 +65,14 @@ def _labelled(case: Case, trigger: Trigger) -> Trigger | Refused:
     if labelled is None:
         why = f"nobody knows who put the label {label} on it"
         return Refused(why, f"refused {label}", replies.label_of_nobody(label))
-    return replace(trigger, actor=labelled.by, at=labelled.at)
+    if not _same(labelled.by, case.forge.me()):
+        return replace(trigger, actor=labelled.by, at=labelled.at)
+    # We put it back, because a job was lost. Who asked for that one is in what is kept of it, which is signed.
+    kept = kept_of(case, trigger.thread.number)
+    asked = requester_of(kept) if kept else None
+    if kept is None or kept.state is None or kept.state.over or asked is None:
+        return Refused("it was our own doing")
+    return replace(trigger, actor=asked, at=kept.state.started)
 
 
 def _same(one: Account, other: Account) -> bool:
@@ -83,7 +93,8 @@ def _as_written(case: Case, trigger: Trigger, actor: Account) -> Admitted | Refu
             return Refused("the comment is gone, or internal")
         if comment.ours or not _same(comment.author, actor):
             return Refused("the comment is not by the one the event names")
-        asked = commands.asked(comment.text, case.settings.trigger.account)
+        waiting = trigger.command.verb is Verb.ANSWER
+        asked = commands.asked(comment.text, case.settings.trigger.account, waiting=waiting)
         if asked is None:
             return Refused("the comment holds no command")
         trigger = replace(trigger, kind=asked[0], command=asked[1], at=comment.created)
@@ -96,7 +107,8 @@ def still_wanted(case: Case, issue: Issue) -> Refused | None:
     """Why the issue is not to be worked on any more; None: it is."""
     label, trigger = case.settings.trigger.label, case.trigger
     if not issue.open:
-        return Refused(f"issue {issue.number} is closed", case.answer, replies.closed())
+        said = "" if trigger.kind is Kind.REPLY else replies.closed()
+        return Refused(f"issue {issue.number} is closed", case.answer, said)
     if issue.confidential and not case.forge.repository().private:
         why = f"issue {issue.number} is confidential, and a merge request would tell everybody"
         return Refused(why, case.answer, replies.confidential())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
-from ci_agent.job.claim import at_work, run_of, sessions
+from ci_agent.job.progress import comment_of, sessions
+from ci_agent.job.roster import Entry, roster_of
 from ci_agent.platforms import Issue, MergeRequest
 from ci_agent.reporting import replies
+from ci_agent.reporting.progress import WORKING
 from ci_agent.session.endings import WAITING
-from ci_agent.triggers import Verb, commands
+from ci_agent.triggers import Kind, Verb, commands
 
 AT_ONCE = (Verb.HELP, Verb.UNKNOWN)  # need no issue
 _NEED_WAITING = (Verb.ANSWER, Verb.APPROVE, Verb.REJECT)  # a session that waits for a person
@@ -26,43 +28,70 @@ def at_once(case: Case) -> str:
 
 def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
     """The answer to a command about an issue that is no work; None: it asks for work."""
-    verb = case.trigger.command.verb
+    verb, reply = case.trigger.command.verb, case.trigger.kind is Kind.REPLY
     if verb is Verb.STATUS:
         return _status(case, issue, request)
     if verb is Verb.STOP:
         return _stop(case, issue)
     if verb in _NEED_WAITING and WAITING.name.casefold() not in map(str.casefold, issue.labels):
-        return replies.nothing_waits(str(verb))
+        return replies.too_late() if reply else replies.nothing_waits(str(verb))
+    if reply and asked_since(case, issue):
+        return replies.too_late()
     return None
 
 
+def asked_since(case: Case, issue: Issue) -> bool:
+    """Whether what the issue waits with was asked after the comment was written: then that is about something earlier. By the
+    platform's own clock: the label comes with what is asked."""
+    asked = case.forge.labelled(issue.number, WAITING.name)
+    return asked is not None and asked.at > case.trigger.at
+
+
 def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:
-    begun = sessions(case.forge.comments(issue.number))
-    running = [one for one in at_work(begun) if not case.forge.job_ended(run_of(one), one.changed)]
-    last = (running or begun)[-1] if begun else None
+    comments = case.forge.comments(issue.number)
+    begun = sessions(comments)
+    there = begun[-1] if begun else None
+    try:
+        now = _there(case, issue.number)
+    except CiAgentError as error:
+        print(f"Nobody can say who is at work: {error}", file=case.host.output.log, flush=True)
+        now, working = [], there is not None and there.text.startswith(WORKING)
+    else:
+        working = any(one.working for one in now)
+    there = next(filter(None, (comment_of(comments, one.session) for one in now)), there)
+    over = there is not None and not now and there.text.startswith(WORKING)  # without a last word
     return replies.status(
-        working=bool(running),
-        progress=last.url if last else "",
+        working=working,
+        waiting=bool(now) and not working,
+        progress=there.url if there else "",
         runs=len(begun),
         merge_request=request.url if request else "",
-        said=last.text if last and (running or last not in at_work([last])) else "",
+        said=there.text if there and (working or not over) else "",
         platform=case.forge.name,
     )
 
 
 def _stop(case: Case, issue: Issue) -> str:
-    """Cancel the CI jobs that are at work on the issue, as far as the platform lets us."""
+    """Cancel the CI jobs that are at work on the issue or wait for their turn, as far as the platform lets us."""
     stopped, refused = 0, list[str]()
-    for comment in at_work(list(case.forge.comments(issue.number))):
-        run = run_of(comment)
-        if run == case.host.job.run or case.forge.job_ended(run, comment.changed):
-            continue
+    try:
+        there = _there(case, issue.number)
+    except CiAgentError as error:
+        return replies.not_stopped(str(error), "")
+    for one in there:
         try:
-            case.forge.cancel_job(run)
+            case.forge.cancel_job(one.job)
         except CiAgentError as error:
-            refused.append(replies.not_stopped(str(error), comment.url))
+            progress = comment_of(case.forge.comments(issue.number), one.session)
+            refused.append(replies.not_stopped(str(error), progress.url if progress else ""))
         else:
             stopped += 1
     if refused:
         return "\n\n".join(refused)
     return replies.stopping() if stopped else replies.nothing_to_stop()
+
+
+def _there(case: Case, issue: str) -> list[Entry]:
+    """The other jobs that are at work on the issue, or wait for their turn."""
+    known = roster_of(case.host, case.forge, case.settings).entries(issue)
+    return [one.entry for one in known if not one.gone and one.entry.job != case.host.job.run]

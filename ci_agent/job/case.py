@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from ci_agent.ci import Host
 from ci_agent.config import Config
+from ci_agent.job.deadline import Deadline
 from ci_agent.platforms import Forge
 from ci_agent.triggers import Kind, Trigger
 
@@ -19,6 +20,7 @@ class Case:
     settings: Config  # as the default branch's file has them
     trigger: Trigger
     silent: bool = False  # nothing is said here; the job that publishes decides again, and says it
+    deadline: Deadline | None = None  # of this job; None: it is not known, or not yet looked up
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @property

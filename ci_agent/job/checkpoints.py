@@ -13,15 +13,16 @@ from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CheckpointError, CiAgentError, JournalError
 from ci_agent.job.case import Case
+from ci_agent.job.fetching import FETCHED
+from ci_agent.job.forges import remote_of
 from ci_agent.journal import Event
 from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
 from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
-from ci_agent.workspace import Checkpoints, Login, checkpoints_of
-
-FETCHED: Final = "repository.git"  # in a job's scratch folder: what was fetched of the project
+from ci_agent.task import Account
+from ci_agent.workspace import Store, store_at
 
 # Tokens that GitHub makes for one job or one hour: "About authentication to GitHub", token formats.
 _OF_ONE_JOB: Final = ("ghs_",)
@@ -60,11 +61,13 @@ class Kept:
     state: State | None = None  # None: there is none, or it is not to be believed
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
-    def keeping(self, job: str) -> Keeping:
-        """How the session of the CI's run `job` is kept in its place. Work that is nowhere else stays with it."""
+    def keeping(self, job: str, *, goes_on: bool, fresh: bool) -> Keeping:
+        """How the session of the CI's run `job` is kept in its place: one that `goes_on` with this one, or a `fresh` one
+        that somebody wants instead of it, or another. Work that is nowhere else stays with it."""
         state = self.state
-        nowhere_else = state is not None and not (state.over and self._is_pushed())
-        return Keeping(self.key, job, self.commit, state.work if state and nowhere_else else "")
+        elsewhere = state is not None and state.over and self._is_pushed()
+        stays = goes_on or not (elsewhere or fresh)
+        return Keeping(self.key, job, self.commit, state.work if state and stays else "")
 
     def _is_pushed(self) -> bool:
         """Whether the work is on its branch; what had to be approved first is not. A journal that can't be read says
@@ -75,9 +78,9 @@ class Kept:
             return True
 
 
-def kept_of(case: Case, issue: str) -> Kept | None:
+def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:
     """What is kept of the last session on `issue`, whose place the next one takes; None: sessions are not kept, which the
-    log says."""
+    log says. What is `known` already is not fetched again."""
     log = case.host.output.log
     if case.silent or not case.settings.checkpoint.keep:
         return None
@@ -87,22 +90,29 @@ def kept_of(case: Case, issue: str) -> Kept | None:
             "Sessions are not kept: there is no key to sign them with; set CI_AGENT_CHECKPOINT_KEY.", file=log
         )
         return None
-    access = case.forge.repository().access
-    remote = Login(access.url, access.user, access.password).remote()
     try:
         with tempfile.TemporaryDirectory(prefix="ci-agent-kept-") as folder:
-            stored = checkpoints_of(remote, Path(folder) / "fetched.git").read(issue, work=False)
+            store = store_at(remote_of(case.forge), Path(folder) / "fetched.git")
+            if known is not None and known.commit == store.all().get(issue, ""):
+                return known
+            stored = store.read(issue, work=False)
     except CiAgentError as error:
         print(f"This session is not kept: {error}", file=log)
         return None
     if stored is None:
         return Kept(key)
     try:
-        state = checked_for(stored, key, issue, access.url)
+        state = checked_for(stored, key, issue, case.forge.repository().access.url)
     except CheckpointError as error:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
         return Kept(key, stored.commit)
     return Kept(key, stored.commit, state, stored.files)
+
+
+def requester_of(kept: Kept) -> Account | None:
+    """Who asked for the session; None: it does not say. Raises `JournalError` for a journal that can't be read."""
+    started = Summary.of(unpacked(kept.files.get(JOURNAL, b""))).started
+    return Account(started.mention, started.mention_id) if started and started.mention else None
 
 
 def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str) -> None:
@@ -114,8 +124,7 @@ def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event]
     key = key_of(settings)
     if key is None:
         raise CheckpointError("there is no key to sign it with")
-    access = forge.repository().access
-    store = Checkpoints(fetched, Login(access.url, access.user, access.password).remote())
+    store = Store(fetched, remote_of(forge))
     stored = store.read(issue)
     begun = Summary.of(events).started
     if stored is None or begun is None or checked(stored, key).session != begun.session:

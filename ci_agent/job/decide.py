@@ -15,6 +15,7 @@ from ci_agent.job import answers
 from ci_agent.job.admission import Admitted, admit, edited_by_strangers, still_wanted
 from ci_agent.job.approving import not_apart
 from ci_agent.job.case import Case, Refused, turn_away
+from ci_agent.job.deadline import deadline_of
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
 from ci_agent.job.leftovers import without_leftovers
@@ -26,8 +27,11 @@ from ci_agent.job.telling import tell_why_not
 from ci_agent.platforms import Forge, Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.reporting.text import one_line, plain
-from ci_agent.task import Thread, titled
+from ci_agent.session.endings import ENDINGS
+from ci_agent.task import Ending, Thread, titled
 from ci_agent.triggers import Command, Kind, Trigger
+
+_, _WAITS = ENDINGS[Ending.NEEDS_INPUT]
 
 
 def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request: Request) -> int:
@@ -48,9 +52,24 @@ def decide(host: Host, trigger: Trigger, environment: Mapping[str, str], request
     if refused:
         turn_away(case, refused)
         return 0
+    code = _done(case, issue, environment, request)
+    if code == _WAITS and request.waiting_is_success:
+        print(
+            f"The session is suspended (exit code {code}): issue {issue.number} waits for an answer. To the CI this is a "
+            "success.",
+            file=host.output.log,
+            flush=True,
+        )
+        return 0
+    return code
+
+
+def _done(case: Case, issue: Issue, environment: Mapping[str, str], request: Request) -> int:
+    """Work on `issue`, publish, or both; the session's exit code."""
     if request.publish:
         return publish(case, issue, request.publish)
     case = without_leftovers(case, environment)
+    case = replace(case, deadline=deadline_of(case.host, case.forge, case.now()))
     return work_apart(case, issue, request.hold) if request.hold else engage(case, issue)
 
 
@@ -70,7 +89,7 @@ def _opened(host: Host, trigger: Trigger, environment: Mapping[str, str], reques
         _complain(case, error)
         raise
     host.guard.learn(of_config(settings))
-    return replace(case, settings=in_time(settings, host.job.minutes))
+    return replace(case, settings=settings)
 
 
 def _complain(case: Case, error: ConfigError) -> None:
@@ -81,16 +100,6 @@ def _complain(case: Case, error: ConfigError) -> None:
         text = replies.could_not_begin(str(error), case.host.job.url)
         tell_why_not(case.host.output, text)
         case.forge.reply(admitted.trigger.thread, replace(case, trigger=admitted.trigger).answer, text)
-
-
-_LAST_MINUTES = 2.0  # of a job, for saving the work and the last word
-
-
-def in_time(settings: Config, minutes: float | None) -> Config:
-    """With a session's limit of time that ends before the job's own."""
-    if minutes is None or settings.limits.timeout <= minutes - _LAST_MINUTES:
-        return settings
-    return replace(settings, limits=replace(settings.limits, timeout=max(1.0, minutes - _LAST_MINUTES)))
 
 
 def settings_of(forge: Forge, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:

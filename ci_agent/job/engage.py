@@ -1,4 +1,4 @@
-"""The session of a CI job: claim the issue, fetch the repository, run the session, tell the CI how it ended."""
+"""The session of a CI job: wait for our turn, fetch the repository, run the session, tell the CI how it ended."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Final
 
 from ci_agent import session
 from ci_agent.config import secrets
-from ci_agent.errors import CiAgentError, UsageError
+from ci_agent.errors import CiAgentError
 from ci_agent.job.admission import too_many
 from ci_agent.job.approving import cannot_wait, not_to_decide
 from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
-from ci_agent.job.checkpoints import FETCHED, Kept, kept_of
-from ci_agent.job.claim import claim, marker_of
+from ci_agent.job.checkpoints import Kept, kept_of
+from ci_agent.job.deadline import in_time
+from ci_agent.job.fetching import source_of
+from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
+from ci_agent.job.progress import abandoned, marker_of
 from ci_agent.job.promise import Promise, kept, promise
-from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, resumption
+from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
-from ci_agent.job.telling import sections, tell, tell_why_not
+from ci_agent.job.telling import sections, tell
+from ci_agent.job.turn import our_turn
 from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
@@ -28,10 +32,9 @@ from ci_agent.reporting.folder import check_folder
 from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import comparison, headline
-from ci_agent.session.endings import FAILED, other_labels
 from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
-from ci_agent.workspace import Login, Source, check_branch_name, open_fetched
+from ci_agent.workspace import Source
 
 _MEANS: Final = {
     Verb.ANSWER: "The answer to your question",
@@ -45,45 +48,60 @@ def engage(case: Case, issue: Issue) -> int:
 
     From the first word on the issue to the last one, a note on the disk says what has been promised there.
     """
-    log = case.host.output.log
     report = report_folder(case.settings)
     check_folder(report)
-    refused = too_many(case, case.forge.comments(issue.number))
+    comments = case.forge.comments(issue.number)
+    refused = too_many(case, comments)
     if refused:
         turn_away(case, refused)
         return 0
     scratch, number = case.host.job.scratch, issue.number
-    branch = case.settings.git.branch.replace("{issue}", number)
+    folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
-    refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+    refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
     if refused:
         turn_away(case, refused)
         return 0
-    folder = session_folder(scratch / "sessions", number)
-    marker = marker_of(earlier.state.session if earlier else folder.name, case.host.job.run)
-    made = Promise(number, marker, str(folder), branch)
+    case, branch = places_of(case, number, earlier)
+    name = earlier.state.session if earlier else abandoned(comments) or folder.name
+    made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
-    mine = case.forge.ensure_comment(number, marker, progress_comment([]))
+    with our_turn(case, made) as ours:
+        return _begun(ours, issue, made, report, last, earlier) if ours else 0
+
+
+def _begun(
+    case: Case, issue: Issue, made: Promise, report: Path, known: Kept | None, earlier: Earlier | None
+) -> int:
+    """Work on the issue, which is ours; the exit code. `known` was kept of it before that, and is gone on with if it is
+    `earlier`."""
+    last = kept_of(case, made.issue, known)
+    if last is not known:
+        earlier = earlier_of(case, last, limits(case.settings)) if last else None
+        refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
+        if refused:
+            turn_away(case, refused)
+            kept(case.host.job.scratch)
+            return 0
+        case, branch = places_of(case, made.issue, earlier)
+        made = replace(made, branch=branch)
+    marker = marker_of(earlier.state.session) if earlier else made.marker
+    if marker != made.marker:  # somebody else was quicker
+        case.forge.ensure_comment(
+            made.issue, made.marker, replies.not_begun("another job was at work meanwhile")
+        )
+        made = replace(made, marker=marker)
+        promise(case.host.job.scratch, made)
+    mine = case.forge.ensure_comment(made.issue, made.marker, progress_comment([]))
     try:
-        first = claim(case.forge, number, mine, case.host.job.run)
-    except CiAgentError as error:  # somebody else may be at work: the labels may be theirs
-        say_why_not(case, made, replies.could_not_begin(str(error), case.host.job.url))
-        kept(scratch)
-        raise
-    if first is not None:
-        kept(scratch)  # our comment says so already
-        case.forge.change_labels(number, [], [case.settings.trigger.label])
-        print(f"Another job is at work on issue {number}: {first.url}", file=log, flush=True)
-        return 0
-    try:
-        parts = parts_of(case, issue, branch, folder, marker, last, earlier)
+        parts = parts_of(case, issue, made.branch, Path(made.folder), made.marker, last, earlier)
     except CiAgentError as error:
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
     _tell_where_it_was_asked(case, mine.item.url)
     with parts.journal, sections(parts.journal, case.host.output):
-        outcome = run(parts, shown(parts.journal, log, parts.guard))
+        outcome = run(parts, shown(parts.journal, case.host.output.log, parts.guard))
     return finish(case, parts, outcome, report)
 
 
@@ -98,20 +116,6 @@ def finish(case: Case, parts: session.Delivery, outcome: Outcome, report: Path) 
         print(said, file=case.host.output.log, flush=True)
     write_report(parts.journal, parts.folder, report, parts.guard)
     return outcome.exit_code
-
-
-def give_up(case: Case, made: Promise, text: str) -> None:
-    """There is no session, and the issue is ours: say why, in its comment and by its label."""
-    say_why_not(case, made, text)
-    case.forge.change_labels(made.issue, [FAILED], other_labels(FAILED, case.settings.trigger.label))
-    kept(case.host.job.scratch)
-
-
-def say_why_not(case: Case, made: Promise, text: str) -> None:
-    """Say in the progress comment why there is no session."""
-    promise(case.host.job.scratch, replace(made, said=text))
-    tell_why_not(case.host.output, text)
-    case.forge.ensure_comment(made.issue, made.marker, text)
 
 
 def _tell_where_it_was_asked(case: Case, progress: str) -> None:
@@ -156,31 +160,11 @@ def parts_of(
     task = task_of(case, issue, source, branch)
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
-    keeping = last.keeping(case.host.job.run) if last else None
+    may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
+    fresh = case.trigger.command.fresh
+    keeping = last.keeping(case.host.job.run, goes_on=resumed is not None, fresh=fresh) if last else None
     parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
-
-
-def source_of(case: Case, issue: Issue, branch: str) -> Source:
-    """The repository as the platform has it now. Raises `UsageError` for a branch that is not ours to write."""
-    check_branch_name(branch)
-    repository = case.forge.repository()
-    base = case.settings.git.base or repository.default_branch
-    there = case.forge.branch(branch)
-    if branch in (base, repository.default_branch):
-        raise UsageError(f"{branch} is the branch the work starts from; `git.branch` has to name another one")
-    if there is not None and there.protected:
-        raise UsageError(f"the branch {branch} is protected, so it is not one to work on; see `git.branch`")
-    access = repository.access
-    source = open_fetched(
-        Login(access.url, access.user, access.password),
-        base=base,
-        branch=branch,
-        checkout=case.host.job.checkout,
-        folder=case.host.job.scratch / FETCHED,
-        name=repository.name.rpartition("/")[2],
-    )
-    return source.continuing(branch, issue.reference)
 
 
 def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
@@ -232,7 +216,8 @@ def _status(case: Case, parts: session.Delivery, outcome: Outcome) -> None:
     good = outcome.status is Status.COMPLETED
     said = comparison(summary) if good else headline(summary)
     try:
-        state = CommitState.SUCCESS if good else CommitState.FAILURE
+        waits = outcome.status is Status.SUSPENDED
+        state = CommitState.SUCCESS if good else CommitState.RUNNING if waits else CommitState.FAILURE
         case.forge.set_status(pushed[-1].sha, state, said or "done", case.host.job.url)
     except CiAgentError as error:
         print(f"The commit's status could not be set: {error}", file=case.host.output.log, flush=True)

@@ -12,6 +12,7 @@ from ci_agent.job.guarded import GuardedForge
 from ci_agent.job.reading import ReadingForge
 from ci_agent.platforms import Forge
 from ci_agent.platforms.administration import Administration
+from ci_agent.workspace import Login, Remote
 
 
 def open_forge(host: Host, settings: Config, *, reading: bool = False) -> Forge:
@@ -27,6 +28,12 @@ def open_forge(host: Host, settings: Config, *, reading: bool = False) -> Forge:
 def open_administration(job: Job, settings: Config) -> Administration:
     """The settings of the repository on its platform. Raises `AuthenticationError` without a token."""
     return _ADMINISTRATIONS[job.platform](job, _token(job, settings))
+
+
+def remote_of(forge: Forge) -> Remote:
+    """The repository behind the platform, for git."""
+    access = forge.repository().access
+    return Login(access.url, access.user, access.password).remote()
 
 
 def _token(job: Job, settings: Config) -> str:

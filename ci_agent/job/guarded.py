@@ -172,3 +172,6 @@ class GuardedForge(GuardedPlatform):
 
     def asked_at(self, run: str) -> datetime | None:
         return self._forge.asked_at(run)
+
+    def began(self, job: str, runner: str) -> datetime | None:
+        return self._forge.began(job, runner)

@@ -6,6 +6,7 @@ The CI runs this after the job, whatever became of it; `promise` says what is le
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ci_agent import config
@@ -15,10 +16,11 @@ from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.guard import Guard, of_config
 from ci_agent.job.assembly import write_report
 from ci_agent.job.checkpoints import keep_end
-from ci_agent.job.claim import at_work
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge
+from ci_agent.job.progress import session_of
 from ci_agent.job.promise import Promise, kept
+from ci_agent.job.roster import Entry, Roster, entry_of, roster_of
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import tell, tell_why_not
 from ci_agent.journal import Fact, Journal
@@ -45,9 +47,16 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     folder = Path(left.folder)
     host.guard.learn(of_config(settings))
     journal = _journal(folder, host.guard)
-    status = _keep(left, journal, forge, settings, host.output)
+    mine = entry_of(host.job, left.issue, session_of(left.marker), datetime.now(UTC))
+    roster, others = _others(host, forge, settings, mine)
+    status = _keep(left, journal, forge, settings, host.output, others=others)
     kept(host.job.scratch)
     print(f"Said the last word on issue {left.issue}: {status}.", file=host.output.log, flush=True)
+    if roster:
+        try:
+            roster.release(mine)
+        except CiAgentError as error:
+            print(f"It is on the roster until its CI says that it has ended: {error}", file=host.output.log)
     if journal:
         with journal:
             write_report(journal, folder, report_folder(settings), host.guard)
@@ -58,19 +67,37 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
     return 0
 
 
-def _keep(left: Promise, journal: Journal | None, forge: Forge, settings: Config, output: Output) -> Status:
-    """Say the last word for a job that is gone. Gives the status that is shown now."""
+def _others(host: Host, forge: Forge, settings: Config, mine: Entry) -> tuple[Roster | None, bool]:
+    """The roster, where it can be had, and whether another job has the issue of `mine`."""
+    try:
+        roster = roster_of(host, forge, settings)
+        there = roster.entries(mine.issue)
+    except CiAgentError as error:
+        print(f"Nobody can say who else is at work: {error}", file=host.output.log, flush=True)
+        return None, False
+    return roster, any(not (one.gone or one.entry.is_of(mine)) for one in there)
+
+
+def _keep(
+    left: Promise, journal: Journal | None, forge: Forge, settings: Config, output: Output, *, others: bool
+) -> Status:
+    """Say the last word for a job that is gone. Gives the status that is shown now. `others`: another job has the issue."""
     ended = _ended(journal) if journal else None
     status = ended.status if ended else Status.FAILED
     if journal is None or ended is None:
         text = left.said or GONE
         forge.ensure_comment(left.issue, left.marker, text)
         tell_why_not(output, text)
-        if at_work(list(forge.comments(left.issue))):
-            return status  # somebody else's, and so are the labels
+        if others:
+            return status  # the labels are theirs
     else:
         guidance = forge.guidance(left.issue, left.branch)
-        text = progress_comment(journal.events, next_step=guidance.go_on, when_mended=guidance.mended)
+        text = progress_comment(
+            journal.events,
+            next_step=guidance.go_on,
+            to_answer=guidance.answer,
+            when_mended=guidance.mended,
+        )
         forge.ensure_comment(left.issue, left.marker, text)
     label = END_LABELS[status]
     forge.change_labels(left.issue, [label], other_labels(label, settings.trigger.label))

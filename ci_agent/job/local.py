@@ -22,11 +22,11 @@ from ci_agent.job.approving import check_alone
 from ci_agent.job.assembly import assemble, guard_here, run, say, session_folder, shown, write_report
 from ci_agent.job.guarded import GuardedPlatform
 from ci_agent.job.models import open_models
+from ci_agent.job.progress import marker_of
 from ci_agent.job.settings import load_settings, report_folder, state_folder
 from ci_agent.journal.events import ModelChosen, ModelRetried
 from ci_agent.platforms import Issue
 from ci_agent.platforms.local import Local
-from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.reporting.folder import check_folder
 from ci_agent.reporting.progress import GONE, WORKING
 from ci_agent.reporting.terminal import closing
@@ -127,7 +127,7 @@ def _parts(
         labels=issue.labels,
     )
     guarded = GuardedPlatform(platform, guard)
-    return assemble(settings, source, guarded, task, models, folder, f"{PURPOSE} {folder.name}", guard)
+    return assemble(settings, source, guarded, task, models, folder, marker_of(folder.name), guard)
 
 
 def _close(parts: session.Parts, outcome: Outcome, issue: Issue, report: Path) -> None:

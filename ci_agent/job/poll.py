@@ -1,4 +1,6 @@
-"""`ci-agent poll`: the issues that wait, for the CI's own scheduler to spread over its runners."""
+"""`ci-agent poll`: looks after what jobs left undone, and finds the issues that wait, for the CI's own scheduler to spread
+over its runners.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,20 @@ from ci_agent import config
 from ci_agent.ci import Host
 from ci_agent.config import Config
 from ci_agent.errors import CiAgentError
+from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import key_of
 from ci_agent.job.decide import settings_of
-from ci_agent.job.forges import open_forge
+from ci_agent.job.forges import open_forge, remote_of
 from ci_agent.job.pipeline import open_host
+from ci_agent.job.repairing import repair
+from ci_agent.job.roster import roster_of
 from ci_agent.job.routing import hand_on
 from ci_agent.job.sessions import history_at
+from ci_agent.job.waiting import look_after
 from ci_agent.platforms import Forge
 from ci_agent.session.endings import END_LABELS, RUNNING
 from ci_agent.task import Thread
 from ci_agent.triggers import Command, Kind, Trigger, Verb
-from ci_agent.workspace import Login
 
 MOST = 200  # issues at a time: a matrix of GitHub's has room for 256 jobs ("Usage limits")
 
@@ -35,10 +40,15 @@ def some(numbers: Sequence[str], now: datetime) -> Sequence[str]:
 
 
 def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
-    """Find the open issues with the label and no session, oldest first, and tell the CI; the exit code."""
+    """Find the open issues with the label and no session, oldest first, and tell the CI; the exit code.
+
+    Before that, sessions whose job is gone are repaired, so that they are found, and questions are looked after that nobody
+    answers.
+    """
     host = open_host(environment)
     forge = open_forge(host, config.load(file=None, environment=environment, flags={}).config)
     settings = settings_of(forge, environment, {})
+    _look_after(host, forge, settings)
     label = settings.trigger.label
     taken = {other.name.casefold() for other in (RUNNING, *END_LABELS.values())}
     free = [
@@ -59,6 +69,16 @@ def poll(environment: Mapping[str, str], child_pipeline: Path | None) -> int:
     return 0
 
 
+def _look_after(host: Host, forge: Forge, settings: Config) -> None:
+    nobody = Trigger(Kind.POLL, None, None, host.job.happening.at, Command(Verb.RUN))
+    case = Case(host, forge, settings, nobody)
+    try:
+        repair(case, roster_of(host, forge, settings))
+        look_after(case)
+    except CiAgentError as error:
+        print(f"Nobody looked after what jobs left: {error}", file=host.output.log, flush=True)
+
+
 def _prune(host: Host, forge: Forge, settings: Config) -> None:
     """Delete checkpoints that are too old. It is tidying up: what goes wrong is in the log."""
     key, log = key_of(settings), host.output.log
@@ -70,8 +90,7 @@ def _prune(host: Host, forge: Forge, settings: Config) -> None:
         )
         return
     try:
-        access = forge.repository().access
-        with history_at(Login(access.url, access.user, access.password).remote(), key) as found:
+        with history_at(remote_of(forge), key) as found:
             gone = found.prune(host.job.happening.at - timedelta(days=settings.checkpoint.retention))
     except (CiAgentError, OSError) as error:
         print(f"Old sessions could not be looked for: {error}", file=log, flush=True)

@@ -118,6 +118,7 @@ class _Checkout:
     folder: Path
     remembered: Path | None
     started: float = field(default_factory=time.monotonic)
+    limit: str = "limits.timeout"
 
     @property
     def logs(self) -> Path:

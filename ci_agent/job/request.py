@@ -19,3 +19,4 @@ class Request:
     final_word: bool = False
     hold: Path | None = None  # publish nothing; the bundle goes there
     publish: Path | None = None  # do no work but publish this bundle's
+    waiting_is_success: bool = False  # the exit code is 0 where the session waits for an answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,12 +15,13 @@ from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import Kept
 from ci_agent.journal import Event, write
 from ci_agent.journal.archive import unpacked
-from ci_agent.models import Message
+from ci_agent.reporting.summary import Summary
 from ci_agent.session import Resumption, conversation
 from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State
+from ci_agent.session.conversation import Conversation
 from ci_agent.task import Ending, Limits, Status
 from ci_agent.triggers import Command, Kind, Trigger, Verb
-from ci_agent.workspace import Checkpoints, Source, carried
+from ci_agent.workspace import Source, Store, carried
 
 # Ends after which the same conversation would lead to the same again: a person who asks once more gets fresh eyes, on the
 # branch as it is.
@@ -38,6 +39,7 @@ _SPENT: Final = frozenset(
 )
 _SAID: Final = {Verb.ANSWER: "answered", Verb.APPROVE: "approved it", Verb.REJECT: "rejected it"}
 _ENOUGH = 0.9  # of a limit that is used up: what is left would be over before anything is done
+_ENOUGH_TIME = 0.6  # the same where the time was over: up to a quarter of it is for tests after the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,15 @@ class Earlier:
 
     state: State
     events: tuple[Event, ...]
-    messages: Sequence[Message]
+    seen: Conversation | None  # by its model; None: that can't be had
 
 
 def goes_on(state: State, command: Command, limits: Limits) -> str:
     """Why the session with this state is not gone on with, as a clause; empty: it is."""
     if command.fresh:
         return "it was asked to begin anew"
+    if command.base not in (None, state.base):
+        return f"it started from {state.base}"
     if state.status is Status.COMPLETED:
         return "it was done"
     if not state.over:
@@ -64,8 +68,13 @@ def goes_on(state: State, command: Command, limits: Limits) -> str:
         "steps": state.steps / limits.iterations,
         "money": 0.0 if command.budget else state.cost / limits.cost,
     }
-    spent = [name for name, share in used.items() if share >= _ENOUGH]
-    return f"its {' and '.join(spent)} {'is' if spent == ['time'] else 'are'} used up" if spent else ""
+    enough = {"time": _ENOUGH_TIME} if state.ending == Ending.LIMIT_WALL else {}
+    spent = [name for name, share in used.items() if share >= enough.get(name, _ENOUGH)]
+    return (
+        f"its {' and '.join(spent)} {'are' if spent[-1] == 'steps' or len(spent) > 1 else 'is'} used up"
+        if spent
+        else ""
+    )
 
 
 def earlier_of(case: Case, kept: Kept, limits: Limits) -> Earlier | None:
@@ -74,19 +83,35 @@ def earlier_of(case: Case, kept: Kept, limits: Limits) -> Earlier | None:
     if kept.state is None:
         return None
     problem = goes_on(kept.state, case.trigger.command, limits)
+    if not problem and case.forge.branch(kept.state.base) is None:
+        problem = f"the branch {kept.state.base} that it started from is gone"
     if not problem:
         try:
-            return Earlier(kept.state, unpacked(kept.files.get(JOURNAL, b"")), _messages(kept.files))
+            return Earlier(kept.state, unpacked(kept.files.get(JOURNAL, b"")), _seen(case, kept.files))
         except CiAgentError as error:
             problem = str(error)
     print(f"The session before is not gone on with: {problem}.", file=case.host.output.log, flush=True)
     return None
 
 
-def _messages(files: Mapping[str, bytes]) -> Sequence[Message]:
+def _seen(case: Case, files: Mapping[str, bytes]) -> Conversation | None:
+    """Without it the work still goes on."""
     if CONVERSATION not in files:
-        return ()
-    return conversation.unpacked(files[CONVERSATION]).messages
+        return None
+    try:
+        return conversation.unpacked(files[CONVERSATION])
+    except CheckpointError as error:
+        print(f"The model begins anew on the work so far: {error}.", file=case.host.output.log, flush=True)
+        return None
+
+
+def places_of(case: Case, issue: str, earlier: Earlier | None) -> tuple[Case, str]:
+    """The case with the base branch to start from, and the work branch: a session that goes on keeps both, whatever the
+    settings and the options of the command are now."""
+    if earlier is None:
+        return case, case.settings.git.branch.replace("{issue}", issue)
+    settings = replace(case.settings, git=replace(case.settings.git, base=earlier.state.base))
+    return replace(case, settings=settings), earlier.state.branch
 
 
 def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: Kept) -> Resumption:
@@ -94,7 +119,7 @@ def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: 
     state = earlier.state
     work = ""
     if state.work:
-        stored = Checkpoints(source.git_dir, source.remote).read(state.issue)
+        stored = Store(source.git_dir, source.remote).read(state.issue)
         if stored is None or stored.commit != kept.commit:
             raise CheckpointError(
                 f"the session of issue {state.issue} was moved on by somebody else meanwhile"
@@ -102,23 +127,37 @@ def resumption(case: Case, source: Source, branch: str, earlier: Earlier, kept: 
         work = state.work
     began = state.began or source.base_sha
     put = carried(source, branch, work, began)
-    moved = began == state.base_sha and put.source.base_sha != state.base_sha
-    words = as_seen(case.trigger.command.text).text.strip()
+    if began == state.base_sha and put.source.base_sha != state.base_sha:
+        began = put.source.base_sha
+    elif not source.has(began):  # the branch was rewritten
+        began = put.head
     actor = case.trigger.actor
     return Resumption(
-        session=state.session,
         events=len(earlier.events),
         job=state.jobs + 1,
         why=why(state, case.trigger),
-        began=put.source.base_sha if moved else began,
+        began=began,
         carried=put,
-        messages=earlier.messages if put.kept else (),
+        conversation=earlier.seen,
         over=state.over,
-        said=words if case.trigger.kind is not Kind.POLL else "",
+        said=""
+        if case.trigger.kind is Kind.POLL or _is_known(case.trigger, earlier)
+        else _words(case.trigger),
         by=actor.login if actor else "",
         approves={Verb.APPROVE: True, Verb.REJECT: False}.get(case.trigger.command.verb),
-        since=state.saved,
     )
+
+
+def _words(trigger: Trigger) -> str:
+    return as_seen(trigger.command.text).text.strip()
+
+
+def _is_known(trigger: Trigger, earlier: Earlier) -> bool:
+    """Whether the model was told already what this trigger asks for: the CI runs the same job again."""
+    if trigger.at is None or earlier.seen is None:
+        return False
+    begun = Summary.of(earlier.events[: earlier.seen.events]).started
+    return begun is not None and begun.asked_at is not None and trigger.at <= begun.asked_at
 
 
 def why(state: State, trigger: Trigger) -> str:

@@ -29,7 +29,7 @@ from ci_agent.reporting.text import one_line
 from ci_agent.reporting.wording import commit, count, duration, money
 from ci_agent.session import checkpoint
 from ci_agent.session.checkpoint import State
-from ci_agent.workspace import Checkpoints, Remote, Stored, checkpoints_of
+from ci_agent.workspace import Remote, Store, Stored, store_at
 
 
 class Signature(StrEnum):
@@ -66,7 +66,7 @@ class Record:
 class History:
     """The sessions whose checkpoints `store` has. `key` is what they are signed with; None: it is not here."""
 
-    def __init__(self, store: Checkpoints, key: bytes | None, address: str) -> None:
+    def __init__(self, store: Store, key: bytes | None, address: str) -> None:
         self.address = address
         self._store = store
         self._key = key
@@ -147,7 +147,7 @@ def opened(repository: str, flags: Mapping[str, object], environment: Mapping[st
 def history_at(remote: Remote, key: bytes | None) -> Iterator[History]:
     """The history at `remote`. `key` is what its checkpoints are signed with; None: it is not here."""
     with tempfile.TemporaryDirectory(prefix="ci-agent-sessions-") as folder:
-        store = checkpoints_of(remote, Path(folder) / "fetched.git")
+        store = store_at(remote, Path(folder) / "fetched.git")
         yield History(store, key, remote.url)
 
 

@@ -7,6 +7,7 @@ here is a secret. Paths called `log` or `output` are relative to the session's `
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,9 +32,13 @@ class SessionStarted:
     sandbox: str  # the level of confinement
     limits: Limits
     mention: str = ""  # the requester's name on the platform, without `@`; empty: there is nobody to tell
+    mention_id: str = ""  # of the same account, which keeps it when it gets another name
     request: str = ""  # the trigger in words: `label ai-task added by dana`
     hint: str = ""  # what was asked for beside the issue
     job_url: str = ""  # of the CI job's own log
+    asked_at: datetime | None = (
+        None  # by the platform's clock: what was said later than that the job does not know
+    )
 
 
 @dataclass(frozen=True, slots=True)

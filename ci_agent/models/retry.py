@@ -54,9 +54,7 @@ def persist(
         number += 1
         left = deadline - clock()
         if left <= 0:
-            raise ModelError(
-                Ending.LIMIT_WALL, "No time was left to ask the model; allow more with --timeout"
-            )
+            raise ModelError(Ending.LIMIT_WALL, "No time was left to ask the model")
         try:
             return attempt(min(settings.timeout, left))
         except Failed as problem:
@@ -89,8 +87,7 @@ def _given_up(failed: Failed, tries: int) -> ModelError:
 def _out_of_time(failed: Failed, tries: int) -> ModelError:
     return ModelError(
         Ending.LIMIT_WALL,
-        f"The time limit came before the model answered ({_times(tries)}). The last time: {failed.reason}. "
-        "Allow more time with --timeout",
+        f"The model did not answer in time ({_times(tries)}). The last time: {failed.reason}",
     )
 
 

@@ -97,7 +97,8 @@ class Guidance:
 
     fetch: str  # a shell command that brings the work branch to the reader's machine
     feedback: str  # a sentence in Markdown: how to ask for something else
-    go_on: str  # a sentence in Markdown: how to go on where it ended unsolved or with a question
+    go_on: str  # a sentence in Markdown: how to go on where it ended unsolved
+    answer: str  # the same, where it ended with a question
     mended: str  # the same, where it ended for a reason outside of the work that has to be mended first
     again: str  # the command or comment that goes on, alone
     stop: str = ""  # a sentence in Markdown: how to end it while it works
@@ -276,6 +277,11 @@ class Forge(Platform, Protocol):
     def asked_at(self, run: str) -> datetime | None:
         """When the platform made this CI job (GitHub: this workflow run) of the event that started it; None: it is
         not there, or the token may not see it."""
+        ...
+
+    def began(self, job: str, runner: str) -> datetime | None:
+        """When a CI job (GitHub: of this workflow run the one that the runner with this name is at work on) began; None:
+        it is not there, or the token may not see it. Where several could be meant it is the first."""
         ...
 
     def cancel_job(self, job: str) -> None:

@@ -24,7 +24,7 @@ from ci_agent.reporting.progress import progress_comment
 
 GAP = 10.0  # seconds between two edits: GitHub allows 80 writes a minute for everything, people read slower
 SHARE = 8  # the gap grows to this part of the time worked: what is old already changes slower
-EDITS = 60  # per session: GitHub keeps every version of a comment, and allows 500 writes an hour
+EDITS = 60  # per job: GitHub keeps every version of a comment, and allows 500 writes an hour
 FOR_STATUS = 20  # of these are kept for changes of status and the end; the others last for an hour
 FOR_END = 2  # of these are kept for the end: the final word, and what may still come after it
 PURPOSE = "progress"  # of the comments in the journal that are ours
@@ -55,7 +55,7 @@ class CommentObserver:
         self._render = render
         self._publish = publish
         self._now = now
-        self._edits = sum(_is_edit(event) for event in events())
+        self._edits = _edits(events())
         self._failures = 0
         self._begun = now()
         self._last = self._begun - GAP
@@ -113,5 +113,11 @@ def _begins(event: Event) -> bool:
     return isinstance(fact, SessionStarted | CommandStarted | ModelRetried | PlanUpdated)
 
 
-def _is_edit(event: Event) -> bool:
-    return isinstance(event.fact, CommentWritten) and event.fact.purpose == PURPOSE
+def _edits(events: Sequence[Event]) -> int:
+    """How many there were in this job."""
+    edits = 0
+    for fact in (event.fact for event in events):
+        if isinstance(fact, SessionStarted):
+            edits = 0
+        edits += isinstance(fact, CommentWritten) and fact.purpose == PURPOSE
+    return edits

@@ -152,6 +152,8 @@ _OUTSIDE = {
     Ending.LLM_UNAVAILABLE,
     Ending.LLM_POLICY,
     Ending.LLM_REPLAY,
+    Ending.UNANSWERED,
+    Ending.LOST,
     Ending.ENVIRONMENT,
     Ending.CANCELLED,
     Ending.INTERNAL,

@@ -60,24 +60,30 @@ _ASKED: Final = {
     "assignment": "{}'s assignment",
     "command": "{}'s comment",
     "mention": "{}'s comment",
+    "reply": "{}'s reply",
     "dispatch": "{}, who started the job",
     "poll": "{}'s label, found by the schedule",
 }
 
 
 def progress_comment(
-    events: Sequence[Event], *, next_step: str = "", when_mended: str = "", while_working: str = ""
+    events: Sequence[Event],
+    *,
+    next_step: str = "",
+    to_answer: str = "",
+    when_mended: str = "",
+    while_working: str = "",
 ) -> str:
     """The comment's text in Markdown, for whatever state the session is in.
 
-    `next_step` is a sentence in Markdown that says how a person goes on from an unsolved end or answers a
-    question on this platform; it is left out while the work goes on and when it is done. `when_mended` takes its
-    place where the end had nothing to do with the task. `while_working` says what one can do as long as it goes
-    on.
+    `next_step` is a sentence in Markdown that says how a person goes on from an unsolved end on this platform; it
+    is left out while the work goes on and when it is done. `to_answer` takes its place where it ended with a
+    question, `when_mended` where the end had nothing to do with the task. `while_working` says what one can do as
+    long as it goes on.
     """
     summary = Summary.of(events)
     if summary.status in {Status.COMPLETED, Status.FAILED, Status.SUSPENDED, Status.CANCELLED}:
-        said = _end(summary, when_mended if summary.ending in _AROUND else next_step)
+        said = _end(summary, when_mended if summary.ending in _AROUND else next_step, to_answer)
     else:
         said = [*_working(summary), while_working]
     said += [warning(summary), prose(hidden(summary), HIDDEN), _fine_print(summary)]
@@ -178,11 +184,11 @@ def _box(done: bool, said: str) -> str:
 # --- the final word ---------------------------------------------------------------------------------------
 
 
-def _end(summary: Summary, next_step: str) -> list[str]:
+def _end(summary: Summary, next_step: str, to_answer: str) -> list[str]:
     if summary.waits:
         return proposal.waiting(summary, decides=bool(next_step))
     if summary.question and summary.status is Status.SUSPENDED:
-        return _question(summary, next_step)
+        return _question(summary, to_answer)
     if summary.status is Status.COMPLETED:
         return _done(summary)
     head = f"**{headline(summary)}** {prose(sentence(summary), 1000)}".rstrip()
@@ -200,7 +206,7 @@ def _end(summary: Summary, next_step: str) -> list[str]:
     ]
 
 
-def _question(summary: Summary, next_step: str) -> list[str]:
+def _question(summary: Summary, to_answer: str) -> list[str]:
     who = requester(summary)
     head = [
         "**A question before I go on**",
@@ -210,7 +216,7 @@ def _question(summary: Summary, next_step: str) -> list[str]:
     asked = summary.question
     choices = [f"{number}. {choice}" for number, choice in enumerate(asked.choices, 1)] if asked else []
     words = "\n".join([asked.question if asked else "", *map(one_line, choices)])
-    return [_line(head), quote(words, lead="*The model asks:*"), _policy(summary), next_step]
+    return [_line(head), quote(words, lead="*The model asks:*"), _policy(summary), to_answer]
 
 
 def _done(summary: Summary) -> list[str]:

@@ -12,8 +12,11 @@ from ci_agent.reporting.text import code, link, mention, prose
 from ci_agent.reporting.wording import count, in_words_of
 
 # How comments begin that stand in the place of a session's.
-BUSY = "Another job is at work on this issue already"
+LOST = "**Interrupted.**"
 COULD_NOT_BEGIN = "**Could not begin.**"
+WAITING = "**Waiting**"
+NOT_BEGUN = "**Not begun.**"
+NO_SESSION = (COULD_NOT_BEGIN, WAITING, NOT_BEGUN)
 
 _ROLES = {
     "write": "may write to this repository",
@@ -105,9 +108,43 @@ def busy(url: str) -> str:
     """Another job came first."""
     there = link("progress", url)
     return (
-        f"{BUSY}{': ' + there if there else ''}. Nothing was started. When it is done, `/agent retry` with "
-        "a hint goes on from there."
+        f"Another job is at work on this issue already{': ' + there if there else ''}. Nothing was started. When it is "
+        "done, `/agent retry` with a hint goes on from there."
     )
+
+
+def waiting(busy: int, most: int, position: int, job_url: str) -> str:
+    """As many work as may; we are the `position`th of those who wait."""
+    log = link("log", job_url)
+    return (
+        f"{WAITING}: {busy} of {count(most, 'agent')} busy; position {position}{' · ' + log if log else ''}\n\n"
+        "The work begins when it is my turn. `/agent stop` ends the waiting.\n"
+    )
+
+
+def waited(most: int, minutes: float, label: str) -> str:
+    """It was not our turn for so long. `label` stays on the issue; empty: it has none that a schedule finds."""
+    within = f" within {count(round(minutes), 'minute')}" if minutes >= 1 else ""
+    on = (
+        f"The label {code(label)} stays, so that a schedule (`ci-agent poll`) picks it up; `/agent run` asks at once."
+        if label
+        else "No schedule picks it up, because the issue does not have the label; `/agent run` asks again."
+    )
+    return f"{NOT_BEGUN} It was not my turn{within}: {count(most, 'agent')} may work at a time. {on}\n"
+
+
+def stopped_waiting(job_url: str) -> str:
+    """The job was cancelled, or died, before it was its turn."""
+    log = link("log", job_url)
+    return (
+        f"{NOT_BEGUN} The job ended while it waited for its turn: it was cancelled, ran out of time, or its process was "
+        f"killed.{' · ' + log if log else ''}\n\n`/agent run` asks again.\n"
+    )
+
+
+def not_begun(why: str) -> str:
+    """When it was our turn there was nothing to do any more. `why` is a clause."""
+    return f"{NOT_BEGUN} When it was my turn, {prose(why, 1500)}.\n"
 
 
 def going_on(url: str) -> str:
@@ -164,25 +201,34 @@ def not_ours(platform: str = "") -> str:
 
 
 def status(
-    *, working: bool, progress: str, runs: int, merge_request: str, said: str = "", platform: str = ""
+    *,
+    working: bool,
+    progress: str,
+    runs: int,
+    merge_request: str,
+    waiting: bool = False,
+    said: str = "",
+    platform: str = "",
 ) -> str:
     """How it stands: the first line of the last progress comment, and where to read on.
 
     The two addresses are empty where there is nothing. `said` is the text of our last progress comment, without
     its marker.
     """
-    if not runs:
+    if not runs and not waiting:
         return "I have not worked on this issue yet. `/agent run` starts me."
     line = said.partition("\n")[0].strip()
     if len(line) > _OUTCOME:  # none of ours; a part of it could say anything
         line = ""
     if working:
         head = "I am at work on it" + line.removeprefix(WORKING)
+    elif waiting:
+        head = "I wait for my turn" + line.removeprefix(WAITING)
     else:
         head = f"{line}\n\nI am not at work on it now" if line else "I am not at work on it now"
     parts = [
         head,
-        link("progress" if working else "how it ended", progress),
+        link("progress" if working or waiting else "how it ended", progress),
         link(in_words_of(platform, "merge request"), merge_request),
         f"{count(runs, 'run')} so far",
     ]
@@ -199,10 +245,39 @@ def nothing_to_stop() -> str:
     return "No job of mine is at work on this issue, so there is nothing to stop."
 
 
+def reminder(who: str, days: float, progress: str, *, proposed: bool = False) -> str:
+    """Nobody has answered the question yet, or decided on what is `proposed`."""
+    name, asked = ("what I proposed", "your word") if proposed else ("my question", "an answer")
+    left = "push nothing" if proposed else "leave what there is as a draft"
+    decide = " `/agent approve`, or `/agent reject WHY`?" if proposed else ""
+    return (
+        f"{_who(who)}: {link(name, progress) or name} still waits for {asked}.{decide} Without one, I stop waiting "
+        f"{count(round(days), 'day')} from now and {left}."
+    )
+
+
+def lost(job_url: str, *, again: bool) -> str:
+    """The job is gone, and did not say a last word. `again`: the schedule goes on."""
+    log = link("log", job_url)
+    goes_on = "The next schedule goes on from there, where there is one; `/agent retry` does so at once."
+    return (
+        f"{LOST} The job that worked on this is gone: its runner was lost, or its process killed. What it had saved is "
+        f"kept.{' · ' + log if log else ''}\n\n{goes_on if again else ''}".rstrip()
+    )
+
+
 def nothing_waits(verb: str) -> str:
     """An answer or a decision that nobody waits for."""
     waits = "I have asked no question here" if verb == "answer" else "Nothing waits for a decision here"
     return f"{waits}. `/agent retry` with a hint starts another attempt."
+
+
+def too_late() -> str:
+    """A plain reply to a question that was answered before."""
+    return (
+        "My question was answered before this comment was read, so I leave it out of the work. `/agent retry` with a hint "
+        "goes on from there."
+    )
 
 
 def question_waits() -> str:

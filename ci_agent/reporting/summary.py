@@ -307,6 +307,7 @@ class Summary:
                 self.started, self.ended, self.stopped, self.question = fact, None, None, None
                 self.chosen, self.checks_before, self.verifying = [], [], False
                 self.setups_chosen, self.set_ups = [], []
+                self.tool, self.waiting, self.running = None, None, None  # the job before may have been lost
             case StatusChanged():
                 self.status = fact.status
             case IssueRead():
@@ -365,6 +366,9 @@ class Summary:
             case Committed():
                 self.committed, self.handed_over, self.pushed = fact, None, None
                 self.policy = self.beside = None
+                self.suspected = (
+                    None  # an earlier job of the session may have seen one, and this one took it out
+                )
             case PolicyJudged():
                 self.policy = fact
             case HandedOver():

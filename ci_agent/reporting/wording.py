@@ -391,7 +391,10 @@ def _stopped(summary: Summary) -> list[str]:
         return []
     said = _ENDINGS[summary.ending] if summary.ending else ""
     if summary.started:
-        said = said.format(**_limits(summary.started.limits))
+        limits = summary.started.limits
+        if summary.ending is Ending.LIMIT_WALL and limits.job_minutes is not None:
+            said = _JOB_OVER
+        said = said.format(**_limits(limits))
     detail = summary.stopped.detail if summary.stopped else ""
     return [said, _sentence(detail)] if detail else [said]
 
@@ -401,7 +404,7 @@ def _limits(limits: Limits) -> dict[str, str]:
         "iterations": f"{limits.iterations:,}",
         "cost": money(limits.cost),
         "tokens": f"{limits.input_tokens:,} in, {limits.output_tokens:,} out",
-        "minutes": duration(limits.minutes * _MINUTE),
+        "minutes": duration((limits.minutes if limits.job_minutes is None else limits.job_minutes) * _MINUTE),
     }
 
 
@@ -416,6 +419,8 @@ def _sentence(text: str, limit: int = 200) -> str:
     line = line[:1].upper() + line[1:]
     return line if line.endswith((".", "!", "?", "…")) else line + "."
 
+
+_JOB_OVER = "This job may take {minutes}, and its end came near before the work was handed in."
 
 _ENDINGS = {
     Ending.NO_CHANGE: "The model handed in without changing anything.",
@@ -434,6 +439,8 @@ _ENDINGS = {
     Ending.LLM_POLICY: "The model's provider declined to answer.",
     Ending.LLM_REPLAY: "The recording that plays the model does not fit this run.",
     Ending.WITHHELD: "The work held the value of a secret and was not handed over.",
+    Ending.UNANSWERED: "Nobody answered the question in time.",
+    Ending.LOST: "The job that worked on it was lost.",
     Ending.ENVIRONMENT: "Something around the work failed.",
     Ending.CANCELLED: "It was cancelled.",
     Ending.INTERNAL: "ci-agent itself failed.",

@@ -11,8 +11,8 @@ from ci_agent.session.parts import (
     Parts,
     Resumption,
 )
-from ci_agent.session.story import publish, run
-from ci_agent.session.voice import last_word_said
+from ci_agent.session.story import publish, run, settle
+from ci_agent.session.voice import Voice, last_word_said
 
 __all__ = [
     "ENDINGS",
@@ -24,7 +24,9 @@ __all__ = [
     "Keeping",
     "Parts",
     "Resumption",
+    "Voice",
     "last_word_said",
     "publish",
     "run",
+    "settle",
 ]

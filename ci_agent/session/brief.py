@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Literal
 
 from ci_agent import verification
@@ -15,10 +14,10 @@ from ci_agent.journal.events import ChangeProposed
 from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.summary import Summary
 from ci_agent.session.approval import agreed, needs
+from ci_agent.session.conversation import Conversation
 from ci_agent.session.heard import left_out
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
-from ci_agent.triggers import commands
 
 _MOST_SEARCHED = 20_000  # files that are looked through for definitions; that many take about a second
 
@@ -48,7 +47,7 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment], rules:
         earlier = Earlier(files, workspace.control.messages(task.base_sha, head))
         request = parts.platform.find_merge_request(task.branch)
         said = [*said, *(parts.platform.discussion(request.number) if request else ())]
-    writers, others = _quotes(parts, said)
+    writers, others = _quotes(parts, said, task.hint)
     files_now = workspace.control.files(head)
     return Brief(
         task=task,
@@ -65,18 +64,25 @@ def brief(parts: Parts, proof: Proof, head: str, said: Sequence[Comment], rules:
     )
 
 
-def news(parts: Parts, said: Sequence[Comment], resumed: Resumption, waits: str) -> Break:
-    """What happened since an earlier job of the session. `said` is what people said on the issue, `waits` the tool whose
-    call still waits for an answer."""
+def news(
+    parts: Parts, said: Sequence[Comment], resumed: Resumption, conversation: Conversation, waits: str
+) -> Break:
+    """What happened since the model that goes on in `conversation` was told last. `said` is what people said on the
+    issue, `waits` the tool whose call still waits for an answer."""
     request = parts.platform.find_merge_request(parts.task.branch)
     said = [*said, *(parts.platform.discussion(request.number) if request else ())]
-    new = [comment for comment in said if resumed.since is None or comment.created > resumed.since]
-    writers, _ = _quotes(parts, new)
-    summary = Summary.of(parts.journal.events[: resumed.events])
-    asked, now = summary.asked, Summary.of(parts.journal.events)
+    events = parts.journal.events
+    known = events[: conversation.events]
+    then = Summary.of(known)
+    since = (then.started.asked_at if then.started else None) or known[-1].at
+    new = [comment for comment in said if comment.created > since and not _only_asks(parts, comment)]
+    writers, _ = _quotes(parts, new, resumed.said)
+    ended_so = Summary.of(events[: resumed.events]).ended
+    asked = then.asked
+    ended = ended_so.sentence if resumed.over and ended_so else ""
+    now = Summary.of(events)
     proposed = _proposed(now, waits)
     decision = now.decision if proposed else None
-    ended = summary.ended.sentence if resumed.over and summary.ended else ""
     return Break(
         ended=f"The job before ended: {ended}" if ended else "",
         asked=asked.question if asked else "",
@@ -99,6 +105,11 @@ def _proposed(now: Summary, waits: str) -> Literal["", "plan", "change"]:
     return "change" if waits == "submit" and isinstance(now.proposal, ChangeProposed) else ""
 
 
+def _only_asks(parts: Parts, comment: Comment) -> bool:
+    """Whether it is the comment that has the session go on, with no line but the command."""
+    return comment.created == parts.task.asked_at and "\n" not in comment.text.strip()
+
+
 def _definitions(parts: Parts, head: str) -> str:
     """Where what the issue names is defined."""
     task = parts.task
@@ -107,9 +118,9 @@ def _definitions(parts: Parts, head: str) -> str:
     return definitions.told(lines, names)
 
 
-def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Quote]]:
+def _quotes(parts: Parts, said: Sequence[Comment], asked: str) -> tuple[list[Quote], list[Quote]]:
     """What people said on the issue and on its merge request before the trigger: those who may write, and the
-    others, as far as the configuration wants them.
+    others, as far as the configuration wants them. `asked` is what is asked for now, which is told by itself.
 
     What others changed after the trigger is left out: whoever asked for the work had not read it. For those who may
     write the date of a change says nothing, since on GitLab anybody's reaction changes it. A bot is one of the
@@ -123,15 +134,7 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
         if comment.ours or wanted == "none" or (until is not None and comment.created > until):
             continue
         seen = as_seen(comment.text)
-        text = _without(parts.task.hint, seen.text)
-        if (
-            comment.created == until
-            and parts.task.account
-            and comment.author.login == parts.task.account.login
-        ):
-            text = _before_command(
-                text, parts.config.trigger.account
-            )  # what it asks for is told in another place
+        text = _without(asked, seen.text)
         if not text:
             continue
         quote = Quote(comment.author.login, text)
@@ -148,11 +151,6 @@ def _quotes(parts: Parts, said: Sequence[Comment]) -> tuple[list[Quote], list[Qu
         for fact in left_out(f"comments by {login}", *(seen for who, seen in told if who == login)):
             parts.journal.append(fact)
     return writers, others
-
-
-def _before_command(text: str, account: str | None) -> str:
-    """What stands in a comment above the command in it."""
-    return "\n".join(takewhile(lambda line: commands.parse(line, account) is None, text.split("\n"))).strip()
 
 
 def _without(hint: str, text: str) -> str:

@@ -1,7 +1,7 @@
 """The checkpoint of a session: what of it outlives a job that dies, and when it is saved.
 
 A checkpoint is a handful of files and the commit of the work so far, kept in git at the platform (see
-`workspace.checkpoints`), so that neither a server nor the runner's disk is needed. Whoever reads one takes it for a
+`workspace.store`), so that neither a server nor the runner's disk is needed. Whoever reads one takes it for a
 stranger's until its signature holds: anybody who may push can write there.
 """
 
@@ -39,7 +39,7 @@ from ci_agent.session.parts import Keeping, Parts
 from ci_agent.session.policy import judged
 from ci_agent.session.voice import last_word_said, of_this_job
 from ci_agent.task import Status
-from ci_agent.workspace import Author, Checkpoints, Stored, same_repository
+from ci_agent.workspace import Author, Store, Stored, same_repository
 
 # What is where in a checkpoint.
 STATE: Final = "state.json"
@@ -158,8 +158,8 @@ def checked_for(stored: Stored, key: bytes, issue: str, address: str) -> State:
 def stated(document: bytes) -> State:
     """What a state's document says, signed or not. Raises `CheckpointError` where it is none."""
     try:
-        return msgspec.json.decode(document, type=State)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return signing.stated(document, State)
+    except signing.MalformedError as error:
         raise CheckpointError(f"it has a state that is none: {error}") from error
 
 
@@ -220,7 +220,10 @@ class Checkpointer:
         self._now = now
         self._known = keeping.known
         self._work = keeping.work  # the last commit that could leave
-        self._store: Checkpoints | None = None
+        resumed = parts.resumed
+        # Of it nothing is in the files; it stays while there is nothing else.
+        self._left = "" if resumed and resumed.carried.kept else keeping.work
+        self._store: Store | None = None
         self._tried_at = now()
         self._steps = 0
         self._over = False  # the agent's part is
@@ -240,7 +243,7 @@ class Checkpointer:
             self._save(event.at)
 
     def _is_due(self, event: Event) -> bool:
-        if self._over or self._parts.workspace.start is None:
+        if self._over:
             return False
         waited = self._steps >= STEPS or self._now() - self._tried_at >= SECONDS
         return isinstance(event.fact, StatusChanged) or (isinstance(event.fact, ModelReplied) and waited)
@@ -250,9 +253,9 @@ class Checkpointer:
         parts, keeping = self._parts, self._keeping
         try:
             work = self._work_now()
-            seen = parts.context
-            context = Conversation(seen.model, tuple(seen.messages())) if seen.model else None
-            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard, context)
+            # Until its model is at work again, a session that goes on keeps what the earlier job left.
+            seen = parts.context.seen() or (parts.resumed.conversation if parts.resumed else None)
+            files = contents(parts.journal.events, keeping.job, at, work, keeping.key, parts.guard, seen)
             self._known = self._at_hand().write(parts.task.issue, files, work or None, self._known)
         except MovedError:
             self._lost = True
@@ -264,35 +267,38 @@ class Checkpointer:
                 self._told = True
                 self._warn(f"The session could not be saved for a later job; it is tried again. {error}")
 
-    def _at_hand(self) -> Checkpoints:
+    def _at_hand(self) -> Store:
         """The store, with the repository that has the work: the control repository is gone once that was handed over."""
         workspace = self._parts.workspace
         control = workspace.control.git_dir
         here = control if there(control) else workspace.source.git_dir
         if self._store is None:
-            self._store = Checkpoints(here, workspace.source.remote)
+            self._store = Store(here, workspace.source.remote)
         self._store.use(here)
         return self._store
 
     def _work_now(self) -> str:
         """The commit of the work so far; where it must not leave or can't be told, the last one that could. Empty: none."""
         with suppress(GitError):
-            self._work = self._work_of_now() or self._work
+            now = self._work_of_now()
+            if now is not None:
+                self._work = now or self._left
         return self._work
 
-    def _work_of_now(self) -> str:
+    def _work_of_now(self) -> str | None:
+        """Empty: no file is changed, perhaps not any more. None: it must not leave, or can't be told."""
         parts = self._parts
         workspace, summary = parts.workspace, Summary.of(of_this_job(parts.journal.events))
         if summary.committed is not None:
             judged_so = summary.policy is not None and summary.policy.action is not PolicyAction.REFUSE
-            return summary.committed.sha if judged_so else ""
+            return summary.committed.sha if judged_so else None
         if workspace.start is None or not there(workspace.root):
-            return ""
+            return None
         tree = workspace.tree()
         if tree == workspace.control.tree_of(workspace.start):
             return ""
         if holds_secrets(parts, tree) or judged(parts, tree).action is PolicyAction.REFUSE:
-            return ""
+            return None
         settings = parts.config.git
         author = Author(settings.user_name, settings.user_email)
         message = f"Work in progress on {parts.task.reference}\n\n[skip ci]\n"

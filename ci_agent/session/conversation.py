@@ -26,10 +26,11 @@ _ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 
 
 class Conversation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model's name, and what it saw, oldest first."""
+    """What a model saw, oldest first."""
 
-    model: str
+    model: str  # its name
     messages: tuple[dict[str, Any], ...]
+    events: int  # that the journal had: the model was told what people said until then
 
 
 def written(conversation: Conversation, guard: Guard) -> bytes:
@@ -62,7 +63,7 @@ def unpacked(content: bytes) -> Conversation:
         found = msgspec.json.decode(plain[: INFLATED + 1], type=Conversation)
     except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointError(f"its conversation can't be read: {error}") from error
-    if len(plain) > INFLATED or not _whole(found.messages):
+    if len(plain) > INFLATED or not _whole(found.messages) or found.events < 1:
         raise CheckpointError("its conversation is none")
     return found
 
@@ -75,11 +76,15 @@ def _json(conversation: Conversation) -> bytes:
     try:
         return msgspec.json.encode(conversation)
     except UnicodeEncodeError:  # half a surrogate pair, which is none of UTF-8's
-        return msgspec.json.encode(
-            _with_texts(conversation, lambda text: text.encode("utf-8", "replace").decode())
-        )
+        return msgspec.json.encode(_with_texts(conversation, _encodable, keys=True))
 
 
-def _with_texts(conversation: Conversation, change: Callable[[str], str]) -> Conversation:
-    messages = with_texts(list(conversation.messages), change)
-    return Conversation(conversation.model, tuple(messages))
+def _with_texts(
+    conversation: Conversation, change: Callable[[str], str], *, keys: bool = False
+) -> Conversation:
+    messages = with_texts(conversation.messages, change, keys=keys)
+    return msgspec.structs.replace(conversation, messages=tuple(messages))
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ci_agent.platforms import Label
-from ci_agent.task import Ending, Status
+from ci_agent.task import WAITING_LABEL, Ending, Status
 
 ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
     Ending.SUBMITTED: (Status.COMPLETED, 0),
@@ -26,6 +26,8 @@ ENDINGS: Final[dict[Ending, tuple[Status, int]]] = {
     Ending.LLM_POLICY: (Status.FAILED, 1),
     Ending.LLM_REPLAY: (Status.FAILED, 1),
     Ending.WITHHELD: (Status.FAILED, 1),
+    Ending.UNANSWERED: (Status.FAILED, 1),
+    Ending.LOST: (Status.FAILED, 1),
     Ending.ENVIRONMENT: (Status.FAILED, 1),
     Ending.CANCELLED: (Status.CANCELLED, 130),
     Ending.INTERNAL: (Status.FAILED, 1),
@@ -35,7 +37,7 @@ RUNNING: Final = Label("ai-running", "1f6feb", "ci-agent works on it")
 REVIEW: Final = Label("ai-review", "2da44e", "ci-agent is done: its merge request waits for a review")
 FAILED: Final = Label("ai-failed", "cf222e", "ci-agent did not solve it; its last comment says why")
 WAITING: Final = Label(
-    "ai-waiting", "bf8700", "ci-agent waits for an answer or an approval; its last comment says which"
+    WAITING_LABEL, "bf8700", "ci-agent waits for an answer or an approval; its last comment says which"
 )
 
 END_LABELS: Final[dict[Status, Label]] = {

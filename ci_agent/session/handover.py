@@ -16,6 +16,7 @@ from ci_agent.journal.events import (
 )
 from ci_agent.reporting import merge_request
 from ci_agent.reporting.commit_message import commit_message
+from ci_agent.reporting.summary import Summary
 from ci_agent.session.approval import held
 from ci_agent.session.endings import ENDINGS, FAILED
 from ci_agent.session.outgoing import suspicions, withheld
@@ -80,14 +81,9 @@ def hand_over(parts: Delivery, voice: Voice, stop: Stop, tree: str | None) -> St
 
 def _doubted(parts: Delivery, stop: Stop, doubt: str) -> Stop:
     """How it ended now, where a person has to look first at what nobody tested, or at what looks like a secret."""
-    if stop.ending is Ending.SUBMITTED and _untested(parts):
+    if stop.ending is Ending.SUBMITTED and not Summary.of(parts.journal.events).together:
         return Stop(Ending.UNVERIFIED, _ON_TOP.format(parts.task.branch))
     return Stop(Ending.UNVERIFIED, doubt) if stop.ending is Ending.SUBMITTED and doubt else stop
-
-
-def _untested(parts: Delivery) -> bool:
-    """Whether what stands on the branch now is more than what the tests ran on."""
-    return any(isinstance(event.fact, Pushed) and not event.fact.tested for event in parts.journal.events)
 
 
 def _commit(parts: Delivery, voice: Voice, tree: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,10 +13,11 @@ from ci_agent.config import Config
 from ci_agent.guard import Guard
 from ci_agent.interrupts import Interrupts
 from ci_agent.journal import Journal
-from ci_agent.models import Message
 from ci_agent.platforms import Platform
+from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.sandbox import Sandbox
 from ci_agent.sandbox.confinement import Confinement
+from ci_agent.session.conversation import Conversation
 from ci_agent.task import Limits, Task
 from ci_agent.workspace import Carried, Workspace
 
@@ -42,28 +42,25 @@ class Keeping:
 class Resumption:
     """What an earlier job of the same session left, and what happened since."""
 
-    session: str  # its name
     events: int  # that the journal had
     job: int  # the how-manieth job this is, from 2
     why: str  # it goes on, as a clause for people: `dana answered`
     began: str  # the commit that the session's work began on
     carried: Carried  # its work, on what there is now
-    messages: Sequence[Message]  # the model's conversation; none: it is not there, or not to be gone on with
+    conversation: Conversation | None  # of the model that was at work; None: there is none to go on with
     over: bool  # the session had ended, and somebody wants it to go on
-    said: str = ""  # by who has it go on: an answer, a hint
+    said: str = ""  # by who has it go on, and not told the model yet: an answer, a hint
     by: str = ""
     approves: bool | None = (
         None  # their word on the plan or the change that waited; None: they did not decide
     )
-    since: datetime | None = None  # when it was saved
 
 
 @dataclass(slots=True)
 class Context:
     """What the model at work sees. The work says where it is, and a checkpoint takes it along."""
 
-    model: str = ""  # its name
-    messages: Callable[[], Sequence[Message]] = tuple
+    seen: Callable[[], Conversation | None] = lambda: None  # None: nobody is at work yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ class Parts:
     @property
     def session(self) -> str:
         """Its name, the same in all of its jobs."""
-        return self.resumed.session if self.resumed else self.folder.name
+        return self.marker.removeprefix(f"{PURPOSE} ")
 
     @property
     def logs(self) -> Path:
@@ -116,6 +113,11 @@ class Parts:
     def seconds_left(self) -> float:
         """Of the session's whole time."""
         return self.started + self.limits.minutes * 60 - time.monotonic()
+
+    @property
+    def limit(self) -> str:
+        """The setting that this time comes from; empty: the CI's job ends before that."""
+        return "limits.timeout" if self.limits.job_minutes is None else ""
 
 
 class Delivery(Protocol):
@@ -171,3 +173,5 @@ class Checkout(Protocol):
     @property
     def remembered(self) -> Path | None: ...
     def seconds_left(self) -> float: ...
+    @property
+    def limit(self) -> str: ...

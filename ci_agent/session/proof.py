@@ -38,6 +38,7 @@ class Proof:
                 guard=parts.guard,
                 remembered=parts.remembered,
                 seconds_left=parts.seconds_left,
+                limit=parts.limit,
             )
         )
         self.sandbox: Sandbox = (

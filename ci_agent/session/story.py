@@ -77,6 +77,13 @@ def publish(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
         raise
 
 
+def settle(parts: Delivery, stop: Stop, tree: str | None) -> Outcome:
+    """End a session that was left in the middle and that nobody goes on with: what there is of its work, `tree`, is published
+    as it is. Raises only `JournalError`."""
+    parts.journal.append(AgentStopped(stop.ending, stop.detail))
+    return publish(parts, stop, tree)
+
+
 def _work(parts: Parts, voice: Voice, left_out: Sequence[HiddenLeftOut]) -> _End:
     said = _begin(parts, voice)
     for fact in left_out:
@@ -161,14 +168,16 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             sandbox=parts.confinement.proof.level,
             limits=parts.limits,
             mention=task.account.login if task.account else "",
+            mention_id=task.account.id if task.account else "",
             request=task.request,
             hint=task.hint,
             job_url=task.job_url,
+            asked_at=task.asked_at,
         )
     )
     if resumed := parts.resumed:
         parts.journal.append(
-            SessionResumed(resumed.job, resumed.why, bool(resumed.messages), resumed.carried.said)
+            SessionResumed(resumed.job, resumed.why, resumed.conversation is not None, resumed.carried.said)
         )
         if resumed.approves is not None:
             parts.journal.append(ProposalDecided(resumed.approves, resumed.by, resumed.said))

@@ -18,7 +18,7 @@ from ci_agent.journal.events import (
 from ci_agent.platforms import Label
 from ci_agent.reporting.delivery import PURPOSE, CommentObserver
 from ci_agent.reporting.progress import progress_comment
-from ci_agent.reporting.summary import CHECKOUT_KEPT
+from ci_agent.reporting.summary import CHECKOUT_KEPT, Summary
 from ci_agent.sandbox.paths import there
 from ci_agent.session.endings import END_LABELS, FAILED, other_labels
 from ci_agent.session.parts import Delivery
@@ -61,6 +61,12 @@ class Voice:
             return
         self._journal.append(LabelsChanged((add.name,), tuple(others)))
 
+    def say_again(self) -> None:
+        """Say the last word of a session that is over, which did not arrive. Raises `CiAgentError`."""
+        summary = Summary.of(self._journal.events)
+        self._publish(self._progress(self._journal.events))
+        self.label(END_LABELS[summary.status])
+
     def without_journal(self, error: JournalError) -> None:
         """The last word where not even the journal takes one: better an unrecorded word than a false one."""
         for scratch in ("home", "outputs", "downloads"):  # a full disk may take the word once these are gone
@@ -75,7 +81,11 @@ class Voice:
     def _progress(self, events: Sequence[Event]) -> str:
         guidance = self._parts.platform.guidance(self._issue, self._parts.task.branch)
         return progress_comment(
-            events, next_step=guidance.go_on, when_mended=guidance.mended, while_working=guidance.stop
+            events,
+            next_step=guidance.go_on,
+            to_answer=guidance.answer,
+            when_mended=guidance.mended,
+            while_working=guidance.stop,
         )
 
     def _publish(self, text: str) -> None:

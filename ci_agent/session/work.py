@@ -31,6 +31,7 @@ from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import GIVEN_BACK, count
 from ci_agent.session.approval import agreed, is_approved, needs, strays
 from ci_agent.session.brief import brief, news, rules_of
+from ci_agent.session.conversation import Conversation
 from ci_agent.session.gate import Objections, objections
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.policy import judged
@@ -55,6 +56,7 @@ _KNOWN_ENDS = (Ending.SUBMITTED, Ending.UNVERIFIED, Ending.NO_CHANGE, *_ASKED)
 
 _STILL_TO_CHECK = Stop(Ending.SUBMITTED, "The model handed in its work, in an earlier job.")
 
+_NOTHING_LEFT = "Of the conversation in which that was done nothing is left."
 _SAME_AGAIN = "These are the very files that you handed in before, so the tests were not run again.\n\n"
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
@@ -77,7 +79,7 @@ def solve(
     rules = rules_of(parts)
     known = cache(lambda: brief(parts, proof, head, comments, rules))
     work = _Work(parts, voice, proof, head, rules)
-    attempt = work.gone_on(resumed, comments) if resumed and resumed.messages else work.begun(known())
+    attempt = (work.gone_on(resumed, comments) if resumed else None) or work.begun(known())
     left: tuple[Stop, str | None] | None = None  # what the model before came to
     while True:
         stop, tree = work.go_on(attempt)
@@ -111,6 +113,7 @@ class _Attempt:
     held: _Held | None = None  # one that held, and was given back for more: whatever follows, it is not lost
     waits: bool = False  # a hand-in of an earlier job is still to be looked at
     news: str = ""  # what the model is told with the next answer: it goes on in another job
+    known: int = 0  # events of which it was told until then
 
     def answer(self, text: str) -> None:
         """Give back what was handed in."""
@@ -155,12 +158,20 @@ class _Work:
 
     def begun(self, known: Brief) -> _Attempt:
         """The first attempt of this job, by a model that knows nothing yet."""
-        choice = agent.choose(self._parts.task, self._parts.models)
+        parts = self._parts
+        choice = agent.choose(parts.task, parts.models)
+        role, reason = choice.role, choice.reason
         messages = agent.opening(known)
-        if self._parts.resumed and self._tree() != self._control.tree_of(self._head):
-            why = "Of the conversation in which that was done nothing is left."
-            messages = agent.taken_over(messages, self.handed_on(None, why))
-        return self.begin(choice.role, choice.reason, messages)
+        if parts.resumed:
+            chosen = _at_work(parts.journal.events)
+            if chosen and not parts.resumed.over and parts.models.of(Role(chosen[0].role)):
+                role, reason = Role(chosen[0].role), chosen[0].reason
+            untold = _untold(parts.journal.events, parts.resumed)
+            if untold or self._tree() != self._control.tree_of(self._head):
+                messages = agent.taken_over(
+                    messages, self.handed_on(None, f"{_NOTHING_LEFT} {untold}".strip())
+                )
+        return self.begin(role, reason, messages)
 
     def begin(self, role: Role, reason: str, messages: Sequence[Message], instead_of: str = "") -> _Attempt:
         """Give the work to the model with this role."""
@@ -169,24 +180,28 @@ class _Work:
         self._parts.journal.append(ModelChosen(role, model.name, reason, instead_of))
         return self._attempt(role, model, messages)
 
-    def gone_on(self, resumed: Resumption, comments: Sequence[Comment]) -> _Attempt:
-        """The attempt of an earlier job goes on in its own conversation. `comments` is what people said on the issue."""
-        events, models = self._parts.journal.events, self._parts.models
-        chosen = [event.fact for event in events if isinstance(event.fact, ModelChosen)]
-        roles = [Role(each.role) for each in chosen if each.role in set(Role)]
-        role = roles[-1] if roles and models.of(roles[-1]) else Role.DEFAULT
+    def gone_on(self, resumed: Resumption, comments: Sequence[Comment]) -> _Attempt | None:
+        """The attempt of an earlier job goes on in its own conversation, which None is left of. `comments` is what people
+        said on the issue."""
+        events, models, left = self._parts.journal.events, self._parts.models, resumed.conversation
+        chosen = _at_work(events)
+        if left is None or left.model not in {each.model for each in chosen}:
+            return None
+        role = Role(chosen[0].role) if models.of(Role(chosen[0].role)) else Role.DEFAULT
         model = models.of(role) or models.default
-        last = chosen[-1].model if chosen else model.name
-        messages = resumed.messages
-        if model.name != last:
+        messages: Sequence[Message] = left.messages
+        if model.name != left.model:
             reason = "the session goes on with another model than it had"
-            self._parts.journal.append(ModelChosen(role, model.name, reason, last))
+            self._parts.journal.append(ModelChosen(role, model.name, reason, left.model))
             messages = [portable(message) for message in messages]
         attempt = self._attempt(role, model, messages)
-        attempt.news = told(news(self._parts, comments, resumed, attempt.agent.waits))
+        new = news(self._parts, comments, resumed, left, attempt.agent.waits)
+        attempt.news, attempt.known = told(new), left.events
         attempt.refused = 0 if resumed.over or resumed.approves is False else _refused(events)
-        attempt.waits = attempt.agent.handed_in and not self._is_to_change(resumed)
-        if not attempt.waits:
+        asked_for = new.said or (new.comments if resumed.over else ()) or self._is_to_change(resumed)
+        if attempt.agent.handed_in and _handed_in(events[: left.events]) and not asked_for:
+            attempt.waits = True
+        else:
             attempt.answer("")  # first: what is saved at a change of status has it
             self._voice.status(Status.CODING)
         return attempt
@@ -217,9 +232,14 @@ class _Work:
             compact_at=self._parts.config.context.compact_at,
             replaceable=replaceable,
         )
-        context = self._parts.context
-        context.model, context.messages = model.name, lambda: worker.messages
-        return _Attempt(worker, role, model.name, replaceable, start)
+        attempt = _Attempt(worker, role, model.name, replaceable, start)
+        self._parts.context.seen = lambda: self._seen(attempt, model)
+        return attempt
+
+    def _seen(self, attempt: _Attempt, model: Model) -> Conversation:
+        """The conversation as it stands. `model` has the name of the one in reserve, once that is in charge."""
+        events = attempt.known if attempt.news else len(self._parts.journal.events)
+        return Conversation(model.name, tuple(attempt.agent.messages), events)
 
     def _tree(self) -> str:
         return self._parts.workspace.tree()
@@ -453,6 +473,31 @@ def _refused(events: Sequence[Event]) -> int:
 def _has_planned(parts: Parts) -> bool:
     """Whether a plan was proposed in the session: what the model saw of its tools then stays as it was."""
     return any(isinstance(event.fact, PlanProposed) for event in parts.journal.events)
+
+
+def _at_work(events: Sequence[Event]) -> list[ModelChosen]:
+    """Who was given the work last, and whoever stood in for it since; none where nobody was yet."""
+    chosen: list[ModelChosen] = []
+    for fact in (event.fact for event in events):
+        if isinstance(fact, ModelChosen):
+            chosen = [fact] if fact.role in set(Role) else [*chosen, fact]
+    return chosen
+
+
+def _handed_in(events: Sequence[Event]) -> bool:
+    """Whether the model handed in after its last reply: a job can end before it gets to that call."""
+    facts = (event.fact for event in reversed(events))
+    return isinstance(
+        next((fact for fact in facts if isinstance(fact, (Submitted, ModelReplied))), None), Submitted
+    )
+
+
+def _untold(events: Sequence[Event], resumed: Resumption) -> str:
+    """What a conversation would have told the model of an earlier job and of what happened since, in sentences."""
+    asked = Summary.of(events[: resumed.events]).asked
+    choices = f" ({' / '.join(asked.choices)})" if asked and asked.choices else ""
+    question = f"It had asked: {asked.question}{choices}" if asked else ""
+    return " ".join(filter(None, [resumed.carried.said, question]))
 
 
 def _last_hand_in(parts: Parts) -> Submitted | None:

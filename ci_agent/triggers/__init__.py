@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ASSIGNMENT = "assignment"
     COMMAND = "command"  # a comment with a line that starts with `/agent`
     MENTION = "mention"  # a comment that addresses our account
+    REPLY = "reply"  # a comment with neither, on an issue that waits for an answer
     DISPATCH = (
         "dispatch"  # somebody started the pipeline by hand or by API, or named an issue on the command line
     )

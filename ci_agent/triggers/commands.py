@@ -77,13 +77,19 @@ _MODEL = re.compile(r"[A-Za-z0-9][\w./:@-]{0,99}", re.ASCII)
 _DOLLARS = re.compile(r"\$?([0-9]{0,5}(?:\.[0-9]{1,4})?)\$?")
 
 
-def asked(text: str, account: str | None = None) -> tuple[Kind, Command] | None:
-    """What a comment asks for: a command, or what is said to our account; None: nothing."""
+def asked(text: str, account: str | None = None, *, waiting: bool = False) -> tuple[Kind, Command] | None:
+    """What a comment asks for: a command, or what is said to our account; None: nothing.
+
+    Where the issue is `waiting` for an answer, what is said to our account is one, and so is any other comment.
+    """
     command = parse(text, account)
     if command is not None:
         return Kind.COMMAND, command
     words = mentioned(text, account)
-    return None if words is None else (Kind.MENTION, Command(Verb.RUN, words))
+    if words is not None:
+        return Kind.MENTION, Command(Verb.ANSWER if waiting and words else Verb.RUN, words)
+    reply = replied(text) if waiting else ""
+    return (Kind.REPLY, Command(Verb.ANSWER, reply)) if reply else None
 
 
 def parse(text: str, account: str | None = None) -> Command | None:
@@ -114,6 +120,14 @@ def mentioned(text: str, account: str | None) -> str | None:
     if not mention.search(re.sub(r"`[^`\n]*`", "", spoken)):
         return None
     return kept("\n".join(mention.sub("", line.text) if line.spoken else line.text for line in lines))
+
+
+def replied(text: str) -> str:
+    """The words of a comment that is a plain reply, quotes included; empty: it has no words of its own."""
+    lines = list(_lines(text[:LONGEST]))
+    if all(line.quoted or not _INVISIBLE.sub("", line.text).strip() for line in lines):
+        return ""
+    return kept("\n".join(line.text for line in lines))
 
 
 def kept(text: str) -> str:
@@ -149,6 +163,7 @@ def _is_branch(name: str) -> bool:
 class _Line:
     text: str  # as people see it, without HTML comments
     spoken: bool  # neither code nor a quote
+    quoted: bool = False
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -166,8 +181,9 @@ def _lines(text: str) -> Iterator[_Line]:
         opening = _FENCE.fullmatch(line)
         if opening:
             fence = opening[1] or opening[2]
-        quoted = line.startswith(("    ", "\t")) or line.lstrip().startswith(">")
-        yield _Line(line, spoken=not opening and not quoted)
+        code = bool(opening) or line.startswith(("    ", "\t"))
+        quoted = not code and line.lstrip().startswith(">")
+        yield _Line(line, spoken=not code and not quoted, quoted=quoted)
 
 
 def _ends_below(rows: Sequence[str]) -> list[bool]:

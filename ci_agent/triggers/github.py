@@ -23,6 +23,7 @@ from ci_agent.triggers.payload import (
     same_name,
     shown,
     text,
+    waits,
 )
 
 
@@ -89,11 +90,12 @@ def _comment(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger |
     said, who = text(payload, "comment.body"), _actor(payload, "comment.user")
     if said.startswith(OURS) or (who and same_name(who.login, settings.account)):
         return Ignored("it is a comment of ours")
-    asked = commands.asked(said, settings.account)
+    on_request = at_path(payload, "issue.pull_request") is not None
+    waiting = not on_request and waits(payload, "issue.labels", "name", "issue.state", who)
+    asked = commands.asked(said, settings.account, waiting=waiting)
     if asked is None:
         return Ignored("the comment holds no command")
     issue, comment = number(payload, "issue.number"), number(payload, "comment.id")
-    on_request = at_path(payload, "issue.pull_request") is not None
     at, snapshot = moment(payload, "comment.created_at"), None if on_request else _snapshot(payload)
     if not issue or not comment or at is None or who is None or not (snapshot or on_request):
         return lacking(

@@ -26,6 +26,7 @@ from ci_agent.triggers.payload import (
     same_name,
     shown,
     text,
+    waits,
 )
 from ci_agent.triggers.travel import unpacked
 
@@ -110,11 +111,12 @@ def _added(payload: Mapping[str, Any], field: str, name: str, *, opened: bool) -
 
 
 def _note(payload: Mapping[str, Any], settings: TriggerSettings) -> Trigger | Ignored:
-    who, asked = _actor(payload, "user"), commands.asked(_said(payload), settings.account)
+    who, on = _actor(payload, "user"), text(payload, "object_attributes.noteable_type")
+    waiting = on == "Issue" and waits(payload, "issue.labels", "title", "issue.state", who)
+    asked = commands.asked(_said(payload), settings.account, waiting=waiting)
     not_for_us = _not_for_us(payload, who, settings)
     if not_for_us or asked is None:
         return Ignored(not_for_us or "the comment holds no command")
-    on = text(payload, "object_attributes.noteable_type")
     field = {"Issue": "issue", "MergeRequest": "merge_request"}.get(on)
     if field is None:
         return Ignored(f"comments on a {shown(on) or 'thing without a name'} ask for nothing")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ci_agent.task import Account
+from ci_agent.task import WAITING_LABEL, Account
 from ci_agent.triggers import Ignored
 
 OURS: Final = "<!-- ci-agent:"  # begins every comment that we write
@@ -71,6 +71,13 @@ def account(payload: Mapping[str, Any], path: str, login: str, bot: bool) -> Acc
 def same_name(login: str, ours: str | None) -> bool:
     """Whether `login` is our own name, where we know it."""
     return bool(ours) and login.casefold() == str(ours).casefold()
+
+
+def waits(payload: Mapping[str, Any], labels: str, name: str, state: str, who: Account | None) -> bool:
+    """Whether a comment by `who` can be the answer that an issue waits for: the issue is open and has our label, and
+    it is no bot that speaks. `labels` and `state` are fields, `name` is that of a label in its own."""
+    names = {text(item, name).casefold() for item in items(payload, labels)}
+    return WAITING_LABEL in names and text(payload, state) != "closed" and not (who and who.bot)
 
 
 def lacking(needed: Mapping[str, object]) -> Ignored:

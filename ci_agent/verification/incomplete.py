@@ -15,11 +15,13 @@ _MISSING = "name the right command in `verification.test`, or install what it ne
 
 
 def ended_badly(done: Completed, timeout: float, limit: str) -> str:
-    """It was stopped by us: too long, too loud. `limit` is the setting that `timeout` comes from."""
+    """It was stopped by us: too long, too loud. `limit` is the setting that `timeout` comes from; empty: it is no
+    setting of ours, because the CI's job may take no longer."""
     if done.timed_out:
+        more = f"raise `{limit}`" if limit else "let the CI's job take longer"
         return (
             f"the tests did not end within {timeout:,.0f} s and were stopped; if they need more time, "
-            f"raise `{limit}`, or name a quicker command in `verification.test`"
+            f"{more}, or name a quicker command in `verification.test`"
         )
     if done.ended is End.OUTPUT:
         return "the tests were stopped because they wrote too much output; the log holds its first part"

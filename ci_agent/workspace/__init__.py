@@ -1,7 +1,6 @@
 """Git: where the work comes from, the checkout it happens in, and how it gets back."""
 
 from ci_agent.workspace.carrying import Carried, carried
-from ci_agent.workspace.checkpoints import Checkpoints, checkpoints_of
 from ci_agent.workspace.control import Control
 from ci_agent.workspace.credentials import remove_credentials
 from ci_agent.workspace.fetched import Login, open_fetched, same_repository
@@ -12,26 +11,28 @@ from ci_agent.workspace.policy import judge
 from ci_agent.workspace.remote import Remote, is_url
 from ci_agent.workspace.room import Room
 from ci_agent.workspace.source import Source, identity, open_source
+from ci_agent.workspace.store import CHECKPOINTS, Shelf, Store, store_at
 from ci_agent.workspace.stored import Stored
 from ci_agent.workspace.workspace import Workspace, check_branch_name
 
 __all__ = [
+    "CHECKPOINTS",
     "Author",
     "Carried",
-    "Checkpoints",
     "Control",
     "Landed",
     "Leaving",
     "Login",
     "Remote",
     "Room",
+    "Shelf",
     "Source",
+    "Store",
     "Stored",
     "Way",
     "Workspace",
     "carried",
     "check_branch_name",
-    "checkpoints_of",
     "contents",
     "discard",
     "identity",
@@ -42,4 +43,5 @@ __all__ = [
     "open_source",
     "remove_credentials",
     "same_repository",
+    "store_at",
 ]

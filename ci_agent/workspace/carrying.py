@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ci_agent.errors import GitError
 from ci_agent.workspace.git import git, text
-from ci_agent.workspace.source import Source, resolve
+from ci_agent.workspace.source import Source, is_ancestor, resolve
 
 _SHOWN = 12  # digits of a commit
 
@@ -20,44 +20,45 @@ class Carried:
     head: str  # the commit that the next one goes on top of
     tree: str  # the files with the work
     said: str = ""  # what became of it on the way, in sentences; empty: nothing moved
-    files: tuple[str, ...] = field(default=())  # that others changed meanwhile
+    files: tuple[str, ...] = field(
+        default=()
+    )  # that are not as they were; where the work stays, those that changed there
     kept: bool = True  # False: the work could not be put on top, and is not in the files
 
 
 def carried(source: Source, branch: str, work: str, began: str) -> Carried:
-    """The commit `work`, saved by a job that began on the commit `began`, on what there is now.
+    """The commit `work` (empty: there is none), of a session that began on the commit `began`, on what there is now.
 
     Where the work branch is at the remote, that is its end, whoever pushed to it; else it is the base. What was pushed
     is never rewritten. A base that moved under work that is on no branch yet is taken over if the two go together, else
     the work stays where it began. Needs git 2.38 for that; an older one merges nothing.
     """
+    here = source.git_dir
     pushed = source.branch_sha(branch)
     head = pushed or source.base_sha
     where = f"the branch {branch}" if pushed else source.base
-    old = text(git("--git-dir", source.git_dir, "rev-parse", f"{work}^")) if work else began
-    tree = _tree(source.git_dir, work or head)
-    if not work or head == old or tree == _tree(source.git_dir, head):
+    moved = f"Meanwhile {where} moved to {head[:_SHOWN]}"
+    there = _tree(here, head)
+    if not work or is_ancestor(here, work, head):  # nothing is to be put on top
+        seen = work or began
+        files = _changed(here, seen, head)
+        nothing_new = not files and resolve(here, seen) is not None
+        return Carried(source, head, there, "" if nothing_new else f"{moved}.", files)
+    tree, old = _tree(here, work), resolve(here, f"{work}^")
+    if old is None or head == old or tree == there:
         return Carried(source, head, tree)
-    files = _changed(source.git_dir, old, head)
-    moved = f"Meanwhile {where} moved from {old[:_SHOWN]} to {head[:_SHOWN]}"
-    merged = _merged(source.git_dir, head, work)
+    merged = _merged(here, head, work)
     if merged:
-        return Carried(
-            source, head, merged, f"{moved}; your work was put on top of that. Changed there:", files
-        )
+        said = f"{moved}; the work was put on top of that."
+        return Carried(source, head, merged, said, _changed(here, work, merged))
     if pushed:
-        return Carried(
-            source,
-            head,
-            _tree(source.git_dir, head),
-            f"{moved}, and what you had not handed in does not go together with that, so it is not in the files: look "
-            "at them, and make the change again where it lacks. Changed there:",
-            files,
-            kept=False,
+        said = (
+            f"{moved}, and the work that was on no branch yet does not go together with that, so it is not in the "
+            "files: look at them, and make the change again where it lacks."
         )
-    stays = replace(source, base_sha=old)
-    said = f"{moved}, which does not go together with your work; it stays where it began. Changed there:"
-    return Carried(stays, old, tree, said, files)
+        return Carried(source, head, there, said, _changed(here, work, head), kept=False)
+    said = f"{moved}, which does not go together with the work; it stays where it began."
+    return Carried(replace(source, base_sha=old), old, tree, said, _changed(here, old, head))
 
 
 def _tree(git_dir: Path, commit: str) -> str:
@@ -73,6 +74,7 @@ def _merged(git_dir: Path, head: str, work: str) -> str:
 
 
 def _changed(git_dir: Path, old: str, new: str) -> tuple[str, ...]:
+    """The paths in which a commit and another one, or a tree, differ; none where the first is not there any more."""
     if resolve(git_dir, old) is None:
         return ()
     listing = git(

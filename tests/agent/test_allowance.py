@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -123,3 +125,70 @@ def test_of_each_model_whose_price_is_not_known_people_are_told_once() -> None:
     assert said == "The limit of money does not hold: no price is known for new (set `models.prices`)."
     assert allowance.spend(Usage(prompt=1), None, "new") == ""
     assert "Neither money nor tokens of silent can be counted" in allowance.spend(Usage(), None, "silent")
+
+
+_USED_UP: dict[str, Callable[[Allowance, _Clock, float], Any]] = {  # of each limit, by a share of it
+    "4 steps": lambda allowance, clock, share: [
+        allowance.spend(Usage(), 0.0, "m") for _ in range(round(20 * share))
+    ],
+    "2 minutes": lambda allowance, clock, share: setattr(clock, "now", 1000.0 + 600 * share),
+    "$0.40 of the budget": lambda allowance, clock, share: allowance.spend(
+        Usage(), 2 * share, "m", step=False
+    ),
+    "200 input tokens": lambda allowance, clock, share: allowance.spend(
+        Usage(prompt=round(1000 * share)), 0.0, "m", step=False
+    ),
+    "20 output tokens": lambda allowance, clock, share: allowance.spend(
+        Usage(completion=round(100 * share)), 0.0, "m", step=False
+    ),
+}
+
+
+@pytest.mark.parametrize("left", _USED_UP)
+def test_each_limit_alone_is_told_at_80_percent(left: str) -> None:
+    clock = _Clock()
+    allowance = _allowance(clock)
+    _USED_UP[left](allowance, clock, 0.75)
+    assert allowance.notice() == ""
+    clock = _Clock()
+    allowance = _allowance(clock)
+    _USED_UP[left](allowance, clock, 0.8)
+    assert allowance.notice() == (
+        f"[A limit comes near: {left} left. Finish what is sound, test it, and call `submit`.]"
+    )
+
+
+@pytest.mark.parametrize("left", _USED_UP)
+def test_each_limit_alone_asks_at_95_percent_to_hand_in_what_is_sound_and_to_say_what_is_left(
+    left: str,
+) -> None:
+    clock = _Clock()
+    allowance = _allowance(clock)
+    _USED_UP[left](allowance, clock, 0.95)
+    said = allowance.notice()
+    assert said.startswith("[Nearly over: ")
+    assert said.endswith(
+        " left. Call `submit` now with what is sound, and say in the summary what is not done.]"
+    )
+    assert allowance.exceeded() is None
+
+
+def test_time_that_earlier_jobs_worked_counts_as_used() -> None:
+    clock = _Clock()
+    allowance = Allowance(_LIMITS, started=clock.now - 570, clock=clock)
+    assert allowance.notice().startswith("[Nearly over: 0 minutes left.")
+    clock.now += 30
+    assert allowance.exceeded() is not None
+
+
+def test_the_end_of_the_time_names_the_limit_that_it_was() -> None:
+    clock = _Clock()
+    own, job = _allowance(clock), _allowance(clock, job_minutes=75.0)
+    clock.now += 600
+    mine = "The time is up: 10 minutes, less what the last tests need (limits.timeout)."
+    jobs = "The time is up: this job may take 75 minutes, less what the last tests and the last word need."
+    assert own.exceeded() == (Ending.LIMIT_WALL, mine)
+    assert job.exceeded() == (Ending.LIMIT_WALL, jobs)
+    assert job.said_of(Ending.LIMIT_WALL, jobs) == jobs
+    assert job.said_of(Ending.LIMIT_WALL, "No answer came") == f"{jobs} No answer came"
+    assert job.said_of(Ending.LLM_QUOTA, "No money") == "No money"

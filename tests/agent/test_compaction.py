@@ -21,6 +21,7 @@ from ci_agent.agent.compaction import (
     restarted,
     summary_request,
 )
+from ci_agent.agent.resuming import BREAK
 from ci_agent.agent.turns import edited_files
 from ci_agent.models import Message
 
@@ -271,3 +272,19 @@ def test_any_conversation_can_go_on_from_a_summary(
     talk: list[Message], plan: Plan, summary: str, diff: str
 ) -> None:
     assert_valid(restarted(talk, summary, diff, plan))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_a_person_answered_stays(plan: Plan) -> None:
+    """Nobody says it again."""
+    answer, hint = f"dana answers: plus. {_LONG}", f"Use decimals. {BREAK}"
+    talk = _talk(
+        _turn(("ask_user", {"question": "Which sign?"}, answer)),
+        _turn(("submit", {"title": "t", "summary": "s"}, hint)),
+        _turn(("submit", {"title": "t", "summary": "s"}, f"Not accepted. {_LONG}")),
+        *(_read(f"f{number}.py") for number in range(8)),
+    )
+    contents = _contents(compact(talk, plan).messages)
+    assert answer in contents
+    assert hint in contents
+    assert f"Not accepted. {_LONG}" not in contents

@@ -41,7 +41,7 @@ def test_each_session_has_a_job_and_a_queue_of_its_issue() -> None:
 def test_a_job_installs_works_and_says_the_last_word() -> None:
     job = jobs([("12", "abc=")])["ci-agent-12"]
     assert job["before_script"] == [install_script()]
-    assert job["script"] == [".ci-agent/ci-agent job"]
+    assert job["script"] == [".ci-agent/ci-agent job --waiting-is-success"]
     assert job["after_script"] == [
         "if [ -x .ci-agent/ci-agent ]; then .ci-agent/ci-agent job --final-word; fi"
     ]
@@ -150,10 +150,14 @@ def test_a_package_address_with_a_password_is_not_written_into_the_artifact() ->
 def test_where_one_job_works_another_publishes_in_an_environment_of_its_own() -> None:
     found = jobs([("12", "abc=")], {"CI_AGENT_SPLIT": "true"})
     work, publish = found["ci-agent-12"], found["ci-agent-12-publish"]
-    assert work["script"] == [".ci-agent/ci-agent job --no-publish --bundle ci-agent-bundle"]
+    assert work["script"] == [
+        ".ci-agent/ci-agent job --waiting-is-success --no-publish --bundle ci-agent-bundle"
+    ]
     assert "after_script" not in work
     assert work["artifacts"]["paths"] == ["ci-agent-report/", "ci-agent-bundle/"]
-    assert publish["script"] == [".ci-agent/ci-agent publish ci-agent-bundle --output-dir ci-agent-published"]
+    assert publish["script"] == [
+        ".ci-agent/ci-agent publish ci-agent-bundle --waiting-is-success --output-dir ci-agent-published"
+    ]
     assert (publish["needs"], publish["when"]) == ([{"job": "ci-agent-12", "artifacts": True}], "always")
     assert "cache" not in publish
     environments = [job["environment"] for job in (work, publish)]

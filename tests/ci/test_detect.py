@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_agent.ci import Happening, Job
+from ci_agent.ci import Definition, Happening, Job
 from ci_agent.ci.detect import LARGEST_PAYLOAD, here
 from ci_agent.errors import UsageError
 from ci_agent.task import Account
@@ -99,6 +99,7 @@ def test_a_step_of_github_knows_all_about_itself(github: dict[str, str], tmp_pat
         pipeline="1658821493",
         checkout=tmp_path / "work",
         scratch=tmp_path / "temp" / "ci-agent-1658821493",
+        minutes=360,
     )
 
 
@@ -302,11 +303,70 @@ def test_no_variables_break_anything(variables: dict[str, str], more: dict[str, 
         assert found is None or found.happening.at.tzinfo is not None
 
 
-@pytest.mark.parametrize(
-    ("given", "minutes"), [("65m", 65.0), ("", None), ("1h", None), ("m", None), ("x5m", None)]
-)
-def test_a_job_knows_how_long_its_commands_may_take_where_the_runner_was_told(
-    given: str, minutes: float | None
+_ALLOWED: list[tuple[dict[str, str], float | None]] = [
+    ({}, None),
+    ({"RUNNER_SCRIPT_TIMEOUT": "65m"}, 65),
+    ({"RUNNER_SCRIPT_TIMEOUT": "1h"}, 60),
+    ({"RUNNER_SCRIPT_TIMEOUT": "1h 5m 30s"}, 65.5),
+    ({"RUNNER_SCRIPT_TIMEOUT": "m"}, None),
+    ({"RUNNER_SCRIPT_TIMEOUT": "x5m"}, None),
+    ({"RUNNER_SCRIPT_TIMEOUT": "-5m"}, None),
+    ({"CI_JOB_TIMEOUT": "3600"}, 55),
+    ({"CI_JOB_TIMEOUT": "3600", "RUNNER_AFTER_SCRIPT_TIMEOUT": "30s"}, 59.5),
+    ({"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "soon"}, 55),
+    ({"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "59m"}, 59),
+    ({"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "3h"}, 60),
+    ({"CI_JOB_TIMEOUT": "9" * 40}, None),
+    ({"CI_JOB_TIMEOUT": "1h"}, None),
+]
+
+
+@pytest.mark.parametrize(("variables", "minutes"), _ALLOWED)
+def test_a_job_of_gitlab_knows_how_long_its_commands_may_take(
+    gitlab: dict[str, str], variables: dict[str, str], minutes: float | None
 ) -> None:
-    environment = {"CI_SERVER_URL": "https://gitlab.example", "CI_PROJECT_PATH": "acme/widget"}
-    assert job(environment | {"RUNNER_SCRIPT_TIMEOUT": given}).minutes == minutes
+    assert job(gitlab | variables).minutes == minutes
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-01-02T03:04:05Z", "2026-01-02T05:04:05+02:00", "2026-01-02T03:04:05"]
+)
+def test_a_job_of_gitlab_knows_when_it_began(gitlab: dict[str, str], moment: str) -> None:
+    assert job(gitlab | {"CI_JOB_STARTED_AT": moment}).began == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert job(gitlab | {"CI_JOB_STARTED_AT": "yesterday"}).began is None
+
+
+_SHA = "5" * 40
+_WORKFLOW = {
+    "GITHUB_JOB": "work",
+    "GITHUB_WORKFLOW_REF": "Acme/widget/.github/workflows/ci-agent.yml@refs/heads/a@b",
+    "GITHUB_WORKFLOW_SHA": _SHA,
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "longer"), [("self-hosted", True), ("github-hosted", False), ("", False)]
+)
+def test_a_step_of_github_knows_where_its_job_is_defined(
+    github: dict[str, str], environment: str, longer: bool
+) -> None:
+    found = job(github | _WORKFLOW | {"RUNNER_ENVIRONMENT": environment, "RUNNER_NAME": "attic"})
+    assert found.definition == Definition(".github/workflows/ci-agent.yml", _SHA, "work", longer)
+    assert found.runner == "attic"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"GITHUB_JOB": ""},
+        {"GITHUB_WORKFLOW_SHA": "main"},
+        {"GITHUB_WORKFLOW_REF": ""},
+        {"GITHUB_WORKFLOW_REF": "acme/.github/.github/workflows/ci-agent.yml@refs/heads/main"},
+        {"GITHUB_WORKFLOW_REF": "acme/widget/.github/workflows/../../x.yml@refs/heads/main"},
+        {"GITHUB_WORKFLOW_REF": "acme/widget/.github/workflows/ci-agent.yml"},
+    ],
+)
+def test_a_definition_that_is_elsewhere_or_odd_is_none(
+    github: dict[str, str], changed: dict[str, str]
+) -> None:
+    assert job(github | _WORKFLOW | changed).definition is None

@@ -12,7 +12,7 @@ import pytest
 
 from ci_agent.cli import main
 from ci_agent.cli.document import PAGE, page
-from ci_agent.session import ENDINGS
+from ci_agent.session import document, states
 from tests.support.jobs import calculator
 from tests.support.repositories import Repository
 
@@ -165,10 +165,11 @@ def test_the_page_of_the_command_line_is_what_help_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
-def test_the_exit_codes_in_the_architecture_are_those_of_the_code() -> None:
-    text = (_DOCS / "architecture.md").read_text(encoding="utf-8")
-    for ending, (status, code) in ENDINGS.items():
-        assert f"| `{ending}` | {status} | {code} |" in text
+def test_the_tables_in_the_architecture_are_those_of_the_code() -> None:
+    text = document.PAGE.read_text(encoding="utf-8")
+    assert states.table() in text, "run `make docs`"
+    assert document.endings() in text, "run `make docs`"
+    assert document.filled(text) == text
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.support.github_openapi import answer_violations, filled, request_viol
 
 Raw = dict[str, Any]
 NAME = "acme/widget"
+RUNNER = "GitHub Actions 12"  # the name of the runner of all jobs
 READ = {"issues": "read", "pull_requests": "read", "contents": "read"}  # of a job that publishes nothing
 WRITE = {  # what the two jobs of docs/examples/github-issues.yml have together; one token plays both
     "issues": "write",
@@ -88,6 +89,7 @@ class FakeGitHub:
         self.statuses: list[tuple[str, Raw]] = []
         self.runs: dict[int, str] = {}
         self.created: dict[int, str] = {}  # when a run was
+        self.began: dict[int, str] = {}  # when its job did; now, where it is not here
         self.gone: set[int] = set()
         self.moved: dict[int, str] = {}
         self.server: Server | None = None
@@ -339,6 +341,7 @@ class FakeGitHub:
             ("GET", "/actions/permissions/workflow", "administration", self._get_workflow_permissions),
             ("PUT", "/actions/permissions/workflow", "administration", self._put_workflow_permissions),
             ("GET", f"/actions/runs/{n}", "actions", self._get_run),
+            ("GET", f"/actions/runs/{n}/jobs", "actions", self._list_jobs),
             ("POST", f"/actions/runs/{n}/cancel", "actions", self._cancel_run),
         ]
 
@@ -406,7 +409,8 @@ class FakeGitHub:
 
     def _get_file(self, request: Request, _token: Token, path: str) -> Answer:
         content = self.files.get(path)
-        if content is None or request.query.get("ref", self.default_branch) != self.default_branch:
+        ref = request.query.get("ref", self.default_branch)
+        if content is None or ref not in (self.default_branch, self._sha(self.default_branch)):
             raise NotHereError(404, "Not Found")
         large = len(content) > 1_000_000
         made = filled("content-file", type="file", name=path, path=path)
@@ -432,6 +436,17 @@ class FakeGitHub:
         created = self.created.get(int(number), "2026-03-02T09:00:00Z")
         state = self.runs[int(number)]
         return Answer(200, filled("workflow-run", id=int(number), status=state, created_at=created))
+
+    def _list_jobs(self, request: Request, token: Token, number: str) -> Answer:
+        """One that waits for the other one, which a runner is at work on."""
+        self._get_run(request, token, number)
+        began = self.began.get(int(number)) or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        work = filled(
+            "job", id=int(number) * 10, run_id=int(number), name="work", status=self.runs[int(number)]
+        )
+        work |= {"runner_name": RUNNER, "started_at": began, "created_at": began}
+        after = work | {"id": int(number) * 10 + 1, "name": "after", "status": "queued", "runner_name": None}
+        return Answer(200, {"total_count": 2, "jobs": [after, work]})
 
     def _cancel_run(self, _request: Request, _token: Token, number: str) -> Answer:
         if self.runs[int(number)] == "completed":

@@ -67,6 +67,7 @@ class FakeGitLab:
         self.statuses: list[tuple[str, Raw]] = []
         self.jobs: dict[int, str] = {}
         self.created: dict[int, str] = {}  # when the pipeline of a job was
+        self.began: dict[int, str] = {}  # when a job did; now, where it is not here
         self.variables_role = "developer"
         self.variables: list[Raw] = []
         self.hooks: list[Raw] = []
@@ -132,6 +133,7 @@ class FakeGitLab:
         note = self._note("MergeRequest" if on_request else "Issue", number, text, by)
         note |= {"internal": internal, "confidential": internal}
         field = "merge_request" if on_request else "issue"
+        about = self.requests[number] if on_request else self.issues[number]
         return {
             "object_kind": "note",
             "event_type": "confidential_note" if internal else "note",
@@ -150,7 +152,13 @@ class FakeGitLab:
                 "action": "create",
                 "url": f"{PAGE}/-/issues/{number}#note_{note['id']}",
             },
-            field: {"id": 9000 + number, "iid": number, "title": "x", "state": "opened", "labels": []},
+            field: {
+                "id": about["id"],
+                "iid": number,
+                "title": about["title"],
+                "state": about["state"],
+                "labels": [{"title": name} for name in about["labels"]],
+            },
         }
 
     def edit_issue(
@@ -401,7 +409,8 @@ class FakeGitLab:
         created = self.created.get(number, "2026-03-02T09:00:00.000Z")
         pipeline = {"id": number + 10**9, "project_id": 7, "ref": self.default_branch, "created_at": created}
         made = {"id": number, "status": self.jobs[number], "name": "ci-agent", "created_at": self.now()}
-        return made | {"pipeline": pipeline}
+        began = self.began.get(number) or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        return made | {"pipeline": pipeline, "started_at": began}
 
     # --- issues -------------------------------------------------------------------------------------------
 

@@ -135,7 +135,9 @@ def test_the_next_session_takes_the_place_of_the_one_before(project: Pipeline) -
     project.model.say(list(SOLVE))
     assert project.run(*commented(project, number, "/agent retry")).exit_code in (0, 1)
     assert state(project, number)["session"] != first
-    assert project.origin.git("for-each-ref", "--format=%(refname)", "refs/ci-agent").split() == [ref(number)]
+    assert project.origin.git("for-each-ref", "--format=%(refname)", "refs/ci-agent/issues").split() == [
+        ref(number)
+    ]
 
 
 def test_work_with_a_secret_in_it_is_not_kept(project: Pipeline) -> None:
@@ -213,7 +215,7 @@ def test_what_a_job_that_was_killed_left_stays_until_the_next_one_has_more(proje
     until_asked(project, asked + 1)
     again.kill()
     again.communicate(timeout=30)
-    assert state(project, number)["steps"] == 0  # the new session's
+    assert state(project, number)["jobs"] == 2
     assert project.origin.git("rev-parse", f"{ref(number)}^") == left
 
 
@@ -222,7 +224,7 @@ def test_a_job_that_is_cancelled_while_it_saves_is_kept_to_its_end(project: Pipe
     hook = project.origin.path / "hooks" / "update"
     waits, goes = project.folder / "waits", project.folder / "goes"
     hook.write_text(
-        f'#!/bin/sh\ncase "$1" in refs/ci-agent/*) [ -e {goes} ] || {{ touch {waits}; sleep 2; }};; esac\n'
+        f'#!/bin/sh\ncase "$1" in refs/ci-agent/issues/*) [ -e {goes} ] || {{ touch {waits}; sleep 2; }};; esac\n'
     )
     hook.chmod(0o755)
     project.model.say([Hang()])
@@ -314,7 +316,7 @@ def test_poll_deletes_what_is_old_and_signed_and_nothing_else(project: Pipeline)
     )
     polled = project.call(environment, *words, command="poll")
     assert polled.exit_code == 0, polled.log
-    assert len(project.origin.git("for-each-ref", "refs/ci-agent").splitlines()) == 3
+    assert len(project.origin.git("for-each-ref", "refs/ci-agent/issues").splitlines()) == 3
     kept = datetime.fromisoformat(state(project, old)["saved"])
     between = datetime.fromisoformat(state(project, fresh)["saved"])
     assert kept < between
@@ -323,7 +325,7 @@ def test_poll_deletes_what_is_old_and_signed_and_nothing_else(project: Pipeline)
         environment | {"CI_AGENT_CHECKPOINT_RETENTION": f"{age:.9f}"}, *words, command="poll"
     )
     assert f"Deleted what was kept of old sessions: {old}." in polled.log
-    left = project.origin.git("for-each-ref", "--format=%(refname)", "refs/ci-agent").split()
+    left = project.origin.git("for-each-ref", "--format=%(refname)", "refs/ci-agent/issues").split()
     assert left == [ref(fresh), ref(strange)]
 
 
@@ -337,7 +339,7 @@ def test_nothing_is_kept_by_a_job_that_publishes_nothing(project: Pipeline) -> N
 def test_nothing_is_kept_where_that_is_not_wanted(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     assert project.run(*labelled(project, number), CI_AGENT_CHECKPOINT_KEEP="false").exit_code == 0
-    assert project.origin.git("for-each-ref", "refs/ci-agent") == ""
+    assert project.origin.git("for-each-ref", "refs/ci-agent/issues") == ""
 
 
 def test_without_any_key_the_log_says_that_sessions_are_not_kept(project: Pipeline) -> None:
@@ -345,4 +347,4 @@ def test_without_any_key_the_log_says_that_sessions_are_not_kept(project: Pipeli
     number = project.forge.write_issue("add() subtracts", "")
     done = project.run(*labelled(project, number), LLM_API_KEY="short")
     assert "Sessions are not kept" in done.log
-    assert project.origin.git("for-each-ref", "refs/ci-agent") == ""
+    assert project.origin.git("for-each-ref", "refs/ci-agent/issues") == ""

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from ci_agent.ci.detect import here
+from ci_agent.job.progress import marker_of
+from ci_agent.job.promise import Promise, promise
 from ci_agent.journal.events import ModelReplied
 from tests.forges.http import Answer, Fault, Request
 from tests.job.conftest import commented, labelled, start, until_asked
@@ -170,23 +173,38 @@ def test_a_job_that_is_killed_after_its_merge_request_has_done_its_work(project:
     assert last.outputs[name] == request["url"]
 
 
-def test_a_second_job_that_finds_nothing_out_leaves_the_labels_of_the_first_alone(project: Pipeline) -> None:
+def test_a_job_of_which_the_platform_says_nothing_is_taken_to_be_at_work(project: Pipeline) -> None:
     project.model.say([Hang()])
     number = project.forge.write_issue("add() subtracts", "")
     first = start(project, project.environment(*labelled(project, number)))
     until_asked(project)
     states = {"github": r"/actions/runs/\d+$", "gitlab": r"/jobs/\d+$"}[project.platform]
     project.server.faults = [Fault("GET", states, 400, times=99)]
-    environment = project.environment(*commented(project, number, "/agent run"))
-    second = project.call(environment)
-    assert second.exit_code != 0
-    assert project.said(number)[-1][1].startswith("**Could not begin.**")
-    project.server.faults.clear()
-    project.call(environment, "--final-word")
+    second = project.run(*commented(project, number, "/agent run"))
+    assert second.exit_code == 0
+    assert project.said(number)[-1][1].startswith("Another job is at work on this issue already: [progress](")
     assert project.labels(number) == ["ai-running"]
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=30)
     assert project.labels(number) == ["ai-failed"]
+
+
+def test_the_last_word_of_a_second_job_leaves_the_labels_of_the_first_alone(project: Pipeline) -> None:
+    project.model.say([Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    first = start(project, project.environment(*labelled(project, number)))
+    until_asked(project)
+    environment = project.environment(*commented(project, number, "/agent run"))
+    job = here(environment)
+    assert job is not None
+    made = Promise(str(number), marker_of("s-2"), str(project.folder / "s-2"), "feat/ai-task-1")
+    promise(job.scratch, made)  # it was killed right after that
+    last = project.call(environment, "--final-word")
+    assert last.exit_code == 0, last.log
+    assert project.said(number)[-1][1].startswith("**Stopped.**")
+    assert project.labels(number) == ["ai-running"]
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
 
 
 def test_a_job_that_comes_second_takes_its_label_away_again(project: Pipeline) -> None:

@@ -190,6 +190,7 @@ def guidance_names_the_branch_and_how_to_go_on(rig: Rig) -> None:
     assert "work/1" in guidance.fetch
     assert guidance.feedback
     assert guidance.go_on
+    assert guidance.answer
 
 
 def nobody_may_do_anything_without_a_name(rig: Rig) -> None:

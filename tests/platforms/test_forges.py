@@ -25,7 +25,7 @@ from ci_agent.platforms.gitlab.api import Api as GitLabApi
 from ci_agent.platforms.patience import LONGEST_SILENCE, SECONDARY_WAIT, TIMEOUT, LostError
 from ci_agent.task import Account, Thread
 from tests.forges.github import NAME as GITHUB_NAME
-from tests.forges.github import FakeGitHub
+from tests.forges.github import RUNNER, FakeGitHub
 from tests.forges.gitlab import NAME as GITLAB_NAME
 from tests.forges.gitlab import FakeGitLab
 from tests.forges.http import Answer, Fault, Request, Server, serving
@@ -114,6 +114,19 @@ def test_a_job_was_asked_for_when_the_platform_made_it(ground: Ground) -> None:
     assert ground.forge().asked_at("8") is None
     ground.server.faults = [Fault("GET", "/(runs|jobs)/7$", 403, body={"message": "403 Forbidden"})]
     assert ground.forge().asked_at("7") is None
+
+
+def test_a_job_began_when_its_runner_took_it(ground: Ground) -> None:
+    ground.jobs()[7] = "in_progress" if ground.platform == "github" else "running"
+    ground.people.began[7] = "2026-05-06T07:08:09Z"
+    forge = ground.forge()
+    assert forge.began("7", RUNNER) == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert forge.began("8", RUNNER) is None
+    if ground.platform == "github":
+        assert forge.began("7", "another runner") is None
+        assert forge.began("7", "") is None
+    ground.server.faults = [Fault("GET", "/(runs|jobs)/7", 403, body={"message": "403 Forbidden"})]
+    assert forge.began("7", RUNNER) is None
 
 
 def test_a_job_that_may_not_be_seen_is_at_work_until_it_was_silent_for_long(ground: Ground) -> None:
@@ -252,6 +265,7 @@ _READS: dict[str, Callable[[Forge], object]] = {
     "file": lambda forge: forge.file("x", "main"),
     "job_ended": lambda forge: forge.job_ended("7"),
     "asked_at": lambda forge: forge.asked_at("7"),
+    "began": lambda forge: forge.began("7", RUNNER),
 }
 
 

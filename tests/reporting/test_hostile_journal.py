@@ -117,6 +117,7 @@ def of_markdown(events: list[Event]) -> dict[str, str]:
     """Every text in Markdown that is made of a journal, as it goes to the platform."""
     hints = {
         "next_step": "Comment `/agent retry`.",
+        "to_answer": "Reply to this issue.",
         "when_mended": "Mend it.",
         "while_working": "Comment `/agent stop`.",
     }
@@ -300,6 +301,9 @@ def test_answers_to_strangers_are_inert(one: str, other: str) -> None:
         replies.not_stopped(one, other),
         replies.could_not_begin(one, other),
         replies.busy(one),
+        replies.waiting(2, 2, 1, one),
+        replies.stopped_waiting(one),
+        replies.not_begun(one),
         replies.going_on(other),
     ]
     for markdown in said:

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from ci_agent.journal import Event, Fact
 from ci_agent.journal.events import (
+    AgentStopped,
     CasesRetried,
     Change,
     CheckCompared,
@@ -27,6 +28,7 @@ from ci_agent.journal.events import (
     ProofRan,
     Pushed,
     Result,
+    SessionEnded,
     SessionStarted,
     SetupChosen,
     SetupRan,
@@ -42,8 +44,10 @@ from ci_agent.journal.events import (
 from ci_agent.reporting.merge_request import text, title
 from ci_agent.reporting.sections import LIMIT
 from ci_agent.reporting.summary import Summary
+from ci_agent.task import Ending
 from tests.reporting.test_text import SKIPS, TEXTS
 from tests.support.stories import (
+    LIMITS,
     added_only,
     called,
     facts,
@@ -529,3 +533,12 @@ def test_else_the_title_comes_from_the_issue(unusable: str) -> None:
         title(told_with(success(), Submitted, title=unusable))
         == "Address issue 12: slug() makes double dashes"
     )
+
+
+def test_the_limit_of_time_that_was_reached_is_named() -> None:
+    late = told_with(limit(), AgentStopped, ending=Ending.LIMIT_WALL)
+    late = told_with(late, SessionEnded, ending=Ending.LIMIT_WALL)
+    assert "The time limit of 1 h was reached before the work was handed in." in said(late)
+    of_the_job = told_with(late, SessionStarted, limits=dataclasses.replace(LIMITS, job_minutes=75))
+    sentence = "This job may take 1 h 15 min, and its end came near before the work was handed in."
+    assert sentence in said(of_the_job)

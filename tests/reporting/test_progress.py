@@ -207,12 +207,13 @@ def test_while_it_works_the_comment_begins_as_others_know_it_and_the_end_does_no
 
 
 def test_a_question_has_its_choices_and_the_way_to_answer() -> None:
-    said = progress_comment(question(), next_step="Answer below.")
+    said = progress_comment(question(), next_step="Try again.", to_answer="Answer below.")
     assert (
         "> *The model asks:* Should tabs count as white space?\n> 1. Yes, any white space\n> 2. No, blanks only"
         in said
     )
     assert said.endswith("\n\nAnswer below.\n")
+    assert "Try again." not in said
 
 
 def test_the_way_to_go_on_is_not_shown_when_it_is_done() -> None:
@@ -324,6 +325,7 @@ def test_the_words_of_the_trigger_and_the_hint_can_do_nothing() -> None:
         ("mention by dana", ", could you have a look?", "by dana's comment: could you have a look?"),
         ("command by dana", "\n- tabs, too", "by dana's comment: \\- tabs, too"),
         ("assignment by dana", "", "by dana's assignment"),
+        ("reply by robin", "2", "by robin's reply: 2"),
         ("dispatch by dana", "", "by dana, who started the job"),
         ("poll by dana", "", "by dana's label, found by the schedule"),
         ("label by renovate[bot]", "/etc too", r"by renovate\[bot\]'s label: \/etc too"),

@@ -53,6 +53,7 @@ WITHOUT_WORDS: dict[str, Callable[[], str]] = {
     "approved_with_words": replies.approved_with_words,
     "not_kept": lambda: replies.not_kept("ai-plan-first"),
     "not_apart": lambda: replies.not_apart("ai-plan-first"),
+    "too_late": replies.too_late,
 }
 WITH_WORDS: dict[str, Callable[[str], str]] = {
     "refused": lambda words: replies.refused(words, "write"),
@@ -61,6 +62,10 @@ WITH_WORDS: dict[str, Callable[[str], str]] = {
     "could_not_begin": lambda words: replies.could_not_begin(words, words),
     "label_of_nobody": replies.label_of_nobody,
     "busy": replies.busy,
+    "waiting": lambda words: replies.waiting(2, 2, 1, words),
+    "waited": lambda words: replies.waited(2, 20.0, words or "ai-task"),
+    "stopped_waiting": replies.stopped_waiting,
+    "not_begun": replies.not_begun,
     "status": lambda words: replies.status(working=True, progress=words, runs=1, merge_request=words),
 }
 
@@ -148,6 +153,25 @@ def test_the_status_says_how_it_stands() -> None:
         "I am at work on it · [progress](https://x/1) · [merge request](https://x/2) · 2 runs so far"
     )
     assert "not at work" in replies.status(working=False, progress="https://x/1", runs=1, merge_request="")
+
+
+def test_the_status_of_who_waits_says_so_before_anything_was_begun() -> None:
+    said = replies.waiting(busy=2, most=2, position=1, job_url="")
+    assert said.startswith("**Waiting**: 2 of 2 agents busy; position 1\n")
+    assert replies.status(
+        working=False, waiting=True, progress="https://x/1", runs=0, merge_request="", said=said
+    ) == ("I wait for my turn: 2 of 2 agents busy; position 1 · [progress](https://x/1) · 0 runs so far")
+
+
+def test_who_waited_in_vain_says_whether_a_schedule_goes_on() -> None:
+    assert replies.waited(1, 20.2, "ai-task") == (
+        "**Not begun.** It was not my turn within 20 minutes: 1 agent may work at a time. The label `ai-task` stays, so that "
+        "a schedule (`ci-agent poll`) picks it up; `/agent run` asks at once.\n"
+    )
+    assert replies.waited(2, 0.0, "") == (
+        "**Not begun.** It was not my turn: 2 agents may work at a time. No schedule picks it up, because the issue does not "
+        "have the label; `/agent run` asks again.\n"
+    )
 
 
 def test_the_status_tells_the_outcome_or_how_far_it_is() -> None:

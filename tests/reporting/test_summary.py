@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci_agent.journal.events import (
+    CommandStarted,
+    Committed,
     Grade,
     Judged,
     ModelRetried,
     Moment,
+    SecretsSuspected,
     SessionStarted,
     SetupChosen,
     TestsChosen,
@@ -269,3 +272,18 @@ def test_nothing_to_set_up_is_only_said_where_nothing_ever_was() -> None:
     assert Summary.of(story(none)).nothing_to_set_up == none
     assert Summary.of(story(none, some)).nothing_to_set_up is None
     assert Summary.of(story()).nothing_to_set_up is None
+
+
+def test_what_a_lost_job_was_doing_is_not_done_by_the_next_one() -> None:
+    lost = story(
+        started(), ModelRetried(1, "busy", 5.0), CommandStarted("tests before", "pytest"), called(3, "bash")
+    )
+    summary = Summary.of(story(*facts(lost), started()))
+    assert (summary.tool, summary.waiting, summary.running) == (None, None, None)
+
+
+def test_a_suspicion_ends_with_the_commit_that_it_was_about() -> None:
+    committed = [fact for fact in facts(success()) if isinstance(fact, Committed)]
+    suspected = SecretsSuspected(("a.py:1",))
+    assert Summary.of(story(started(), *committed, suspected)).suspected == suspected
+    assert Summary.of(story(started(), *committed, suspected, started(), *committed)).suspected is None

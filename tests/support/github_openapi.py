@@ -139,10 +139,22 @@ def _error(check: Any) -> str | None:
 def _description() -> Any:
     from openapi_core import Config, OpenAPI
 
-    content = json.loads(github_openapi().read_text())
+    content = _with_null(json.loads(github_openapi().read_text()))
     content["servers"] = [{"url": _HOST}]
     # None, which its types don't know, leaves out the check of the description itself: that takes most of a second.
     return OpenAPI.from_dict(content, config=Config(spec_validator_cls=None))  # type: ignore[arg-type]
+
+
+def _with_null(item: Any) -> Any:
+    """What may be null, as its description means it: of some values it names all but that one."""
+    if isinstance(item, list):
+        return [_with_null(each) for each in item]
+    if not isinstance(item, dict):
+        return item
+    made = {key: _with_null(value) for key, value in item.items()}
+    if made.get("nullable") is True and isinstance(made.get("enum"), list):
+        made["enum"] = [*made["enum"], None]
+    return made
 
 
 def _trimmed(whole: dict[str, Any]) -> dict[str, Any]:

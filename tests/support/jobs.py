@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ci_agent.journal import Event, read
 from ci_agent.journal.events import Fact, SessionEnded
+from ci_agent.session import states
 from tests.support.model_server import ModelServer, Say
 from tests.support.repositories import Repository, make_repository
 
@@ -128,13 +129,15 @@ class Runner:
     def job(self, exit_code: int, stdout: bytes, stderr: bytes) -> Job:
         """What a run that ended left behind."""
         journals = sorted((self.folder / "state" / "sessions").glob("*/session.jsonl"))
+        events = tuple(read(journals[-1])) if journals else ()
+        assert not states.wrong(events)
         return Job(
             exit_code=exit_code,
             stdout=stdout.decode(),
             stderr=stderr.decode(),
             report=self.folder / "report",
             state=self.folder / "state",
-            events=tuple(read(journals[-1])) if journals else (),
+            events=events,
         )
 
 

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ci_agent.journal import Event, read
+from ci_agent.session import states
 from tests.forges.github import NAME as GITHUB_NAME
-from tests.forges.github import FakeGitHub
+from tests.forges.github import RUNNER, FakeGitHub
 from tests.forges.gitlab import NAME as GITLAB_NAME
 from tests.forges.gitlab import FakeGitLab
 from tests.forges.http import Server
@@ -26,6 +28,7 @@ from tests.support.model_server import ModelServer
 from tests.support.repositories import Repository
 
 GITHUB_TOKEN, GITLAB_TOKEN = "ghs_workflow", "glpat-bot"
+WORKFLOW = ".github/workflows/ci-agent.yml"
 READING = {"github": "ghs_reading", "gitlab": "glpat-reading"}  # tokens that may not write
 
 
@@ -87,6 +90,11 @@ class Pipeline:
             "GITHUB_API_URL": self.server.url,
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_RUN_ID": str(run),
+            "GITHUB_JOB": "work",
+            "GITHUB_WORKFLOW_REF": f"{GITHUB_NAME}/{WORKFLOW}@refs/heads/main",
+            "GITHUB_WORKFLOW_SHA": self.origin.git("rev-parse", "main"),
+            "RUNNER_NAME": RUNNER,
+            "RUNNER_ENVIRONMENT": "github-hosted",
             "GITHUB_ACTOR": "dana",
             "GITHUB_ACTOR_ID": str(self.forge.people["dana"]["id"]),
             "GITHUB_WORKSPACE": str(self.checkout.path),
@@ -107,6 +115,8 @@ class Pipeline:
             "CI_PROJECT_PATH": GITLAB_NAME,
             "CI_DEFAULT_BRANCH": "main",
             "CI_JOB_ID": str(job),
+            "CI_JOB_STARTED_AT": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "CI_JOB_TIMEOUT": "4500",
             "CI_JOB_URL": f"https://gitlab.example/{GITLAB_NAME}/-/jobs/{job}",
             "CI_PROJECT_DIR": str(self.checkout.path),
             "GITLAB_USER_LOGIN": "dana",
@@ -143,6 +153,8 @@ class Pipeline:
         dotenv = place / "report.env"
         text = (place / "output").read_text() if self.platform == "github" else ""
         outputs = _heredocs(text)
+        events = tuple(read(report)) if report.exists() else ()
+        assert not states.wrong(events)
         if dotenv.exists():
             outputs = dict(line.split("=", 1) for line in dotenv.read_text().splitlines())
         return Done(
@@ -151,7 +163,7 @@ class Pipeline:
             place,
             outputs,
             (place / "summary").read_text(),
-            tuple(read(report)) if report.exists() else (),
+            events,
         )
 
     def end(self) -> None:

@@ -26,6 +26,7 @@ signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 print("here", flush=True)
 signal.pause()
 """
+GREEN = "--waiting-is-success"
 WILD = "a 'b' \"c\" $HOME $(id) `id` ${{ x }} \\ \n; rm -rf é"
 
 
@@ -73,7 +74,7 @@ def test_inputs_reach_the_program_as_they_are(tmp_path: Path) -> None:
     }  # fmt: skip
     record = recorded(tmp_path, "Work", inputs)
     report = str(tmp_path / "ci-agent-report")
-    assert record["arguments"] == ["job", "--output-dir", report, "--issue", "12", "--intent", WILD]
+    assert record["arguments"] == ["job", GREEN, "--output-dir", report, "--issue", "12", "--intent", WILD]
     seen = record["environment"]
     assert {name: seen.get(name) for name in (
         "MODEL_NAME", "LLM_API_KEY", "LLM_BASE_URL", "GITHUB_TOKEN", "CI_AGENT_VERIFICATION_SETUP",
@@ -90,7 +91,7 @@ def test_inputs_that_are_not_given_leave_the_job_s_variables_alone(tmp_path: Pat
     record = recorded(tmp_path, "Work", {}, MODEL_NAME="the job's", CI_AGENT_LIMITS_TIMEOUT="30")
     assert record["environment"]["MODEL_NAME"] == "the job's"
     assert record["environment"]["CI_AGENT_LIMITS_TIMEOUT"] == "30"
-    assert record["arguments"] == ["job", "--output-dir", str(tmp_path / "ci-agent-report")]
+    assert record["arguments"] == ["job", GREEN, "--output-dir", str(tmp_path / "ci-agent-report")]
 
 
 def test_each_variable_the_action_sets_is_a_setting(tmp_path: Path) -> None:
@@ -133,9 +134,9 @@ def test_a_job_that_publishes_nothing_leaves_a_bundle_and_another_publishes_it(t
     work = recorded(tmp_path / "work", "Work", {"mode": "work", "bundle-key": "k", "api-key": "m"})
     publish = recorded(tmp_path / "publish", "Work", {"mode": "publish", "bundle-key": "k"})
     place, report = str(tmp_path / "work/ci-agent-bundle"), str(tmp_path / "work/ci-agent-report")
-    assert work["arguments"] == ["job", "--no-publish", "--bundle", place, "--output-dir", report]
+    assert work["arguments"] == ["job", GREEN, "--no-publish", "--bundle", place, "--output-dir", report]
     place, report = str(tmp_path / "publish/ci-agent-bundle"), str(tmp_path / "publish/ci-agent-report")
-    assert publish["arguments"] == ["publish", place, "--output-dir", report]
+    assert publish["arguments"] == ["publish", place, GREEN, "--output-dir", report]
     assert work["environment"]["CI_AGENT_BUNDLE_KEY"] == publish["environment"]["CI_AGENT_BUNDLE_KEY"] == "k"
     assert step("Keep the bundle")["with"]["path"] == step("Fetch the bundle")["with"]["path"]
     assert step("Keep the bundle")["with"]["name"] == step("Fetch the bundle")["with"]["name"]

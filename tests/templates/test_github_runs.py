@@ -15,7 +15,7 @@ from tests.forges.github import NAME, FakeGitHub
 from tests.support.act import OURS, Workflow, entry_process, interrupt_as_the_runner_does, run, start
 from tests.support.git_server import git_server
 from tests.support.jobs import SOLVE, calculator
-from tests.support.model_server import Hang, ModelServer, Request, Step
+from tests.support.model_server import Hang, ModelServer, Request, Say, Step
 from tests.support.repositories import Repository
 from tests.templates.documents import EXAMPLES
 
@@ -84,6 +84,50 @@ def test_one_job_works_and_another_publishes(tmp_path: Path) -> None:
         assert len(here.github.thread(number)) == 1
         assert (workflow.artifacts / "ci-agent-bundle/manifest.hmac").is_file()
         assert (workflow.artifacts / "ci-agent-report-published/session.jsonl").is_file()
+
+
+def test_a_question_is_a_success_and_says_what_it_is(tmp_path: Path) -> None:
+    ask = Say(calls=[("ask_user", {"question": "Tabs, too?", "choices": ["Yes", "No"]})])
+    with rig(tmp_path) as here, ModelServer([ask]) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        code, log = run(here.workflow("issues", here.github.label(number, "ai-task"), model))
+        assert code == 0, log
+        assert "The session is suspended (exit code 5)" in log
+        assert "set-output:: status=suspended" in log
+
+
+def test_a_plain_comment_answers_a_question(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        here.github.label(number, "ai-waiting")
+        answer = here.github.say(number, "No, blanks only.")
+        code, log = run(here.workflow("issue_comment", answer, model))
+        assert code == 0, log
+        assert "No, blanks only." in str(model.requests[-1].body["messages"])
+        (pull,) = here.github.pulls.values()
+        assert pull["head"]["ref"] == f"feat/ai-task-{number}"
+
+
+@pytest.mark.parametrize(
+    ("labels", "by", "text"),
+    [
+        (["bug"], "dana", "No, blanks only."),
+        ([], "dana", "No, blanks only."),
+        (["ai-waiting"], "helper[bot]", "Coverage: 80 %"),
+        (["ai-waiting"], "dana", "<!-- ci-agent: progress 1 -->\nA question"),
+    ],
+)
+def test_a_plain_comment_that_can_be_no_answer_starts_no_runner(
+    tmp_path: Path, labels: list[str], by: str, text: str
+) -> None:
+    with rig(tmp_path) as here:
+        here.github.person("helper[bot]", "write", kind="Bot")
+        number = here.github.write_issue("Sums are wrong", "add() subtracts")
+        for label in labels:
+            here.github.label(number, label)
+        code, log = run(here.workflow("issue_comment", here.github.say(number, text, by=by)))
+        assert code == 0, log
+        assert "Run Main" not in log
 
 
 def test_a_job_that_left_no_bundle_is_told_on_the_issue(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.forges.gitlab import NAME, FakeGitLab
 from tests.support.ci_local import Values, make_project, run
 from tests.support.git_server import git_server
 from tests.support.jobs import CALCULATOR, SOLVE, TESTS
-from tests.support.model_server import ModelServer, Request, Reset, Step
+from tests.support.model_server import ModelServer, Request, Reset, Say, Step
 from tests.support.packages import source
 from tests.support.repositories import Repository
 from tests.support.web import folder_served
@@ -112,6 +112,28 @@ def test_a_schedule_starts_a_job_for_each_issue_that_waits(tmp_path: Path) -> No
         assert [request["source_branch"] for request in here.gitlab.requests.values()] == [
             f"feat/ai-task-{number}"
         ]
+
+
+def test_a_question_is_a_success_and_says_what_it_is(tmp_path: Path) -> None:
+    ask = Say(calls=[("ask_user", {"question": "Tabs, too?", "choices": ["Yes", "No"]})])
+    with rig(tmp_path) as here, ModelServer([ask]) as model:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        done, log = here.run(here.webhook(here.gitlab.label(number, "ai-task")), model)
+        assert done.returncode == 0, log
+        assert f" PASS  [ci-agent-work] -> ci-agent-{number}" in log
+        assert "The session is suspended (exit code 5)" in log
+        assert "CI_AGENT_STATUS=suspended" in (here.project / "report.env").read_text(encoding="utf-8")
+        assert here.gitlab.issues[number]["labels"] == ["ai-waiting"]
+
+
+def test_a_plain_comment_answers_a_question(tmp_path: Path) -> None:
+    with rig(tmp_path) as here, ModelServer(SOLVE) as model:
+        number = here.gitlab.write_issue("Sums are wrong", "add() subtracts")
+        here.gitlab.label(number, "ai-waiting")
+        done, log = here.run(here.webhook(here.gitlab.say(number, "No, blanks only.")), model)
+        assert done.returncode == 0, log
+        assert "No, blanks only." in str(model.requests[-1].body["messages"])
+        assert here.gitlab.issues[number]["labels"] == ["ai-review"]
 
 
 def test_the_last_word_is_said_for_a_process_that_was_killed(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ci_agent.ci.child_pipeline import DEFAULT_TIMEOUT, install_script
 from ci_agent.config.definitions import OF_THE_JOB
@@ -94,13 +96,22 @@ def test_the_template_touches_nothing_of_the_project_s_own() -> None:
     assert all("rules" in job and "inherit" in job for job in jobs)
 
 
-def payload(kind: str, **attributes: object) -> str:
-    """Written as GitLab writes it, without blanks."""
-    content = {"object_kind": kind, "object_attributes": attributes, "changes": attributes.pop("changes", {})}
-    return json.dumps(content, separators=(",", ":"))
+def payload(kind: str, *, labels: tuple[str, ...] = (), **attributes: object) -> str:
+    """Written as GitLab writes it: without blanks, `<` and `>` escaped, and with an `@` in the project's addresses."""
+    content = {
+        "object_kind": kind,
+        "project": {"git_ssh_url": "git@gitlab.example.org:acme/widget.git"},
+        "object_attributes": attributes,
+        "changes": attributes.pop("changes", {}),
+        "issue": {"title": "ai-waiting is never taken away", "labels": [{"title": name} for name in labels]},
+    }
+    said = json.dumps(content, separators=(",", ":"))
+    return said.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 NOTE = payload("note", note="please\n/agent retry", action="create")
+PLAIN_REPLY = payload("note", note="The second one.", action="create", labels=("bug", "ai-waiting"))
+OURS = payload("note", note="<!-- ci-agent: progress 1 -->\n`/agent stop` ends it", labels=("ai-waiting",))
 LABEL = {"labels": {"previous": [], "current": [{"title": "ai-task"}]}}
 ASSIGNEE = {"assignees": {"previous": [], "current": [{"id": 1}]}}
 
@@ -124,6 +135,12 @@ ASSIGNEE = {"assignees": {"previous": [], "current": [{"id": 1}]}}
             WORK | IDLE,
         ),
         ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": payload("note", note="Thank you!")}, IDLE),
+        ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": PLAIN_REPLY}, WORK | IDLE),
+        (
+            {"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": json.dumps(json.loads(PLAIN_REPLY))},
+            WORK | IDLE,
+        ),
+        ({"CI_PIPELINE_SOURCE": "trigger", "TRIGGER_PAYLOAD": OURS}, IDLE),
         (
             {
                 "CI_PIPELINE_SOURCE": "trigger",
@@ -152,6 +169,36 @@ def test_each_pipeline_has_the_jobs_that_it_is_for(
         tmp_path / "widget", {".gitlab-ci.yml": PLAIN.read_text(encoding="utf-8") + ORDINARY}
     )
     assert listed(project, variables) == jobs
+
+
+def sorted_out(sent: str) -> bool:
+    """Whether a rule of the template says `never` to the payload. Read by Python, because gitlab-ci-local takes the
+    backslashes in a variable for its own."""
+    rules = load(PLAIN.read_text(encoding="utf-8"))[".ci-agent-rules"]["rules"]
+    conditions = [rule["if"].split(" && ") for rule in rules if rule.get("when") == "never"]
+    return any(all(_holds(term, sent) for term in terms) for terms in conditions)
+
+
+def _holds(term: str, sent: str) -> bool:
+    found = re.fullmatch(r"\$TRIGGER_PAYLOAD (=~|!~) /(.*)/", term.strip())
+    assert found, term
+    return (re.search(found[2], sent) is not None) is (found[1] == "=~")
+
+
+TEXTS = st.text() | st.lists(
+    st.sampled_from(["/agent", "@", '"', "\\", "<", "!-- ci-agent:", "\n", "x"])
+).map("".join)
+
+
+@given(TEXTS, st.lists(st.sampled_from(["ai-waiting", "bug", "ai-waiting-2", '"ai-waiting"'])), st.booleans())
+def test_a_comment_starts_a_runner_where_it_can_be_for_us(text: str, labels: list[str], blanks: bool) -> None:
+    sent = payload("note", note=text, description=text, labels=tuple(labels))
+    if blanks:
+        sent = json.dumps(json.loads(sent), ensure_ascii=False)
+    wanted = ("/agent" in text or "@" in text or "ai-waiting" in labels) and not text.startswith(
+        "<!-- ci-agent:"
+    )
+    assert sorted_out(sent) is not wanted
 
 
 def test_the_component_takes_its_inputs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.triggers import Command, Kind, Verb
-from ci_agent.triggers.commands import HINT, LIST, OPTIONS, asked, kept, mentioned, parse, wrong
+from ci_agent.triggers.commands import HINT, LIST, OPTIONS, asked, kept, mentioned, parse, replied, wrong
 
 
 def problem(text: str) -> str:
@@ -406,7 +406,80 @@ def test_fresh_takes_no_value() -> None:
         Verb.RETRY, "Mind the tabs", budget=2.0, fresh=True
     )
     assert parse("/agent retry \u2014fresh") == Command(Verb.RETRY, fresh=True)
-    for other in ("--fresh=yes", "--fresher"):
-        found = parse(f"/agent retry {other}")
+    for option in ("--fresh=yes", "--fresher"):
+        found = parse(f"/agent retry {option}")
         assert found is not None
         assert found.verb is Verb.UNKNOWN
+
+
+# --- plain replies ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("2", "2"),
+        ("The second one.\r\n\r\n    tabs too\r\n", "The second one.\n\n    tabs too"),
+        ("> 1. Yes\n> 2. No\n\nThe second.", "> 1. Yes\n> 2. No\n\nThe second."),
+        ("<!-- a template's words -->Both<!-- or not -->", "Both"),
+        ("```\n> as it is printed\n```", "```\n> as it is printed\n```"),
+        ("\U0001f44d", "\U0001f44d"),
+        ("Do it as in `/agent run`, please", "Do it as in `/agent run`, please"),
+        ("@lee knows: the first", "@lee knows: the first"),
+    ],
+)
+def test_where_an_issue_waits_any_other_comment_is_the_answer(text: str, reply: str) -> None:
+    assert asked(text, "shop-bot", waiting=True) == (Kind.REPLY, Command(Verb.ANSWER, reply))
+    assert asked(text, "shop-bot") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n\t\n",
+        "\u200b\ufeff",
+        "> Should tabs count?",
+        "> Should tabs count?\n   > Or not?\n\n",
+        "<!-- nothing that is seen -->",
+        "<!--\n\nopen for good",
+        "<!-- x -->\n> Should tabs count?",
+    ],
+)
+def test_who_says_nothing_of_their_own_has_not_answered(text: str) -> None:
+    assert asked(text, waiting=True) is None
+
+
+def test_what_is_said_to_our_account_where_an_issue_waits_is_the_answer() -> None:
+    assert asked("@shop-bot the second", "shop-bot", waiting=True) == (
+        Kind.MENTION,
+        Command(Verb.ANSWER, "the second"),
+    )
+    assert asked("@shop-bot", "shop-bot", waiting=True) == (Kind.MENTION, Command(Verb.RUN))
+
+
+def test_a_reply_is_no_longer_than_a_hint() -> None:
+    assert len(replied("x" * 2 * HINT)) == len(kept("x" * 2 * HINT))
+
+
+@given(st.text())
+def test_a_command_stays_what_it_is_where_an_issue_waits(text: str) -> None:
+    for words in (text, f"/agent {text}", f"{text}\n/agent retry {text}"):
+        command = parse(words)
+        if command is not None:
+            assert asked(words, waiting=True) == (Kind.COMMAND, command)
+
+
+@given(st.text())
+def test_whatever_is_only_quoted_or_hidden_is_no_answer(text: str) -> None:
+    lines = text.replace("\r", "\n").split("\n")
+    assert asked("\n".join(f"> {line}" for line in lines), waiting=True) is None
+    assert asked(f"<!-- {text.replace('-->', '')}", waiting=True) is None
+
+
+@given(st.text())
+def test_a_reply_has_words_that_are_seen_and_an_end(text: str) -> None:
+    reply = replied(text)
+    assert reply == reply.rstrip()
+    assert len(reply) < HINT + 100
+    assert asked(text, waiting=True) is None or parse(text) or reply

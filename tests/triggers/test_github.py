@@ -57,6 +57,13 @@ def said(text: str) -> dict[str, Any]:
     return payload
 
 
+def answered(text: str, *labels: str, **issue: Any) -> dict[str, Any]:
+    """A comment on an issue with these labels and fields."""
+    payload = said(text)
+    payload["issue"] |= {"labels": [{"id": 1, "name": label} for label in labels], **issue}
+    return payload
+
+
 def dispatched(name: str, **inputs: Any) -> dict[str, Any]:
     payload = example(name, "on-demand-test" if name == "repository_dispatch" else None)
     payload["inputs" if name == "workflow_dispatch" else "client_payload"] = inputs
@@ -138,6 +145,42 @@ def test_a_command_on_a_closed_issue_gets_its_answer_from_the_job() -> None:
     payload = said("/agent status")
     payload["issue"]["state"] = "closed"
     assert isinstance(read("issue_comment", payload), Trigger)
+
+
+@pytest.mark.parametrize("label", ["ai-waiting", "AI-Waiting"])
+def test_a_plain_comment_on_an_issue_that_waits_is_the_answer(label: str) -> None:
+    assert read("issue_comment", answered("The second one.", "bug", label)) == Trigger(
+        kind=Kind.REPLY,
+        thread=Thread("1"),
+        actor=Account("Codertocat", "21031067"),
+        at=datetime(2019, 5, 15, 15, 20, 21, tzinfo=UTC),
+        command=Command(Verb.ANSWER, "The second one."),
+        comment="492700400",
+        issue=Snapshot(
+            "Spelling error in the README file",
+            "It looks like you accidently spelled 'commit' with two 't's.",
+        ),
+    )
+
+
+def test_a_command_on_an_issue_that_waits_stays_what_it_is() -> None:
+    for text in ("/agent retry the other way", "/agent stop", "/agent answer both"):
+        assert read("issue_comment", answered(text, "ai-waiting")) == read("issue_comment", said(text))
+
+
+def test_only_a_person_s_new_comment_on_an_open_issue_that_waits_is_an_answer() -> None:
+    nothing = "the comment holds no command"
+    assert why("issue_comment", answered("Yes", "ai-running")) == nothing
+    assert why("issue_comment", answered("> Should tabs count?", "ai-waiting")) == nothing
+    assert why("issue_comment", answered("Yes", "ai-waiting", state="closed")) == nothing
+    assert why("issue_comment", answered("Yes", "ai-waiting", pull_request={})) == nothing
+    robot = answered("Coverage: 80 %", "ai-waiting")
+    robot["comment"]["user"] = {"login": "coverage[bot]", "id": 12, "type": "Bot"}
+    assert why("issue_comment", robot) == nothing
+    ours = answered("<!-- ci-agent: progress 1 2 -->\nA question", "ai-waiting")
+    assert why("issue_comment", ours) == "it is a comment of ours"
+    edited = answered("Yes", "ai-waiting") | {"action": "edited"}
+    assert why("issue_comment", edited) == "a comment that was edited asks for nothing"
 
 
 @pytest.mark.parametrize("name", ["workflow_dispatch", "repository_dispatch"])
@@ -318,6 +361,7 @@ def test_no_field_that_is_gone_or_wrong_breaks_anything(data: st.DataObject) -> 
                 ("issues", labelled()),
                 ("issues", example("issues", "assigned")),
                 ("issue_comment", said("/agent retry --budget 1 with care")),
+                ("issue_comment", answered("The second one", "ai-waiting")),
                 ("workflow_dispatch", dispatched("workflow_dispatch", issue="1", intent="x")),
                 ("repository_dispatch", dispatched("repository_dispatch", issue=1, intent="x")),
             ]

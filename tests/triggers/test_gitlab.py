@@ -43,6 +43,13 @@ def why(payload: dict[str, Any], source: str = "trigger", config: TriggerSetting
     return found.why
 
 
+def answered(text: str, *labels: str, **issue: Any) -> dict[str, Any]:
+    """A comment on an open issue with these labels and fields."""
+    payload = said(text)
+    payload["issue"] |= {"state": "opened", "labels": [payloads.label(name) for name in labels], **issue}
+    return payload
+
+
 # --- what asks for work -----------------------------------------------------------------------------------
 
 
@@ -90,6 +97,42 @@ def test_a_comment_on_a_merge_request_says_so() -> None:
 def test_a_comment_that_mentions_our_account_asks_for_work() -> None:
     found = trigger(said("@shop-bot please"))
     assert (found.kind, found.command) == (Kind.MENTION, Command(Verb.RUN, "please"))
+
+
+def test_a_plain_comment_on_an_issue_that_waits_is_the_answer() -> None:
+    assert trigger(answered("The second one.", "API", "ai-waiting")) == Trigger(
+        kind=Kind.REPLY,
+        thread=Thread("17"),
+        actor=ROOT,
+        at=datetime(2015, 5, 17, 17, 6, 40, tzinfo=UTC),
+        command=Command(Verb.ANSWER, "The second one."),
+        comment="1241",
+    )
+
+
+def test_a_command_on_an_issue_that_waits_stays_what_it_is() -> None:
+    for text in ("/agent retry the other way", "/agent stop", "/agent answer both"):
+        assert trigger(answered(text, "ai-waiting")) == trigger(said(text))
+
+
+def test_only_a_person_s_new_comment_on_an_open_issue_that_waits_is_an_answer() -> None:
+    nothing = "the comment holds no command"
+    assert why(answered("Yes", "ai-running")) == nothing
+    assert why(answered("> Should tabs count?", "ai-waiting")) == nothing
+    assert why(answered("Yes", "ai-waiting", state="closed")) == nothing
+    assert why(answered("Yes", "ai-waiting", labels=None)) == nothing
+    on_request = said("Yes", ON_REQUEST)
+    on_request["merge_request"]["labels"] = [payloads.label("ai-waiting")]
+    assert why(on_request) == nothing
+    robot = {"user": {"id": 44, "username": "project_7_bot_3f9a0c"}}
+    assert why(answered("Coverage: 80 %", "ai-waiting") | robot) == nothing
+    ours = answered("<!-- ci-agent: progress 1 -->\nA question", "ai-waiting")
+    assert why(ours) == "it is a comment of ours"
+    edited = answered("Yes", "ai-waiting")
+    edited["object_attributes"]["action"] = "update"
+    assert why(edited) == "a comment that was changed asks for nothing"
+    internal = answered("Yes", "ai-waiting") | {"event_type": "confidential_note"}
+    assert why(internal).startswith("it is an internal note")
 
 
 def test_a_comment_of_an_old_gitlab_that_names_no_action_is_a_new_one() -> None:
@@ -272,6 +315,7 @@ def test_no_field_that_is_gone_or_wrong_breaks_anything(data: st.DataObject) -> 
                 assigned,
                 said("/agent retry --budget 1 with care"),
                 said("@shop-bot have a look", ON_REQUEST),
+                answered("The second one", "ai-waiting"),
                 {"inputs": {"issue": "1", "intent": "x"}, "travelled": "x", "here": "a/b"},
                 *payloads.ALL,
             ]

@@ -259,12 +259,19 @@ def test_a_command_that_may_not_be_executed_is_a_problem(tmp_path: Path) -> None
     assert "can't be executed (exit code 126)" in ran.problem
 
 
-def test_tests_that_hang_are_ended_in_time_and_their_output_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("limit", "remedy"),
+    [("limits.time", "raise `limits.time`, or"), ("", "let the CI's job take longer, or")],
+    ids=["a setting", "the job"],
+)
+def test_tests_that_hang_are_ended_in_time_and_their_output_is_kept(
+    tmp_path: Path, limit: str, remedy: str
+) -> None:
     text = "import pytest, sys, time\ndef test_a(capfd):\n  with capfd.disabled(): print('about to hang', flush=True)\n  time.sleep(600)\n"
-    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}), timeout=1.5, limit="limits.time")
+    ran = run(tmp_path, project(tmp_path, {"test_a.py": text}), timeout=1.5, limit=limit)
     assert (ran.timed_out, ran.exit_code, ran.by_case) == (True, None, False)
     assert "did not end within 2 s" in ran.problem
-    assert "raise `limits.time`" in ran.problem
+    assert remedy in ran.problem
     assert "about to hang" in (tmp_path / "logs" / ran.log).read_text()
     assert ran.seconds < 20
 

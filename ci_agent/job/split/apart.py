@@ -8,8 +8,8 @@ from pathlib import Path
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
-from ci_agent.job.claim import marker_of
 from ci_agent.job.engage import parts_of
+from ci_agent.job.progress import marker_of
 from ci_agent.job.settings import report_folder
 from ci_agent.job.split.manifest import key_of
 from ci_agent.job.split.packing import check_place, write_bundle
@@ -35,7 +35,7 @@ def work_apart(case: Case, issue: Issue, place: Path) -> int:
     job, output = case.host.job, case.host.output
     branch = case.settings.git.branch.replace("{issue}", issue.number)
     folder = session_folder(job.scratch / "sessions", issue.number)
-    parts = parts_of(case, issue, branch, folder, marker_of(folder.name, job.run))
+    parts = parts_of(case, issue, branch, folder, marker_of(folder.name))
     parts = replace(parts, publishes=False)
     with parts.journal, sections(parts.journal, output):
         outcome = run(parts, shown(parts.journal, output.log, parts.guard))

@@ -70,7 +70,9 @@ def write_bundle(
 def _contents(parts: session.Parts, folder: Path) -> dict[str, bytes]:
     events, task = parts.journal.events, parts.task
     guidance = parts.platform.guidance(task.issue, task.branch)
-    comment = progress_comment(events, next_step=guidance.go_on, when_mended=guidance.mended)
+    comment = progress_comment(
+        events, next_step=guidance.go_on, to_answer=guidance.answer, when_mended=guidance.mended
+    )
     proposed = merge_request.text(events, fetch_hint=guidance.fetch, feedback_hint=guidance.feedback)
     found = {
         JOURNAL: parts.journal.path.read_bytes(),

@@ -7,19 +7,19 @@ journal, and guard and policy look at everything again.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ci_agent import session
-from ci_agent.config import Config
 from ci_agent.errors import CiAgentError, GitError, UsageError
-from ci_agent.guard import Guard
-from ci_agent.interrupts import Interrupts
 from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import session_folder, shown
 from ci_agent.job.case import Case, turn_away
-from ci_agent.job.claim import marker_of
-from ci_agent.job.engage import finish, give_up, source_of, task_of
+from ci_agent.job.delivering import Delivered
+from ci_agent.job.engage import finish, task_of
+from ci_agent.job.fetching import source_of
+from ci_agent.job.giving_up import give_up
+from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.settings import report_folder
 from ci_agent.job.split.first import First, check_commits, check_issue, check_task, take_journal
@@ -28,37 +28,11 @@ from ci_agent.job.split.reading import Bundle, read_bundle
 from ci_agent.job.telling import sections
 from ci_agent.journal import Journal
 from ci_agent.journal.events import TakenOver
-from ci_agent.platforms import Issue, Platform
+from ci_agent.platforms import Issue
 from ci_agent.reporting import replies
 from ci_agent.reporting.folder import check_folder
-from ci_agent.task import Task
 from ci_agent.workspace import Workspace
 from ci_agent.workspace.incoming import take_in
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """See `session.Delivery`."""
-
-    task: Task
-    config: Config
-    platform: Platform
-    workspace: Workspace
-    journal: Journal
-    folder: Path
-    marker: str
-    guard: Guard
-    started: float
-    interrupts: Interrupts = field(default_factory=Interrupts)
-    publishes: bool = True
-
-    @property
-    def patch(self) -> Path:
-        return self.folder / session.PATCH
-
-    @property
-    def merge_request_text(self) -> Path:
-        return self.folder / session.MERGE_REQUEST_TEXT
 
 
 def publish(case: Case, issue: Issue, place: Path) -> int:
@@ -69,7 +43,7 @@ def publish(case: Case, issue: Issue, place: Path) -> int:
     branch = case.settings.git.branch.replace("{issue}", number)
     folder = session_folder(job.scratch / "sessions", number)
     # One comment for each pipeline, however often this job is run again.
-    made = Promise(number, marker_of(f"pipeline-{job.pipeline}", job.pipeline), str(folder), branch)
+    made = Promise(number, marker_of(f"pipeline-{job.pipeline}"), str(folder), branch)
     promise(job.scratch, made)
     try:
         bundle = read_bundle(place, case.settings, job, number, case.now)
@@ -101,7 +75,9 @@ def _nothing(case: Case, made: Promise) -> int:
     return 1
 
 
-def _taken_over(case: Case, issue: Issue, made: Promise, bundle: Bundle) -> tuple[_Parts, First, str | None]:
+def _taken_over(
+    case: Case, issue: Issue, made: Promise, bundle: Bundle
+) -> tuple[Delivered, First, str | None]:
     """The parts of publishing, the other job's session, and its work as a tree; None: there is none."""
     folder, job = Path(made.folder), case.host.job
     source = source_of(case, issue, made.branch)
@@ -116,7 +92,7 @@ def _taken_over(case: Case, issue: Issue, made: Promise, bundle: Bundle) -> tupl
     journal = Journal(folder / session.JOURNAL, hides=case.host.guard)
     check_issue(journal.events, task)
     journal.append(TakenOver(first.started.job_url, job.url))
-    parts = _Parts(
+    parts = Delivered(
         task=replace(task, base_sha=source.base_sha),
         config=case.settings,
         platform=case.forge,

@@ -183,6 +183,7 @@ class GitHub:
             fetch=f"git fetch origin {branch} && git switch --detach FETCH_HEAD",
             feedback="Something to change? Review here, or comment `/agent retry what to do differently`.",
             go_on="To go on, comment `/agent retry` with what is missing or to be done differently.",
+            answer="Reply to this issue with a comment, or with `/agent answer …`.",
             mended="When that is mended, comment `/agent retry`.",
             again="/agent retry",
             stop="`/agent stop` ends it and keeps the work.",
@@ -355,6 +356,22 @@ class GitHub:
         """When the workflow run was created, by the event that started it."""
         try:
             return self._run(run, lambda raw: reading.moment(raw["created_at"]))
+        except AuthenticationError:
+            return None
+
+    def began(self, job: str, runner: str) -> datetime | None:
+        """When the job of this run began that the runner is at work on. More than a hundred jobs are not looked at."""
+
+        def read(raw: reading.Raw) -> datetime | None:
+            meant = [
+                one for one in raw["jobs"] if (one["status"], one["runner_name"]) == ("in_progress", runner)
+            ]
+            return min((reading.moment(one["started_at"]) for one in meant), default=None)
+
+        number = reading.checked(job, "workflow run", self._name)
+        path = f"{self._path}/actions/runs/{number}/jobs"
+        try:
+            return self._api.reading(read).found(path, "looking at a job", per_page=100)
         except AuthenticationError:
             return None
 

@@ -171,6 +171,7 @@ class GitLab:
             fetch=f"git fetch origin {branch} && git switch --detach FETCH_HEAD",
             feedback="Something to change? Review here, or comment `/agent retry what to do differently`.",
             go_on="To go on, comment `/agent retry` with what is missing or to be done differently.",
+            answer="Reply to this issue with a comment, or with `/agent answer …`.",
             mended="When that is mended, comment `/agent retry`.",
             again="/agent retry",
             stop="`/agent stop` ends it and keeps the work.",
@@ -333,6 +334,16 @@ class GitLab:
 
         try:
             return self._job(run, read)
+        except AuthenticationError:
+            return None
+
+    def began(self, job: str, runner: str) -> datetime | None:
+        """When the job began."""
+        del runner  # the number says which job it is
+        try:
+            return self._job(
+                job, lambda raw: reading.moment(raw["started_at"]) if raw["started_at"] else None
+            )
         except AuthenticationError:
             return None
 

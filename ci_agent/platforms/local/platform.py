@@ -162,6 +162,7 @@ class Local:
             feedback=f"Something to change? Say so in the issue, `{file}`, switch back from this branch, and run "
             f"`{again}`: it goes on with the same branch.",
             go_on=f"To go on, add to the issue what is missing, `{file}`, and run `{again}`.",
+            answer=f"Write the answer into the issue, `{file}`, and run `{again}`.",
             mended=f"When that is mended, run `{again}`.",
             again=again,
         )

@@ -1,9 +1,10 @@
-"""What a session keeps between two jobs: a few files and its work in progress, at one ref per issue.
+"""What jobs keep for each other at the platform, in git: a few files and, for some, the work in progress, at a ref each.
 
-The ref is `refs/ci-agent/issues/NUMBER`, which clones don't fetch and CIs don't build; where the remote refuses it, the
-branch `ci-agent/state/NUMBER`. Its commit has the files as its tree and the work as its one parent, which keeps the work's
-objects alive; it is replaced whole, and only by who knows what it replaces. What the files mean is no matter here. Whoever
-may push can write there, so what is read is bounded before it is touched, and believed by nobody yet.
+What is of one kind has a `Shelf`: refs such as `refs/ci-agent/issues/NUMBER`, which clones don't fetch and CIs don't build;
+where the remote refuses those, branches such as `ci-agent/state/NUMBER`. A ref's commit has the files as its tree and the
+work as its one parent, which keeps the work's objects alive; it is replaced whole, and only by who knows what it replaces.
+What the files mean is no matter here. Whoever may push can write there, so what is read is bounded before it is touched, and
+believed by nobody yet.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from ci_agent.errors import CheckpointError, CiAgentError, GitError, MovedError, UsageError
 from ci_agent.workspace import objects, stored
@@ -28,9 +30,7 @@ from ci_agent.workspace.remote import WAITS, Remote, fetch, listed, remote_error
 from ci_agent.workspace.source import object_format, refs
 from ci_agent.workspace.stored import Stored
 
-_NAMESPACE = "refs/ci-agent/issues/"
-_BRANCHES = "refs/heads/ci-agent/state/"
-_ISSUE = re.compile(r"[1-9][0-9]{0,9}")
+NUMBER: Final = r"[1-9][0-9]{0,9}"  # of an issue
 _AUTHOR = Author("ci-agent", "ci-agent@users.noreply.invalid")
 # What a push is refused with while somebody else is at the same ref.
 _BUSY = re.compile(
@@ -47,35 +47,65 @@ _BROKEN = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One kind of what is kept, and where."""
+
+    kind: str  # for people: `checkpoint`
+    refs: str  # what its refs begin with
+    branches: str  # the same for the branches that stand in for them
+    names: str = NUMBER  # a regular expression for the rest of the ref
+    one: str = "{}"  # what people call the one of a name
+
+    def holds(self, name: str) -> bool:
+        """Whether something of this kind can have that name."""
+        return re.fullmatch(self.names, name) is not None
+
+
+CHECKPOINTS: Final = Shelf(
+    "checkpoint",
+    "refs/ci-agent/issues/",
+    "refs/heads/ci-agent/state/",
+    one="the checkpoint of issue {}",
+)
+
+
 class _RefusedError(Exception):
     """The remote lets nobody, or not us, write this ref; its words."""
 
 
-def checkpoints_of(remote: Remote, folder: Path) -> Checkpoints:
-    """The checkpoints at `remote`, to be looked at in `folder`, where a repository is made for that. Raises what
+def store_at(remote: Remote, folder: Path, shelf: Shelf = CHECKPOINTS) -> Store:
+    """What is kept on `shelf` at `remote`, to be looked at in `folder`, where a repository is made for that. Raises what
     `remote_error` gives."""
     try:
-        found = listed(remote, "HEAD", f"{_NAMESPACE}*", f"{_BRANCHES}*")
+        found = listed(remote, "HEAD", f"{shelf.refs}*", f"{shelf.branches}*")
     except GitError as error:
         raise remote_error(remote, error) from error
     commits = [name for ref, name in found.items() if not ref.startswith("ref: ")]
     kind = object_format(commits[0] if commits else "")
     git("init", "--quiet", "--bare", "--template=", kind, folder)
-    return Checkpoints(folder, remote)
+    return Store(folder, remote, shelf)
 
 
-class Checkpoints:
-    """The checkpoints of one repository, by issue.
+class Store:
+    """What is kept on one shelf of one repository, by name: a checkpoint's is the number of its issue.
 
     Objects are written to `git_dir`, a repository of ours, and fetched into it from `remote`; `remote` None: `git_dir`
     is the repository itself. A lost connection is tried again after each of `waits`, in seconds. Everything may raise
     `AuthenticationError` or `UsageError` where the remote does not let us in or can't be reached, and `UsageError` for
-    what is no issue's number.
+    what is no name there.
     """
 
-    def __init__(self, git_dir: Path, remote: Remote | None, waits: Sequence[float] = WAITS) -> None:
+    def __init__(
+        self,
+        git_dir: Path,
+        remote: Remote | None,
+        shelf: Shelf = CHECKPOINTS,
+        waits: Sequence[float] = WAITS,
+    ) -> None:
         self._git_dir = git_dir.resolve()
         self._remote = remote
+        self._shelf = shelf
         self._waits = waits
         self._place = remote.url if remote else str(git_dir)  # for people
         self._prefers_branches = False  # as soon as there are some
@@ -87,42 +117,45 @@ class Checkpoints:
         self._git_dir = git_dir.resolve()
 
     def all(self) -> Mapping[str, str]:
-        """The issues that have a checkpoint, each with its commit; where one has two, that of its branch."""
+        """All names, each with its commit; where one has two, that of its branch."""
         return {ref.rpartition("/")[2]: commit for ref, commit in self._listed().items()}
 
-    def read(self, issue: str, *, work: bool = True) -> Stored | None:
-        """The checkpoint of `issue`, the newer one where there are two; None: there is none. Without `work` its objects
-        are not fetched, which is for a repository that was made to look only: its history is cut short. Raises
-        `CheckpointError` where what is there is no checkpoint."""
-        places = self._places(issue)
+    def read(self, name: str, *, work: bool = True, known: Stored | None = None) -> Stored | None:
+        """What is kept under `name`, the newer one where there are two; None: nothing. Without `work` its objects are not
+        fetched, which is for a repository that was made to look only: its history is cut short. What is `known` already
+        is not fetched again. Raises `CheckpointError` where what is there is nothing that we keep."""
+        places = self._places(name)
         if not places:
             return None
         try:
             ref = self._newest(places)
+            if known is not None and known.commit == places[ref]:
+                return known
             self._fetch(ref, places[ref], alone=not work)
         except CiAgentError:
-            if self._places(issue) == places:
+            if self._places(name) == places:
                 raise
-            return self.read(issue, work=work)  # somebody replaced it meanwhile
+            return self.read(name, work=work, known=known)  # somebody replaced it meanwhile
         try:
             return replace(stored.read(self._git_dir, places[ref], work=work), ref=ref)
         except (CheckpointError, GitError) as error:
             raise self._strange(ref, str(error)) from error
 
-    def write(self, issue: str, files: Mapping[str, bytes], work: str | None, expected: str) -> str:
-        """Replace the checkpoint of `issue`, whose commit is `expected` (empty: there is none), by `files` and the commit
+    def write(self, name: str, files: Mapping[str, bytes], work: str | None, expected: str) -> str:
+        """Replace what is kept under `name`, whose commit is `expected` (empty: there is none), by `files` and the commit
         `work` of `git_dir`; the new commit.
 
         Raises `MovedError` where another commit is there, `CheckpointError` for files that could not be read again,
-        `UsageError` where the remote takes no checkpoints, with its words.
+        `UsageError` where the remote takes nothing of this kind, with its words.
         """
-        if trouble := stored.trouble({name: len(content) for name, content in files.items()}):
-            raise CheckpointError(f"the checkpoint of issue {issue} can't be kept: it {trouble}")
-        refs_of_it = self._refs(issue)
-        places = self._places(issue)
+        it = self._shelf.one.format(name)
+        if trouble := stored.trouble({file: len(content) for file, content in files.items()}):
+            raise CheckpointError(f"{it} can't be kept: it {trouble}")
+        refs_of_it = self._refs(name)
+        places = self._places(name)
         held = self._newest(places)
         if not self._knows(places.get(held, ""), expected):
-            raise MovedError(f"somebody else moved the checkpoint of issue {issue} meanwhile")
+            raise MovedError(f"somebody else moved {it} meanwhile")
         # The clock of the runner that made the one before may be ahead of ours.
         after = self._date(held, places[held]) if held else 0
         date = max(int(time.time()), min(after + 1, stored.LATEST))
@@ -134,10 +167,10 @@ class Checkpoints:
         del self._unsure[commit]
         return commit
 
-    def delete(self, issue: str, expected: str) -> bool:
-        """Delete the checkpoint of `issue`, whose commit is `expected`; so that there is none, if there was. False:
+    def delete(self, name: str, expected: str) -> bool:
+        """Delete what is kept under `name`, whose commit is `expected`; so that there is none, if there was. False:
         another commit is there. Raises `UsageError` where the remote does not let us."""
-        places = self._places(issue)
+        places = self._places(name)
         held = self._newest(places)
         if places and not self._knows(places[held], expected):
             return False
@@ -153,35 +186,36 @@ class Checkpoints:
 
     # --- which ref ----------------------------------------------------------------------------------------
 
-    def _refs(self, issue: str) -> tuple[str, ...]:
-        """Where a checkpoint of `issue` may be. A person's own branches are theirs."""
-        if not _ISSUE.fullmatch(issue):
-            raise UsageError(f"{issue[:40]!r} is no issue's number")
-        return (f"{_NAMESPACE}{issue}", *([f"{_BRANCHES}{issue}"] if self._remote else []))
+    def _refs(self, name: str) -> tuple[str, ...]:
+        """Where `name` may be kept. A person's own branches are theirs."""
+        shelf = self._shelf
+        if not shelf.holds(name):
+            raise UsageError(f"no {shelf.kind} can have the name {name[:40]!r}")
+        return (f"{shelf.refs}{name}", *([f"{shelf.branches}{name}"] if self._remote else []))
 
     def _listed(self) -> dict[str, str]:
-        """The refs of all checkpoints, branches last, each with its commit."""
+        """All refs of the shelf, branches last, each with its commit."""
+        shelf = self._shelf
         if self._remote is None:
-            found = refs(self._git_dir, _NAMESPACE)
+            found = refs(self._git_dir, shelf.refs)
         else:
             try:
-                found = listed(self._remote, f"{_NAMESPACE}*", f"{_BRANCHES}*", waits=self._waits)
+                found = listed(self._remote, f"{shelf.refs}*", f"{shelf.branches}*", waits=self._waits)
             except GitError as error:
                 raise remote_error(self._remote, error) from error
-        namespaces = (_NAMESPACE, _BRANCHES)
         ours = {
             ref: found[ref]
-            for start in namespaces
+            for start in (shelf.refs, shelf.branches)
             for ref in sorted(found)
-            if ref.startswith(start) and _ISSUE.fullmatch(ref.removeprefix(start))
+            if ref.startswith(start) and shelf.holds(ref.removeprefix(start))
         }
-        self._prefers_branches |= any(ref.startswith(_BRANCHES) for ref in ours)
+        self._prefers_branches |= any(ref.startswith(shelf.branches) for ref in ours)
         return ours
 
-    def _places(self, issue: str) -> dict[str, str]:
-        """The refs where a checkpoint of `issue` is, each with its commit: one, none, or, where the remote's rules have
-        changed, two."""
-        wanted, there = self._refs(issue), self._listed()
+    def _places(self, name: str) -> dict[str, str]:
+        """The refs where something is kept under `name`, each with its commit: one, none, or, where the remote's rules
+        have changed, two."""
+        wanted, there = self._refs(name), self._listed()
         return {ref: there[ref] for ref in wanted if ref in there}
 
     def _newest(self, places: Mapping[str, str]) -> str:
@@ -237,7 +271,7 @@ class Checkpoints:
     def _strange(self, ref: str, what: str) -> CheckpointError:
         way = f"git push {self._place} :{ref}" if self._remote else f"git update-ref -d {ref}"
         return CheckpointError(
-            f"{ref} of {self._place} is no checkpoint: it {what}. Somebody else may have written it; "
+            f"{ref} of {self._place} is no {self._shelf.kind}: it {what}. Somebody else may have written it; "
             f"it can be deleted with `{way}`"
         )
 
@@ -252,7 +286,7 @@ class Checkpoints:
         entries = "".join(f"{stored.PLAIN} blob {sha}\t{name}\0" for name, sha in names.items())
         tree = text(git(*here, "mktree", "-z", stdin=entries.encode()))
         # No two are the same commit, or two that write the same would both be told that they were first.
-        message = f"The state of a session, for its next job\n\n[skip ci]\nWrite: {secrets.token_hex(16)}\n"
+        message = f"Kept by ci-agent, for its next job\n\n[skip ci]\nWrite: {secrets.token_hex(16)}\n"
         at = datetime.fromtimestamp(date, UTC)
         return commit_tree(self._git_dir, tree, work, message.encode(), _AUTHOR, at=at)
 
@@ -271,8 +305,8 @@ class Checkpoints:
             return
         allowed = " or ".join(f"{ref.rpartition('/')[0]}/*" for ref in sorted(order))
         raise UsageError(
-            f"{self._place} takes no checkpoints. {'. '.join(refusals)}. Let the token's owner create, replace and delete "
-            f"{allowed} there"
+            f"{self._place} takes no {self._shelf.kind}s. {'. '.join(refusals)}. Let the token's owner create, replace and "
+            f"delete {allowed} there"
         )
 
     def _move(self, ref: str, new: str, old: str) -> None:

@@ -23,7 +23,7 @@ from ci_agent.errors import (
     MovedError,
     UsageError,
 )
-from ci_agent.workspace import Checkpoints, Stored
+from ci_agent.workspace import Shelf, Store, Stored
 from ci_agent.workspace.stored import BYTES, FILES
 from tests.support.git_server import Loss
 from tests.support.repositories import Repository, long_history, make_repository, watched_git
@@ -45,11 +45,11 @@ def _ours(project: Project, name: str = "ours.git") -> Path:
 
 def _job(
     project: Project, git_dir: Path | None = None, *, password: str = "", waits: Sequence[float] = (0, 0)
-) -> Checkpoints:
+) -> Store:
     """What a job looks at the checkpoints with, in a repository of its own unless one is given."""
     there = project.login(password).remote()
     number = len(list(project.folder.glob("ours-*.git")))
-    return Checkpoints(git_dir or _ours(project, f"ours-{number}.git"), there, waits)
+    return Store(git_dir or _ours(project, f"ours-{number}.git"), there, waits=waits)
 
 
 def _refs(project: Project) -> dict[str, str]:
@@ -232,9 +232,38 @@ def test_what_is_no_number_is_no_issue(issue: str, project: Project) -> None:
         lambda: job.write(issue, {}, None, ""),
         lambda: job.delete(issue, ""),
     ):
-        with pytest.raises(UsageError, match="is no issue's number"):
+        with pytest.raises(UsageError, match="no checkpoint can have the name"):
             call()
     assert project.server.addresses == []
+
+
+def test_what_is_of_another_kind_has_refs_and_names_of_its_own(project: Project) -> None:
+    lists = Shelf(
+        "list", "refs/ci-agent/lists/", "refs/heads/ci-agent/lists/", names="a|b", one="the list {}"
+    )
+    there = project.login().remote()
+    job = Store(_ours(project), there, lists)
+    with pytest.raises(UsageError, match="no list can have the name '7'"):
+        job.read("7")
+    commit = job.write("a", _STATE, None, "")
+    assert _refs(project)["refs/ci-agent/lists/a"] == commit
+    assert (dict(job.all()), dict(_job(project).all())) == ({"a": commit}, {})
+    with pytest.raises(MovedError, match="somebody else moved the list a meanwhile"):
+        Store(_ours(project, "other.git"), there, lists).write("a", _STATE, None, "")
+
+
+def test_what_is_known_already_is_not_fetched_again(project: Project) -> None:
+    job, other = _job(project), _job(project)
+    first = job.write("7", _STATE, None, "")
+    known = other.read("7")
+    asked = len(project.server.addresses)
+    assert other.read("7", known=known) is known
+    assert all("upload-pack" in address for address in project.server.addresses[asked:])
+    assert len(project.server.addresses) - asked == 2  # the listing
+    second = job.write("7", {"state.json": b"2"}, None, first)
+    found = other.read("7", known=known)
+    assert found is not None
+    assert (found.commit, found.files) == (second, {"state.json": b"2"})
 
 
 def test_refs_that_only_look_like_checkpoints_are_none(project: Project, stranger: Stranger) -> None:
@@ -261,7 +290,7 @@ def test_a_repository_with_long_names_of_objects_has_checkpoints_too(
         project.person.git("init", "--quiet", "--bare", "--object-format=sha256", str(tmp_path / name))
     there = project.login().remote()
     there = type(there)(project.server.url("acme/long.git"), _renamed(there.environment), True)
-    job = Checkpoints(tmp_path / "long.git", there, (0, 0))
+    job = Store(tmp_path / "long.git", there, waits=(0, 0))
     commit = job.write("7", _STATE, None, "")
     assert len(commit) == 64
     assert job.read("7") == Stored(commit, _STATE, None)
@@ -781,7 +810,7 @@ def test_what_is_no_checkpoint_is_told_and_can_be_deleted_or_replaced(
 ) -> None:
     make, why = _HOSTILE[kind]
     sha = stranger.put(make(stranger))
-    job = _job(project) if where == "remote" else Checkpoints(project.origin.path, None, ())
+    job = _job(project) if where == "remote" else Store(project.origin.path, None, waits=())
     with (
         watched_git(project.folder / "watched") as watched,
         pytest.raises(CheckpointError, match=why) as caught,
@@ -865,7 +894,7 @@ def test_of_any_tree_either_all_is_read_or_nothing(
     stranger, objects = ground.stranger, ground.objects
     tree = stranger.tree(*((mode, name, objects[content]) for mode, name, content in entries))
     sha = stranger.put(stranger.commit(tree, *(objects[parent] for parent in parents)))
-    job = Checkpoints(stranger.repository.path / ".git", None)
+    job = Store(stranger.repository.path / ".git", None)
     names = [name for _, name, _ in entries]
     if (
         len(names) == len(set(names)) <= FILES
@@ -895,7 +924,7 @@ def person(tmp_path: Path) -> Repository:
 
 def test_on_the_local_platform_it_is_kept_in_the_persons_repository(person: Repository) -> None:
     before, refs = person.fingerprint(), person.git("for-each-ref")
-    job = Checkpoints(person.path / ".git", None)
+    job = Store(person.path / ".git", None)
     assert job.all() == {}
     first = job.write("7", _STATE, person.git("rev-parse", "HEAD"), "")
     assert job.all() == {"7": first}
@@ -912,7 +941,7 @@ def test_on_the_local_platform_it_is_kept_in_the_persons_repository(person: Repo
 
 
 def test_on_the_local_platform_of_eight_that_begin_at_once_one_is_first(person: Repository) -> None:
-    jobs = [Checkpoints(person.path / ".git", None, (0.5, 2)) for _ in range(8)]
+    jobs = [Store(person.path / ".git", None, waits=(0.5, 2)) for _ in range(8)]
     ends = _at_once([lambda job=job: job.write("7", _STATE, None, "") for job in jobs])  # type: ignore[misc]
     assert sorted(type(end).__name__ for end in ends) == [*["MovedError"] * 7, "str"]
     assert jobs[0].all() == {"7": next(end for end in ends if isinstance(end, str))}
@@ -923,21 +952,21 @@ def test_on_the_local_platform_a_lock_that_is_left_is_told(person: Repository) -
     lock.parent.mkdir(parents=True)
     lock.touch()
     with pytest.raises(UsageError, match=f"{_REF} of .* is being written to: .*lock"):
-        Checkpoints(person.path / ".git", None, (0,)).write("7", {}, None, "")
+        Store(person.path / ".git", None, waits=(0,)).write("7", {}, None, "")
 
 
 def test_on_the_local_platform_a_branch_is_never_made(person: Repository) -> None:
     person.git("update-ref", "refs/ci-agent/issues", "HEAD")
     before = person.git("for-each-ref")
     with pytest.raises(UsageError, match=r"takes no checkpoints\..*'refs/ci-agent/issues' exists"):
-        Checkpoints(person.path / ".git", None, ()).write("8", {}, None, "")
+        Store(person.path / ".git", None, waits=()).write("8", {}, None, "")
     assert person.git("for-each-ref") == before
 
 
 def test_a_ref_that_leads_to_a_branch_does_not_move_the_branch(person: Repository) -> None:
     head = person.git("rev-parse", "main")
     person.git("symbolic-ref", _REF, "refs/heads/main")
-    job = Checkpoints(person.path / ".git", None)
+    job = Store(person.path / ".git", None)
     commit = job.write("7", {}, None, head)
     assert person.git("rev-parse", "main") == head
     assert job.all() == {"7": commit}
@@ -952,6 +981,6 @@ def test_the_folder_that_we_are_in_changes_nothing(
     """As in a submodule, whose git directory knows where its files are."""
     person.git("config", "core.worktree", str(person.path))
     monkeypatch.chdir(person.path / "d")
-    job = Checkpoints(Path("../.git"), None)
+    job = Store(Path("../.git"), None)
     commit = job.write("7", _STATE, None, "")
     assert job.read("7") == Stored(commit, _STATE, None)
