@@ -22,6 +22,7 @@ import confinement
 import contest
 import evidence
 import jobs
+import resuming
 import start_up
 from agents import ci_agent, mini_swe_agent
 from contest import Contest
@@ -67,10 +68,13 @@ def main() -> int:
         help="of the context, for the sessions with compaction; 0: leave them out",
     )
     parser.add_argument("--only-confinement", action="store_true", help="nothing but what confinement costs")
+    parser.add_argument("--only-resuming", action="store_true", help="nothing but what going on costs")
     options = parser.parse_args()
     runs = _QUICK if options.quick else _THOROUGH
     if options.only_confinement:
         return _only(_confinement(runs))
+    if options.only_resuming:
+        return _only(_resuming(runs))
     _say("installing")
     theirs = mini_swe_agent(_MINI_VENV)
     command = fresh(_OUR_VENV)
@@ -87,7 +91,13 @@ def main() -> int:
     figures = (
         []
         if options.only_sessions
-        else [*_start_ups(command, runs), *_confinement(runs), *_jobs(runs), *_evidence(runs)]
+        else [
+            *_start_ups(command, runs),
+            *_confinement(runs),
+            *_jobs(runs),
+            *_resuming(runs),
+            *_evidence(runs),
+        ]
     )
     figures += [*agents.figures(), *_installations()]
     imports = sorted({name for flag in ("--version", "--help") for name in start_up.imported(command, flag)})
@@ -150,6 +160,33 @@ def _jobs(runs: Runs) -> list[Figure]:
             Figure(f"{name}: a job that is not for us", "s", ignored, library, them, goal=0.3),
             Figure(f"{name}: start to 👀 on the comment", "s", sign, library, them, goal=1),
             Figure(f"{name}: start to our own comment", "s", comment, library, them, goal=2),
+        ]
+    return figures
+
+
+def _resuming(runs: Runs) -> list[Figure]:
+    figures = []
+    for kind, name in (("github", "GitHub"), ("gitlab", "GitLab")):
+        _say(f"going on after an answer on {name}")
+        found = resuming.costs(kind, runs.jobs)
+        first, plain = "the session's first job", "without the question"
+        figures += [
+            Figure(
+                f"{name}: answer to the model's next request",
+                "s",
+                found.seconds,
+                found.from_the_start,
+                first,
+                goal=3,
+            ),
+            Figure(
+                f"{name}: characters read in 20 steps, with a question",
+                "",
+                found.characters,
+                found.undisturbed,
+                plain,
+                goal=found.undisturbed * 1.02,
+            ),
         ]
     return figures
 

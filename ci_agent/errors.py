@@ -49,14 +49,18 @@ class MovedError(GitError):
 class Interrupted(BaseException):
     """A signal asks us to stop. Not an `Exception`, so that nothing on the way swallows it.
 
-    `signal` is the signal's number; the process ends with 128 + that number, as shells expect.
+    `signal` is the signal's number; the process ends with 128 + that number, as shells expect. `by` says who it was, where
+    somebody asked for it by other means.
     """
 
-    def __init__(self, signal: int) -> None:
+    def __init__(self, signal: int, by: str = "") -> None:
         super().__init__(f"interrupted by signal {signal}")
         self.signal = signal
+        self.by = by
 
     @property
     def name(self) -> str:
-        """For people: `Ctrl-C`, `SIGTERM`."""
+        """For people: `Ctrl-C`, `SIGTERM`, or who it was."""
+        if self.by:
+            return self.by
         return "Ctrl-C" if self.signal == signals.SIGINT else signals.Signals(self.signal).name

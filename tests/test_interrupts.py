@@ -43,6 +43,54 @@ def test_while_held_a_signal_waits_even_if_another_thread_takes_it() -> None:
             raise AssertionError("the signal that waited comes first")
 
 
+def test_a_stop_by_another_thread_reaches_the_main_thread_wherever_it_waits() -> None:
+    with Interrupts() as interrupts:
+        threading.Timer(0.05, interrupts.stop, ["dana"]).start()
+        with pytest.raises(Interrupted) as caught:
+            threading.Event().wait(30)
+        assert (caught.value.name, caught.value.signal) == ("dana", signal.SIGTERM)
+
+
+def test_a_stop_counts_once_and_only_until_signals_are_held() -> None:
+    with Interrupts() as interrupts:
+        with pytest.raises(Interrupted):
+            interrupts.stop("dana")
+        interrupts.stop("eve")  # on its way to the last word already
+        interrupts.hold()
+        interrupts.stop("eve")
+        with interrupts.released():
+            interrupts.stop("eve")
+    interrupts.stop("eve")  # nobody is there any more
+
+
+def test_a_signal_behind_a_stop_is_the_first_one_and_no_insisting(tmp_path: Path) -> None:
+    """The CI cancels the job that is about to say its last word after a stop: long after it, and only noted."""
+    code = f"""
+import signal, time
+from ci_agent.errors import Interrupted
+from ci_agent.interrupts import Interrupts
+clock = time.monotonic
+with Interrupts() as interrupts:
+    try:
+        interrupts.stop("dana")
+        signal.pause()
+    except Interrupted:
+        interrupts.hold()
+        time.monotonic = lambda: clock() + 25
+        signal.raise_signal(signal.SIGINT)
+        time.monotonic = lambda: clock() + 32
+        signal.raise_signal(signal.SIGTERM)
+        open({str(tmp_path / "reached")!r}, "w").close()
+        try:
+            with interrupts.released():
+                raise AssertionError("the signal that waited comes first")
+        except Interrupted:
+            pass
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["reached"]
+
+
 def test_released_signals_count_again_and_then_are_held_again() -> None:
     with Interrupts() as interrupts:
         interrupts.hold()

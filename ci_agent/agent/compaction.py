@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_agent.agent.meanwhile import tells
 from ci_agent.agent.resuming import BREAK
 from ci_agent.agent.stubs import is_stub, length, stubbed_arguments, stubbed_result
 from ci_agent.agent.turns import OF_PEOPLE, edited_files, latest_reads, results
@@ -113,15 +114,16 @@ def summary_request(messages: Sequence[Message]) -> list[Message]:
 
 
 def restarted(messages: Sequence[Message], summary: str, diff: str, plan: Plan = PLANS[0]) -> list[Message]:
-    """A new conversation that goes on where the old one was: its first two messages, `summary` with `diff` (both as
-    text, empty for none), what people answered, and the last turns with the results that the plan keeps."""
+    """A new conversation that goes on where the old one was: its first two messages, what people said since, `summary` with
+    `diff` (both as text, empty for none), what people answered, and the last turns with the results that the plan keeps."""
     short = compact(messages, plan).messages
     answered = results(messages)
     kept = answered[-plan.results :]
     begins = kept[0].asked_at if kept else len(short)
+    said = [message for message in short[2:begins] if tells(message)]
     people = [one.text for one in answered if one.meant.tool in OF_PEOPLE and one.at < begins]
     told = {"role": "user", "content": _handed_over(summary, diff, people)}
-    return [*messages[:2], told, *short[begins:]]
+    return [*messages[:2], *said, told, *short[begins:]]
 
 
 def _handed_over(summary: str, diff: str, people: Sequence[str]) -> str:

@@ -55,12 +55,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the loop may know of the files."""
+    """What the loop may know of what is around it."""
 
     changed: Callable[[], bool]  # whether any differs from what the work began with
     diff: Callable[[], str]  # the change so far
     rules: Reminder  # tells what the project's own rules say of a file, when it is first met
     planning: Planning | None = None  # the plan is still to be approved; None: files may be changed
+    heard: Callable[[], str] = str  # what people have said since, for the model; empty: nothing
 
 
 class Agent:
@@ -143,6 +144,7 @@ class Agent:
     def _step(self) -> Stop | None:
         try:
             if self._allowance.exceeded() is None:
+                self._hear()
                 self._conversation.make_room()
             reply = self._conversation.reply()
         except ModelError as error:
@@ -151,6 +153,11 @@ class Agent:
         stop = self._do(reply) if reply.calls else self._nudge(reply)
         circling = self._circling.stop()
         return stop or (Stop(Ending.STUCK, circling) if circling else None)
+
+    def _hear(self) -> None:
+        said = self._sight.heard()
+        if said:
+            self._say(said)
 
     def _book(self, reply: Reply) -> None:
         self._journal.append(

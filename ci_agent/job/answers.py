@@ -6,6 +6,7 @@ from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.progress import comment_of, sessions
 from ci_agent.job.roster import Entry, roster_of
+from ci_agent.job.stopping import stop
 from ci_agent.platforms import Issue, MergeRequest
 from ci_agent.reporting import replies
 from ci_agent.reporting.progress import WORKING
@@ -32,7 +33,7 @@ def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
     if verb is Verb.STATUS:
         return _status(case, issue, request)
     if verb is Verb.STOP:
-        return _stop(case, issue)
+        return stop(case, issue)
     if verb in _NEED_WAITING and WAITING.name.casefold() not in map(str.casefold, issue.labels):
         return replies.too_late() if reply else replies.nothing_waits(str(verb))
     if reply and asked_since(case, issue):
@@ -71,27 +72,6 @@ def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:
     )
 
 
-def _stop(case: Case, issue: Issue) -> str:
-    """Cancel the CI jobs that are at work on the issue or wait for their turn, as far as the platform lets us."""
-    stopped, refused = 0, list[str]()
-    try:
-        there = _there(case, issue.number)
-    except CiAgentError as error:
-        return replies.not_stopped(str(error), "")
-    for one in there:
-        try:
-            case.forge.cancel_job(one.job)
-        except CiAgentError as error:
-            progress = comment_of(case.forge.comments(issue.number), one.session)
-            refused.append(replies.not_stopped(str(error), progress.url if progress else ""))
-        else:
-            stopped += 1
-    if refused:
-        return "\n\n".join(refused)
-    return replies.stopping() if stopped else replies.nothing_to_stop()
-
-
 def _there(case: Case, issue: str) -> list[Entry]:
     """The other jobs that are at work on the issue, or wait for their turn."""
-    known = roster_of(case.host, case.forge, case.settings).entries(issue)
-    return [one.entry for one in known if not one.gone and one.entry.job != case.host.job.run]
+    return roster_of(case.host, case.forge, case.settings).sessions(issue, but=case.host.job.run)

@@ -88,9 +88,14 @@ def baselines(settings: Config) -> Path:
     return state_folder(settings) / "baselines"
 
 
-def run(parts: session.Parts, watching: contextlib.AbstractContextManager[None]) -> Outcome:
-    """Run the session while `watching` shows it, and tidy up behind it."""
-    with watching, parts.interrupts, contextlib.closing(parts.confinement):
+def run(
+    parts: session.Parts,
+    watching: contextlib.AbstractContextManager[None],
+    listening: contextlib.AbstractContextManager[object] | None = None,
+) -> Outcome:
+    """Run the session while `watching` shows it and `listening` hears people, and tidy up behind it."""
+    hearing = listening or contextlib.nullcontext()
+    with watching, parts.interrupts, hearing, contextlib.closing(parts.confinement):
         outcome = session.run(parts)
     for scratch in ("home", "tmp", "caches", "downloads"):
         discard(parts.folder / scratch)

@@ -63,10 +63,10 @@ class Kept:
 
     def keeping(self, job: str, *, goes_on: bool, fresh: bool) -> Keeping:
         """How the session of the CI's run `job` is kept in its place: one that `goes_on` with this one, or a `fresh` one
-        that somebody wants instead of it, or another. Work that is nowhere else stays with it."""
+        that somebody wants instead of it, or another. Work that is nowhere else stays with it, unless nobody wants it."""
         state = self.state
-        elsewhere = state is not None and state.over and self._is_pushed()
-        stays = goes_on or not (elsewhere or fresh)
+        nowhere_else = state is not None and not (state.over and self._is_pushed())
+        stays = goes_on or (nowhere_else and not fresh)
         return Keeping(self.key, job, self.commit, state.work if state and stays else "")
 
     def _is_pushed(self) -> bool:

@@ -19,6 +19,7 @@ from ci_agent.job.deadline import deadline_of
 from ci_agent.job.engage import engage
 from ci_agent.job.forges import open_forge
 from ci_agent.job.leftovers import without_leftovers
+from ci_agent.job.more import told
 from ci_agent.job.request import Request
 from ci_agent.job.routing import hand_on
 from ci_agent.job.split.apart import work_apart
@@ -128,6 +129,8 @@ def _decided(case: Case) -> tuple[Case, Issue] | Refused:
     if isinstance(found, Refused):
         return found
     issue, request = found
+    if refused := told(case, issue):
+        return refused
     said = answers.about(case, issue, request)
     if said is not None:
         return Refused(f"answered: {command.verb}", case.answer, said)

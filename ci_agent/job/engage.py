@@ -9,7 +9,7 @@ from typing import Final
 
 from ci_agent import session
 from ci_agent.config import secrets
-from ci_agent.errors import CiAgentError
+from ci_agent.errors import CiAgentError, Interrupted
 from ci_agent.job.admission import too_many
 from ci_agent.job.approving import cannot_wait, not_to_decide
 from ci_agent.job.assembly import assemble, limits, run, session_folder, shown, write_report
@@ -19,6 +19,7 @@ from ci_agent.job.deadline import in_time
 from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
+from ci_agent.job.more import WORTH, Left, asked_by, decline, left, listening
 from ci_agent.job.progress import abandoned, marker_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
@@ -44,7 +45,33 @@ _MEANS: Final = {
 
 
 def engage(case: Case, issue: Issue) -> int:
-    """Work on `issue`, if nobody else does; the exit code.
+    """Work on `issue`, if nobody else does, and then on what people said just before the end; the exit code."""
+    while True:
+        code, found = _engaged(case, issue)
+        if not found:
+            return code
+        issue = case.forge.issue(issue.number)
+        again = asked_by(case, found) if _takes_up(case, issue, found) else None
+        if again is None:
+            return code
+        case = again
+
+
+def _takes_up(case: Case, issue: Issue, found: Left) -> bool:
+    """Whether this job goes on with what was said before its session ended; if not, whoever said it knows why."""
+    if found.stopped:
+        decline(case, found, "the session was stopped before it heard it")
+    elif in_time(may := limits(case.settings), case.deadline, case.now()).minutes < min(WORTH, may.minutes):
+        decline(case, found, "the session had ended, and its job has too little time left")
+    elif not issue.open:
+        decline(case, found, "the issue was closed")
+    else:
+        return True
+    return False
+
+
+def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
+    """Work on `issue`, if nobody else does: the exit code, and what was said that nobody took up.
 
     From the first word on the issue to the last one, a note on the disk says what has been promised there.
     """
@@ -54,7 +81,7 @@ def engage(case: Case, issue: Issue) -> int:
     refused = too_many(case, comments)
     if refused:
         turn_away(case, refused)
-        return 0
+        return 0, Left()
     scratch, number = case.host.job.scratch, issue.number
     folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
@@ -62,13 +89,22 @@ def engage(case: Case, issue: Issue) -> int:
     refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
     if refused:
         turn_away(case, refused)
-        return 0
+        return 0, Left()
     case, branch = places_of(case, number, earlier)
-    name = earlier.state.session if earlier else abandoned(comments) or folder.name
+    there = abandoned(comments)
+    is_kept = last is not None and last.state is not None and last.state.session == there
+    name = earlier.state.session if earlier else (not is_kept and there) or folder.name
     made = Promise(number, marker_of(name), str(folder), branch)
     promise(scratch, made)
-    with our_turn(case, made) as ours:
-        return _begun(ours, issue, made, report, last, earlier) if ours else 0
+    try:
+        with our_turn(case, made) as ours:
+            if ours and there not in ("", name):  # what it promises is not going to happen
+                case.forge.ensure_comment(number, marker_of(there), replies.begun_anew())
+            code = _begun(ours, issue, made, report, last, earlier) if ours else 0
+    except (CiAgentError, Interrupted):
+        decline(case, left(case, number, folder), "the work had not begun, and did not")
+        raise
+    return code, left(case, number, folder)
 
 
 def _begun(
@@ -100,8 +136,12 @@ def _begun(
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
     _tell_where_it_was_asked(case, mine.item.url)
+    ears = listening(case, parts)
+    if ears:
+        parts.journal.watch(ears)
+        parts = replace(parts, hears=ears)
     with parts.journal, sections(parts.journal, case.host.output):
-        outcome = run(parts, shown(parts.journal, case.host.output.log, parts.guard))
+        outcome = run(parts, shown(parts.journal, case.host.output.log, parts.guard), ears)
     return finish(case, parts, outcome, report)
 
 

@@ -15,9 +15,12 @@ from ci_agent.config import Config
 from ci_agent.errors import CiAgentError, JournalError
 from ci_agent.guard import Guard, of_config
 from ci_agent.job.assembly import write_report
+from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import keep_end
 from ci_agent.job.decide import settings_of
 from ci_agent.job.forges import open_forge
+from ci_agent.job.more import decline
+from ci_agent.job.more import left as left_over
 from ci_agent.job.progress import session_of
 from ci_agent.job.promise import Promise, kept
 from ci_agent.job.roster import Entry, Roster, entry_of, roster_of
@@ -34,6 +37,7 @@ from ci_agent.session import ENDINGS, JOURNAL
 from ci_agent.session.endings import END_LABELS, other_labels
 from ci_agent.session.voice import of_this_job
 from ci_agent.task import Ending, Status
+from ci_agent.triggers import Command, Kind, Trigger, Verb
 
 _SENTENCE = (
     "The CI job ended before its work was done: it was cancelled, ran out of time, or its process was killed."
@@ -57,6 +61,9 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
             roster.release(mine)
         except CiAgentError as error:
             print(f"It is on the roster until its CI says that it has ended: {error}", file=host.output.log)
+    nobody = Trigger(Kind.POLL, None, None, mine.since, Command(Verb.RUN))
+    case = Case(host, forge, settings, nobody)
+    decline(case, left_over(case, left.issue, folder), "the job ended before it heard it")
     if journal:
         with journal:
             write_report(journal, folder, report_folder(settings), host.guard)

@@ -9,7 +9,12 @@ from ci_agent.reporting import replies
 from ci_agent.reporting.delivery import PURPOSE
 from ci_agent.reporting.progress import WORKING
 
-PROMISES = (WORKING, replies.WAITING, replies.LOST)  # how comments begin after which something has to follow
+PROMISES = (
+    WORKING,
+    replies.WAITING,
+    replies.NOT_BEGUN,
+    replies.LOST,
+)  # how comments begin after which something has to follow
 
 
 def marker_of(session: str) -> str:

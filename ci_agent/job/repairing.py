@@ -15,7 +15,7 @@ from ci_agent.errors import CiAgentError
 from ci_agent.job.case import Case
 from ci_agent.job.checkpoints import Kept, kept_of
 from ci_agent.job.progress import marker_of
-from ci_agent.job.roster import ENTRIES, Granted, Roster, entry_of
+from ci_agent.job.roster import ENTRIES, Granted, Roster, repair_of
 from ci_agent.job.settling import say_again, settle
 from ci_agent.journal import Event
 from ci_agent.journal.archive import unpacked
@@ -44,7 +44,7 @@ def repair(case: Case, roster: Roster, besides: Iterable[str] = ()) -> None:
         return
     left = [number for number in dict.fromkeys([*besides, *marked]) if number not in there]
     for number in left[:MOST]:
-        mine = entry_of(case.host.job, number, f"repair-{case.host.job.run}", case.now())
+        mine = repair_of(case.host.job, number, case.now())
         try:
             if isinstance(roster.claim(mine, ENTRIES), Granted):
                 _repair(case, case.forge.issue(number))

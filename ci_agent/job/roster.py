@@ -6,24 +6,23 @@ says, no clock. The order of the document is the order of the queue. Nothing is 
 
 from __future__ import annotations
 
-import itertools
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Protocol, TextIO, TypeVar
+from typing import Annotated, Final, Protocol, TextIO
 
 import msgspec
 
 from ci_agent import signing
 from ci_agent.ci import Host, Job
 from ci_agent.config import Config
-from ci_agent.errors import CheckpointError, CiAgentError, MovedError
+from ci_agent.errors import CiAgentError
 from ci_agent.job.checkpoints import key_of
+from ci_agent.job.document import Document
 from ci_agent.job.forges import remote_of
 from ci_agent.platforms import Forge
-from ci_agent.workspace import Shelf, Store, Stored, store_at
+from ci_agent.workspace import Shelf, Store, store_at
 from ci_agent.workspace.store import NUMBER
 
 NAME: Final = "all"  # one for the whole repository: what is counted must be changed in one place
@@ -42,15 +41,11 @@ PURPOSE: Final = "ci-agent roster 1"
 
 ENTRIES: Final = 500  # more than that ask again later
 BYTES: Final = 1_000_000  # of the document; one with as many entries as there may be is smaller
-PATIENCE: Final = 60.0  # seconds for one change, however many others change it at the same time
 ASKED_AGAIN: Final = (
     60.0  # seconds after which the platform is asked about a job again; GitHub counts each request
 )
 _LONGEST_URL = 1000  # characters
-_LONGEST_PAUSE = 10.0  # seconds between two tries
-_DOUBLED = 5  # times at most that the pause between two tries doubles
-
-T = TypeVar("T")
+_REPAIR = "repair-"  # begins what stands for a session where there is none
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +57,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     job_url: Annotated[str, msgspec.Meta(max_length=_LONGEST_URL)]
     since: Annotated[datetime, msgspec.Meta(tz=True)]
     working: bool = False  # else it waits
+
+    @property
+    def repairs(self) -> bool:
+        """Whether it only looks after what an earlier job left: nobody listens there, and its job has another issue."""
+        return self.session.startswith(_REPAIR)
 
     def is_of(self, other: Entry) -> bool:
         """Whether both are of the same job and issue: a run that is tried again has the same number."""
@@ -145,6 +145,11 @@ def entry_of(job: Job, issue: str, session: str, now: datetime) -> Entry:
     return Entry(issue=issue, session=session, job=job.run, job_url=url, since=now)
 
 
+def repair_of(job: Job, issue: str, now: datetime) -> Entry:
+    """The job that we are, while it looks after what others left of an issue."""
+    return entry_of(job, issue, f"{_REPAIR}{job.run}", now)
+
+
 class Roster:
     """The roster in `store`, signed with `key`.
 
@@ -162,20 +167,25 @@ class Roster:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
         self._jobs = jobs
-        self._key = key
         self._log = log
-        self._pause = pause
         self._clock = clock
-        self._known: Stored | None = None
         self._asked: dict[str, float] = {}  # jobs that had not ended, each with when that was
-        self._told = ""  # the commit whose fault the log has
+        self._document = Document(
+            store,
+            NAME,
+            read=lambda files: entries_in(files, key),
+            written=lambda entries: files_of(entries, key),
+            empty=list[Entry](),
+            doubt=self._doubt,
+            pause=pause,
+            clock=clock,
+        )
 
     def claim(self, mine: Entry, most: int) -> Standing:
         """Ask for the issue of `mine` and for one of `most` places. Asked again, it is the same claim: who waits asks until
         it is granted, in the order of those who wait. Raises `CiAgentError` where the roster can't be had."""
-        return self._changed(lambda held: self._judged(held, mine, most))
+        return self._document.changed(lambda held: self._judged(held, mine, most))
 
     def release(self, mine: Entry) -> None:
         """Take `mine` off the roster, if it is there. Raises `CiAgentError` where the roster can't be had."""
@@ -183,12 +193,16 @@ class Roster:
         def without(held: list[Entry]) -> tuple[list[Entry], None]:
             return [one for one in held if not (one.is_of(mine) and one.session == mine.session)], None
 
-        self._changed(without)
+        self._document.changed(without)
 
     def entries(self, issue: str | None = None) -> list[Present]:
         """Who works and who waits, on `issue` or on all of them, in the order of the queue."""
-        held, _ = self._read()
-        return [Present(one, self._ended(one)) for one in held if issue in (None, one.issue)]
+        return [Present(one, self._ended(one)) for one in self._document.read() if issue in (None, one.issue)]
+
+    def sessions(self, issue: str, but: str) -> list[Entry]:
+        """The jobs but for `but` that work on `issue` or wait for their turn, as far as they are there."""
+        there = [one.entry for one in self.entries(issue) if not one.gone]
+        return [one for one in there if one.job != but and not one.repairs]
 
     # --- who comes first ----------------------------------------------------------------------------------
 
@@ -250,56 +264,8 @@ class Roster:
             self._asked[one.job] = self._clock()
         return ended
 
-    # --- the document -------------------------------------------------------------------------------------
-
-    def _changed(self, change: Callable[[list[Entry]], tuple[list[Entry], T]]) -> T:
-        """Replace the roster by what `change` makes of it, and give what it says besides: as often as others are quicker."""
-        begun = self._clock()
-        for tries in itertools.count():
-            at = self._clock()
-            held, expected = self._read()
-            wanted, said = change(held)
-            if wanted == held:
-                return said
-            try:
-                self._write(wanted, expected)
-            except MovedError as error:
-                if self._clock() - begun >= PATIENCE:
-                    raise CiAgentError(
-                        f"the roster could not be changed within {PATIENCE:.0f} seconds: others were quicker each time"
-                    ) from error
-            else:
-                return said
-            # As long as a try takes, and more each time, so that not all of them try at the same moment again.
-            longest = min((self._clock() - at) * 2 ** min(tries, _DOUBLED), _LONGEST_PAUSE)
-            self._pause(random.uniform(0, longest))  # noqa: S311 - it keeps no secret
-        raise AssertionError("the loop ends by an answer or an error")
-
-    def _read(self) -> tuple[list[Entry], str]:
-        """Who is on it, and the commit to replace; empty: there is none."""
-        try:
-            stored = self._store.read(NAME, work=False, known=self._known)
-        except CheckpointError as error:
-            commit = self._store.all().get(NAME, "")
-            self._doubt(commit, str(error))
-            return [], commit
-        self._known = stored
-        if stored is None:
-            return [], ""
-        try:
-            return entries_in(stored.files, self._key), stored.commit
-        except (signing.UnsignedError, signing.MalformedError) as error:
-            self._doubt(stored.commit, str(error))
-            return [], stored.commit
-
-    def _write(self, entries: list[Entry], expected: str) -> None:
-        files = files_of(entries, self._key)
-        self._known = Stored(self._store.write(NAME, files, None, expected), files, None)
-
-    def _doubt(self, commit: str, why: str) -> None:
-        if commit != self._told:
-            self._told = commit
-            self._say(f"The roster of who is at work is taken to be empty: {why}.")
+    def _doubt(self, why: str) -> None:
+        self._say(f"The roster of who is at work is taken to be empty: {why}.")
 
     def _say(self, text: str) -> None:
         print(text, file=self._log, flush=True)

@@ -6,10 +6,9 @@ A roster that can't be had stops nobody: the CI keeps the jobs of one issue in a
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ci_agent.errors import CiAgentError, Interrupted
 from ci_agent.interrupts import Interrupts
@@ -18,10 +17,12 @@ from ci_agent.job.assembly import limits
 from ci_agent.job.case import Case
 from ci_agent.job.deadline import in_time
 from ci_agent.job.giving_up import give_up, say_why_not
+from ci_agent.job.listening import asked_to_stop
 from ci_agent.job.progress import comment_of, session_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.repairing import repair
 from ci_agent.job.roster import Busy, Entry, Granted, Queued, Roster, entry_of, roster_of
+from ci_agent.job.waits import Waits
 from ci_agent.reporting import replies
 from ci_agent.session.endings import other_labels, task_label
 from ci_agent.task import Thread
@@ -29,14 +30,6 @@ from ci_agent.triggers import Kind
 
 _LOOKS = (8.0, 12.0)  # seconds between two looks at the roster
 _SHARE = 2  # waiting may take one part in so many of the job's time: what is left has to be worth it
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """The time as it is; tests have another one."""
-
-    pause: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
 
 
 @contextmanager
@@ -107,6 +100,7 @@ def _waited(
     end = begun + 60 * min(case.settings.limits.queue_timeout, left / _SHARE)
     now: Granted | Busy | Queued = standing
     promise(case.host.job.scratch, replace(made, said=replies.stopped_waiting(url)))
+    stops = asked_to_stop(case, made.issue)
     try:
         with Interrupts():
             said = ""
@@ -116,6 +110,10 @@ def _waited(
                     _left(case, made, now, (waits.clock() - begun) / 60)
                     return None
                 waits.pause(min(random.uniform(*_LOOKS), max(0.0, end - waits.clock())))  # noqa: S311 - no secret
+                by = stops()
+                if by:
+                    give_up(case, made, replies.waiting_stopped(by))
+                    return None
                 now = _looked(case, roster, mine, now)
     except Interrupted:
         give_up(case, made, replies.stopped_waiting(url))

@@ -549,6 +549,15 @@ class HarnessSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class InputTaken:
+    """What somebody said while the session works, and the model is told now."""
+
+    id: str  # the marker of the answer to it
+    by: str
+    text: str  # as people see it
+
+
+@dataclass(frozen=True, slots=True)
 class PlanItem:
     text: str
     done: bool
@@ -763,6 +772,7 @@ Fact = (
     | ToolCalled
     | ToolAnswered
     | HarnessSaid
+    | InputTaken
     | PlanUpdated
     | QuestionAsked
     | PlanProposed

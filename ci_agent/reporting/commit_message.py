@@ -48,6 +48,11 @@ def change_title(summary: Summary) -> str:
     said = tidied(summary.submitted.title) if summary.submitted else ""
     if said:
         return said
+    return plain_title(summary)
+
+
+def plain_title(summary: Summary) -> str:
+    """The same without any words of the model: from the issue's title."""
     if summary.started is None:
         return "Change what was asked for"
     number = one_line(summary.started.issue, 20)

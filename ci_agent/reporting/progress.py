@@ -39,6 +39,7 @@ FAILURES = 3  # failing tests named in the final word
 PLAN = 12  # items of the model's plan
 PRINTED = 5  # lines of tests that can't be run
 HIDDEN = 700  # characters of what was left out of people's texts
+INPUTS = 3  # of what people said while it worked, the last ones
 HINT = 200  # characters of what was asked for beside the issue
 _REFERENCE = re.compile(r"[#!][1-9]\d*")
 
@@ -104,6 +105,10 @@ def _fine_print(summary: Summary) -> str:
     words = prose(summary.started.hint.lstrip(" \t\n,;:.!?\N{EN DASH}\N{EM DASH}"), HINT)
     hint = f": {words}" if words else ""
     parts = [f"Asked for{asked}{hint}"] if asked or hint else []
+    parts += [
+        f"{prose(one.by)} said meanwhile: {prose(one_line(one.text), HINT)}"
+        for one in summary.inputs[-INPUTS:]
+    ]
     if summary.sandbox:
         parts.append(f"sandbox: {code(summary.sandbox.level)}")
     return f"<sub>{' · '.join(parts)}</sub>" if parts else ""

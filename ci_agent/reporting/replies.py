@@ -147,6 +147,11 @@ def not_begun(why: str) -> str:
     return f"{NOT_BEGUN} When it was my turn, {prose(why, 1500)}.\n"
 
 
+def waiting_stopped(by: str) -> str:
+    """Somebody ended the waiting; `by` is who, and how."""
+    return f"{NOT_BEGUN} The waiting was ended by {prose(by)}. `/agent run` asks again.\n"
+
+
 def going_on(url: str) -> str:
     """Said on the merge request where the work was asked for; the progress is told on the issue."""
     there = link("progress", url)
@@ -240,6 +245,47 @@ def stopping() -> str:
     return "I have asked the platform to cancel the job. What there is of the work is kept; `/agent retry` goes on."
 
 
+def stopped(said: str, url: str) -> str:
+    """What was at work has ended. `said` is the text of its comment, without the marker; empty: there is none."""
+    line = said.partition("\n")[0].strip()
+    if len(line) > _OUTCOME or line.startswith((WORKING, WAITING)):  # none of ours, or not its last word
+        line = ""
+    there = link("how it ended", url)
+    head = "It has ended" if not line else f"It has ended: {line}"
+    return f"{head}{' · ' + there if there else ''}\n\nWhat there is of the work is kept; `/agent retry` goes on."
+
+
+def told(progress: str) -> str:
+    """A session is at work, and what was said goes there."""
+    there = link("The session that is at work", progress) or "The session that is at work"
+    return f"{there} is told this. Nothing else was started."
+
+
+def taken(progress: str) -> str:
+    """The session that is at work has it now."""
+    there = link("The session that is at work", progress) or "The session that is at work"
+    return f"{there} has read this, and takes it into account from here on."
+
+
+def taken_up() -> str:
+    """The session ended before it could hear it, and its job goes on."""
+    return "The session had just ended when you said this. I take it up now."
+
+
+def not_taken_up(why: str) -> str:
+    """The session ended before it could hear it, and nobody goes on. `why` is a clause."""
+    return f"I did not get to this: {prose(why, 1500)}. `/agent retry` with it goes on from where the work ended."
+
+
+def stop_first(progress: str) -> str:
+    """A run with other options can't begin while another one is at work."""
+    there = link("Another session", progress) or "Another session"
+    return (
+        f"{there} is at work on this issue, and the options of a run count from its beginning. Nothing was started: end it "
+        "with `/agent stop` first, or say what you want without options, and it is told that."
+    )
+
+
 def nothing_to_stop() -> str:
     """Nobody works on the issue."""
     return "No job of mine is at work on this issue, so there is nothing to stop."
@@ -254,6 +300,11 @@ def reminder(who: str, days: float, progress: str, *, proposed: bool = False) ->
         f"{_who(who)}: {link(name, progress) or name} still waits for {asked}.{decide} Without one, I stop waiting "
         f"{count(round(days), 'day')} from now and {left}."
     )
+
+
+def begun_anew() -> str:
+    """The session was left in the middle, and another one takes its place."""
+    return "Another session has begun anew; its progress is told below."
 
 
 def lost(job_url: str, *, again: bool) -> str:

@@ -27,6 +27,7 @@ from ci_agent.journal.events import (
     HandedOver,
     HandInRestored,
     HiddenLeftOut,
+    InputTaken,
     IssueRead,
     Judged,
     MergeRequestWritten,
@@ -142,6 +143,7 @@ class Summary:
     refused: tuple[PlaceRefused, ...] = ()
     resumed: SessionResumed | None = None  # by the job that works now
     hidden: list[HiddenLeftOut] = field(default_factory=list)  # of what people said, before the model saw it
+    inputs: list[InputTaken] = field(default_factory=list)  # what people said while it worked
     submitted: Submitted | None = None
     unchecked: bool = False  # handed in, and neither checked nor sent back yet
     question: QuestionAsked | None = None
@@ -351,6 +353,8 @@ class Summary:
                 self.stopped, self.tool, self.waiting, self.running = fact, None, None, None
             case HiddenLeftOut() if fact not in self.hidden:  # each job reads the issue
                 self.hidden.append(fact)
+            case InputTaken():
+                self.inputs.append(fact)
             case SessionResumed():
                 self.resumed = fact
             case Warned() if fact.text not in self.warnings:  # who takes the work over may warn of the same

@@ -23,6 +23,7 @@ from ci_agent.journal.events import (
     HandedOver,
     HandInRestored,
     HiddenLeftOut,
+    InputTaken,
     IssueRead,
     Judged,
     MergeRequestWritten,
@@ -218,6 +219,8 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
             return f"step {fact.step}: {fact.text if named else f'{fact.name} failed: {fact.text}'}"
         case PlanUpdated():
             return f"the model's plan: {sum(item.done for item in fact.items)} of {len(fact.items)} done"
+        case InputTaken():
+            return f"{fact.by} says: {fact.text}"
         case QuestionAsked():
             return f"the model asks: {fact.question}"
         case PlanProposed():

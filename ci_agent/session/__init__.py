@@ -7,9 +7,11 @@ from ci_agent.session.parts import (
     MERGE_REQUEST_TEXT,
     PATCH,
     Delivery,
+    Hears,
     Keeping,
     Parts,
     Resumption,
+    Said,
 )
 from ci_agent.session.story import publish, run, settle
 from ci_agent.session.voice import Voice, last_word_said
@@ -21,9 +23,11 @@ __all__ = [
     "MERGE_REQUEST_TEXT",
     "PATCH",
     "Delivery",
+    "Hears",
     "Keeping",
     "Parts",
     "Resumption",
+    "Said",
     "Voice",
     "last_word_said",
     "publish",

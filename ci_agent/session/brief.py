@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal
 
 from ci_agent import verification
@@ -18,6 +19,7 @@ from ci_agent.session.conversation import Conversation
 from ci_agent.session.heard import left_out
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
+from ci_agent.triggers import commands
 
 _MOST_SEARCHED = 20_000  # files that are looked through for definitions; that many take about a second
 
@@ -135,6 +137,14 @@ def _quotes(parts: Parts, said: Sequence[Comment], asked: str) -> tuple[list[Quo
             continue
         seen = as_seen(comment.text)
         text = _without(asked, seen.text)
+        if (
+            comment.created == until
+            and parts.task.account
+            and comment.author.login == parts.task.account.login
+        ):
+            text = _before_command(
+                text, parts.config.trigger.account
+            )  # what it asks for is told in another place
         if not text:
             continue
         quote = Quote(comment.author.login, text)
@@ -151,6 +161,11 @@ def _quotes(parts: Parts, said: Sequence[Comment], asked: str) -> tuple[list[Quo
         for fact in left_out(f"comments by {login}", *(seen for who, seen in told if who == login)):
             parts.journal.append(fact)
     return writers, others
+
+
+def _before_command(text: str, account: str | None) -> str:
+    """What stands in a comment above the command in it."""
+    return "\n".join(takewhile(lambda line: commands.parse(line, account) is None, text.split("\n"))).strip()
 
 
 def _without(hint: str, text: str) -> str:

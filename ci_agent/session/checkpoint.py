@@ -51,6 +51,9 @@ PURPOSE: Final = "ci-agent checkpoint 1"  # signed along, so that no other file 
 
 STEPS = 20  # replies of the model after which it is saved, whatever the status
 SECONDS = 300.0  # the same in time
+_HURRY = (
+    3  # seconds that the platform may be silent once the job was cancelled: GitHub kills it 10 s after that
+)
 _TITLE = 200  # characters of the title
 _SENTENCE = 1_000  # characters of how it ended
 
@@ -237,6 +240,8 @@ class Checkpointer:
             return
         if isinstance(event.fact, SessionEnded):
             # All is said, so a signal that comes now means just this.
+            if event.fact.status is Status.CANCELLED:
+                self._at_hand().hurry(_HURRY)
             with suppress(Interrupted), self._parts.interrupts.released():
                 self._save(event.at)
         elif self._is_due(event):

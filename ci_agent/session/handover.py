@@ -15,7 +15,7 @@ from ci_agent.journal.events import (
     Pushed,
 )
 from ci_agent.reporting import merge_request
-from ci_agent.reporting.commit_message import commit_message
+from ci_agent.reporting.commit_message import commit_message, plain_title
 from ci_agent.reporting.summary import Summary
 from ci_agent.session.approval import held
 from ci_agent.session.endings import ENDINGS, FAILED
@@ -147,11 +147,12 @@ def _merge_request(parts: Delivery, voice: Voice, *, draft: bool) -> None:
     guidance = platform.guidance(task.issue, task.branch)
     events = parts.journal.events
     text = merge_request.text(events, fetch_hint=guidance.fetch, feedback_hint=guidance.feedback)
+    # A person may have given it a better title, and an earlier run knew the first half of the story.
+    stays = earlier is not None and earlier.open and earlier.title != plain_title(Summary.of(events))
     written = platform.ensure_merge_request(
         task.branch,
         task.base,
-        # A person may have given it a better title, and an earlier run knew the first half of the story.
-        title=earlier.title if earlier is not None and earlier.open else merge_request.title(events),
+        title=earlier.title if earlier is not None and stays else merge_request.title(events),
         text=text,
         draft=draft,
         add_labels=[FAILED] if draft else [],

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ci_agent.agent import Quote, meanwhile
 from ci_agent.agent.hidden import Seen, as_seen, plainly_as_seen
-from ci_agent.journal.events import Hidden, HiddenLeftOut
+from ci_agent.journal.events import Hidden, HiddenLeftOut, InputTaken
+from ci_agent.session.parts import Parts
 from ci_agent.task import Task
 
 
@@ -16,6 +18,19 @@ def task_as_seen(task: Task) -> tuple[Task, list[HiddenLeftOut]]:
     title, text, hint = plainly_as_seen(task.title), as_seen(task.text), as_seen(task.hint)
     seen = replace(task, title=" ".join(title.text.split("\n")), text=text.text, hint=hint.text)
     return seen, [*left_out("the issue", title, text), *left_out("what was asked for beside it", hint)]
+
+
+def heard(parts: Parts) -> str:
+    """What the model is told of what people said since it was asked last; empty: nothing."""
+    said: list[Quote] = []
+    for one in parts.hears.take() if parts.hears else ():
+        seen = as_seen(one.text)
+        for fact in left_out(f"what {one.by} said meanwhile", seen):
+            parts.journal.append(fact)
+        parts.journal.append(InputTaken(one.id, one.by, seen.text.strip()))
+        if seen.text.strip():
+            said.append(Quote(one.by, seen.text))
+    return meanwhile.told(said) if said else ""
 
 
 def left_out(place: str, *texts: Seen) -> list[HiddenLeftOut]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -64,6 +64,27 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said who may ask for work, while the session works."""
+
+    id: str  # the same for the same words, in every job
+    by: str  # the person's name on the platform
+    text: str
+
+
+class Hears(Protocol):
+    """Whoever listens to people while the session works."""
+
+    def waits(self) -> bool:
+        """Whether there is something to take."""
+        ...
+
+    def take(self) -> Sequence[Said]:
+        """What was said since, each once, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """All that a session is made of. `folder` is the session's own, outside the workspace."""
 
@@ -83,6 +104,7 @@ class Parts:
     remembered: Path | None = None  # where runs on the base are kept for later sessions
     keeping: Keeping | None = None  # None: nothing of it outlives this job but the branch
     resumed: Resumption | None = None  # None: the session begins with this job
+    hears: Hears | None = None  # None: nobody listens
     context: Context = field(default_factory=Context)
     publishes: bool = True  # False: another job does, from the journal; see `publish`
     started: float = field(default_factory=time.monotonic)  # on the clock of `time.monotonic`

@@ -33,6 +33,7 @@ from ci_agent.session.approval import agreed, is_approved, needs, strays
 from ci_agent.session.brief import brief, news, rules_of
 from ci_agent.session.conversation import Conversation
 from ci_agent.session.gate import Objections, objections
+from ci_agent.session.heard import heard
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.policy import judged
 from ci_agent.session.proof import Proof, not_in_the_commit
@@ -58,6 +59,10 @@ _STILL_TO_CHECK = Stop(Ending.SUBMITTED, "The model handed in its work, in an ea
 
 _NOTHING_LEFT = "Of the conversation in which that was done nothing is left."
 _SAME_AGAIN = "These are the very files that you handed in before, so the tests were not run again.\n\n"
+_SAID_MEANWHILE = (
+    "What you handed in holds. Meanwhile somebody has said more, which follows; see to it, then submit again."
+)
+_SAID_BEFORE = "Not asked yet: somebody has said more before they could read the question. It follows; if it is no answer, ask again."
 _NOTHING_CHANGED = (
     "No file that git would commit differs from before your work, so there is nothing to hand in. Make the change "
     "the issue asks for. If none is needed, submit again: your summary will be shown as the reason."
@@ -228,7 +233,13 @@ class _Work:
             self.allowance,
             self._parts.journal,
             messages,
-            Sight(lambda: self._tree() != start, self._diff, self._reminder(), planning),
+            Sight(
+                changed=lambda: self._tree() != start,
+                diff=self._diff,
+                rules=self._reminder(),
+                planning=planning,
+                heard=lambda: heard(self._parts),
+            ),
             compact_at=self._parts.config.context.compact_at,
             replaceable=replaceable,
         )
@@ -268,6 +279,9 @@ class _Work:
         while end is None:
             stop = _STILL_TO_CHECK if attempt.waits else attempt.agent.work()
             attempt.waits = False
+            if stop.ending is Ending.NEEDS_INPUT and self._told_more():
+                attempt.answer(_SAID_BEFORE)
+                continue
             tree = self._tree()
             end = self._handed_in(attempt, tree) if stop.ending is Ending.SUBMITTED else (stop, tree)
         stop, last = end
@@ -338,11 +352,18 @@ class _Work:
         """What a hand-in that holds is given back for; each thing once, and only while the limits allow it."""
         if self.allowance.exceeded():
             return ""
+        if self._told_more():
+            return _SAID_MEANWHILE
         wanted = missing_test(self._parts.task, examined) if attempt.held is None else ""
         if wanted or self._reviewed or not self._parts.config.review:
             return wanted
         self._reviewed = True
         return self._defects(examined, tree)
+
+    def _told_more(self) -> bool:
+        """Whether people have said something that the model does not know, and it can still be told."""
+        hears = self._parts.hears
+        return hears is not None and hears.waits() and not self.allowance.exceeded()
 
     def _restored(self, held: _Held, stop: Stop) -> tuple[Stop, str]:
         """An earlier hand-in that held, in place of what came after it was given back."""

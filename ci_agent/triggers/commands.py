@@ -38,9 +38,12 @@ LIST: Final = (
     Entry(
         "/agent retry [HINT]",
         "Go on where the work on the issue ended, with the same branch and merge request. The hint says what to do "
-        "differently.",
+        "differently. Where a job is at work, the hint is told to it.",
     ),
-    Entry("/agent stop", "Ask the platform to cancel the job that works on the issue."),
+    Entry(
+        "/agent stop",
+        "Stop the work on the issue. What there is of it is kept, and `/agent retry` goes on from there.",
+    ),
     Entry("/agent status", "Say how far it is, and where the work lies."),
     Entry("/agent answer TEXT", "Answer the question with which the work on the issue ended, and go on."),
     Entry("/agent approve", "Accept the plan, or the finished change, that waits for your word, and go on."),

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -147,6 +147,14 @@ def talk(there: Remote, *words: str | Path, waits: Sequence[float] = WAITS) -> s
                 raise
         time.sleep(wait)
     return text(git(*words, environment=there.environment, as_user=True))
+
+
+def hasty(there: Remote, seconds: int) -> Remote:
+    """The same remote, for what is not worth a long wait: a connection over HTTP on which next to nothing comes for so many
+    seconds is given up."""
+    # Servers that are slow to answer a push send a few bytes every 5 seconds ("receive.keepAlive").
+    bounds = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": str(seconds)}
+    return replace(there, environment=there.environment | bounds)
 
 
 def listed(there: Remote, *patterns: str, waits: Sequence[float] = WAITS) -> dict[str, str]:

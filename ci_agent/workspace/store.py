@@ -26,7 +26,7 @@ from ci_agent.workspace.fetched import DEPTH
 from ci_agent.workspace.files import borrow_objects
 from ci_agent.workspace.git import git, text
 from ci_agent.workspace.landing import Author, commit_tree
-from ci_agent.workspace.remote import WAITS, Remote, fetch, listed, remote_error, send, told
+from ci_agent.workspace.remote import WAITS, Remote, fetch, hasty, listed, remote_error, send, told
 from ci_agent.workspace.source import object_format, refs
 from ci_agent.workspace.stored import Stored
 
@@ -116,6 +116,15 @@ class Store:
         """From now on `git_dir` is the repository that has the work."""
         self._git_dir = git_dir.resolve()
 
+    def hurry(self, seconds: int) -> None:
+        """From now on nothing is tried again, and a server that falls silent for so long is given up."""
+        self._waits = ()
+        self._remote = hasty(self._remote, seconds) if self._remote else None
+
+    def name_of(self, name: str) -> str:
+        """What people call what is kept under `name`."""
+        return self._shelf.one.format(name)
+
     def all(self) -> Mapping[str, str]:
         """All names, each with its commit; where one has two, that of its branch."""
         return {ref.rpartition("/")[2]: commit for ref, commit in self._listed().items()}
@@ -148,7 +157,7 @@ class Store:
         Raises `MovedError` where another commit is there, `CheckpointError` for files that could not be read again,
         `UsageError` where the remote takes nothing of this kind, with its words.
         """
-        it = self._shelf.one.format(name)
+        it = self.name_of(name)
         if trouble := stored.trouble({file: len(content) for file, content in files.items()}):
             raise CheckpointError(f"{it} can't be kept: it {trouble}")
         refs_of_it = self._refs(name)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci_agent.agent import Quote, meanwhile
 from ci_agent.agent.compaction import (
     PLANS,
     Plan,
@@ -215,6 +216,19 @@ def test_the_new_conversation_holds_task_summary_diff_and_the_last_results() -> 
     assert "characters more: `git diff`]" in new[2]["content"]
     assert [text.startswith("[left out") for text in _contents(new)] == [True] * 2 + [False] * 5
     assert "No file is changed so far." in restarted(talk, "", "")[2]["content"]
+
+
+def test_what_people_said_meanwhile_outlives_any_summary() -> None:
+    said = {"role": "user", "content": meanwhile.told([Quote("dana", "Keep the docs.")])}
+    talk = [
+        *_talk(*(_read("a.py") for _ in range(10))),
+        said,
+        *_talk(*(_read("b.py") for _ in range(10)))[2:],
+    ]
+    new = restarted(restarted(talk, "## Goal", ""), "## Goal", "")
+    assert_valid(new)
+    assert [message for message in new if message == said] == [said]
+    assert new[:2] == talk[:2]
 
 
 # --- any conversation --------------------------------------------------------------------------------------

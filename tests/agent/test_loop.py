@@ -11,7 +11,15 @@ from pathlib import Path
 from ci_agent.agent import Agent, Allowance, Sight, Stop
 from ci_agent.agent.rules import Reminder, Scoped
 from ci_agent.journal import Journal
-from ci_agent.journal.events import Compacted, ModelReplied, PlanItem, PlanUpdated, ToolAnswered, ToolCalled
+from ci_agent.journal.events import (
+    Compacted,
+    HarnessSaid,
+    ModelReplied,
+    PlanItem,
+    PlanUpdated,
+    ToolAnswered,
+    ToolCalled,
+)
 from ci_agent.models import ModelSettings, open_model
 from ci_agent.sandbox.plain import Plain
 from ci_agent.task import Ending, Limits
@@ -33,6 +41,7 @@ def _agent(
     *,
     compact_at: int = 60_000,
     rules: str = "",
+    heard: Callable[[], str] = str,
 ) -> Iterator[tuple[Agent, ModelServer, Journal]]:
     root = folder / "root"
     root.mkdir()
@@ -52,7 +61,7 @@ def _agent(
     with ModelServer(steps) as server, Journal(folder / "session.jsonl") as journal:
         model = open_model("m", ModelSettings(base_url=server.base_url, api_key=server.key), lambda _: None)
         opening = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
-        sight = Sight(changed=lambda: True, diff=lambda: "+the change", rules=_reminder(rules))
+        sight = Sight(lambda: True, lambda: "+the change", _reminder(rules), heard=heard)
         agent = Agent(model, all_tools(), world, allowance, journal, opening, sight, compact_at=compact_at)
         yield agent, server, journal
 
@@ -249,3 +258,31 @@ def test_an_endpoint_that_says_so_whatever_is_sent_is_the_end(tmp_path: Path) ->
     with _agent(tmp_path, [fault]) as (agent, server, _):
         assert agent.work().ending is Ending.CONTEXT
     assert len(server.requests) <= 5
+
+
+def test_what_people_say_comes_behind_all_results_before_the_next_request(tmp_path: Path) -> None:
+    said = iter(["", "[Said] Keep the docs.", ""])
+    steps = [
+        Say(calls=[("bash", {"command": "echo 1"}), ("bash", {"command": "echo 2"})]),
+        Say(calls=[_SUBMIT]),
+    ]
+    with _agent(tmp_path, steps, heard=lambda: next(said, "")) as (agent, server, journal):
+        agent.work()
+        first, second = (request.body["messages"] for request in server.requests)
+        noted = [event.fact.text for event in journal.events if isinstance(event.fact, HarnessSaid)]
+    assert [message["role"] for message in second[len(first) :]] == ["assistant", "tool", "tool", "user"]
+    assert second[-1]["content"] == "[Said] Keep the docs."
+    assert noted == ["[Said] Keep the docs."]
+
+
+def test_nobody_is_heard_where_the_model_can_not_be_told_any_more(tmp_path: Path) -> None:
+    heard: list[int] = []
+    steps = [Say(calls=[("bash", {"command": f"echo {number}"})]) for number in range(40)]
+
+    def hears() -> str:
+        heard.append(1)
+        return ""
+
+    with _agent(tmp_path, steps, heard=hears) as (agent, server, _):
+        assert agent.work().ending is Ending.LIMIT_STEPS
+    assert len(heard) == len(server.requests) == 30

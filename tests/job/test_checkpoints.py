@@ -208,7 +208,7 @@ def test_what_a_job_that_was_killed_left_stays_until_the_next_one_has_more(proje
     job.kill()
     job.communicate(timeout=30)
     project.end()
-    left = project.origin.git("rev-parse", f"{ref(number)}^")
+    left = project.origin.git("rev-parse", f"{ref(number)}^^{{tree}}")
     project.model.say([Hang()])
     asked = len(project.model.requests)
     again = start(project, project.environment(*commented(project, number, "/agent retry")))
@@ -216,7 +216,7 @@ def test_what_a_job_that_was_killed_left_stays_until_the_next_one_has_more(proje
     again.kill()
     again.communicate(timeout=30)
     assert state(project, number)["jobs"] == 2
-    assert project.origin.git("rev-parse", f"{ref(number)}^") == left
+    assert project.origin.git("rev-parse", f"{ref(number)}^^{{tree}}") == left
 
 
 def test_a_job_that_is_cancelled_while_it_saves_is_kept_to_its_end(project: Pipeline) -> None:

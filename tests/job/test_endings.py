@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from typing import Any
@@ -14,6 +15,7 @@ from ci_agent.job.promise import Promise, promise
 from ci_agent.journal.events import ModelReplied
 from tests.forges.http import Answer, Fault, Request
 from tests.job.conftest import commented, labelled, start, until_asked
+from tests.job.test_checkpoints import looks, state
 from tests.support.jobs import FIX, SOLVE, SUBMIT
 from tests.support.model_server import Hang, Say
 from tests.support.pipelines import Pipeline
@@ -61,12 +63,33 @@ def test_a_cancelled_job_saves_its_work_and_says_so_within_seven_seconds(project
     assert (last.exit_code, "Everything has been said." in last.log) == (0, True)
 
 
-def test_the_last_word_of_a_job_that_was_killed_is_said_by_the_next_step(project: Pipeline) -> None:
+def test_a_cancelled_job_does_not_wait_for_a_platform_that_takes_no_checkpoint(project: Pipeline) -> None:
     project.model.say(lambda request: Say(calls=[FIX]) if len(request.body["messages"]) == 2 else Hang())
+    number = project.forge.write_issue("add() subtracts", "")
+    job = start(project, project.environment(*labelled(project, number)))
+    until_asked(project, 2)
+    hook = project.origin.path / "hooks" / "pre-receive"
+    hook.write_text(
+        "#!/bin/sh\nwhile read -r _ _ ref; do case $ref in refs/ci-agent/issues/*) sleep 30;; esac; done\n"
+    )
+    hook.chmod(0o755)
+    asked = time.monotonic()
+    job.send_signal(signal.SIGTERM)
+    log, _ = job.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    assert job.returncode == 143, log
+    assert "could not be saved for a later job" in log
+    assert project.said(number)[0][1].startswith("**Cancelled.**")
+    assert project.labels(number) == ["ai-failed"]
+
+
+def test_the_last_word_of_a_job_that_was_killed_is_said_by_the_next_step(project: Pipeline) -> None:
+    steps = iter([Say(calls=[FIX]), *looks(20)])
+    project.model.say(lambda _: next(steps, Hang()))
     number = project.forge.write_issue("add() subtracts", "")
     environment = project.environment(*labelled(project, number))
     job = start(project, environment)
-    until_asked(project, 2)
+    until_asked(project, 22)
     job.kill()
     job.communicate(timeout=30)
     assert project.said(number)[0][1].startswith("**Working on it**")
@@ -78,6 +101,16 @@ def test_the_last_word_of_a_job_that_was_killed_is_said_by_the_next_step(project
     assert project.labels(number) == ["ai-failed"]
     assert [event for event in last.events if isinstance(event.fact, ModelReplied)]
     assert (last.folder / "ci-agent-report" / "junit.xml").exists()
+    kept = state(project, number)
+    assert (kept["status"], kept["ending"]) == ("cancelled", "cancelled")
+    roster = project.origin.git("show", "refs/ci-agent/roster/all:roster.json")
+    assert json.loads(roster)["entries"] == []
+    project.end()
+    before = project.model.requests[0].body["messages"]
+    project.model.say([Say(calls=[SUBMIT])])
+    done = project.run(*commented(project, number, "/agent retry"))
+    assert done.exit_code == 0, done.log
+    assert project.model.requests[-1].body["messages"][: len(before)] == before
 
 
 @pytest.mark.slow
@@ -97,17 +130,19 @@ def test_a_job_that_is_gone_without_a_word_is_cleared_by_the_next_one(project: P
     assert second[1].startswith("**Done")
 
 
-def test_stop_cancels_the_job_that_works(project: Pipeline) -> None:
+def test_a_job_that_does_not_hear_a_stop_is_cancelled_by_the_platform(project: Pipeline) -> None:
     project.model.say([Hang()])
     number = project.forge.write_issue("add() subtracts", "")
     job = start(project, project.environment(*labelled(project, number)))
     until_asked(project)
+    job.send_signal(signal.SIGSTOP)
     done = project.run(*commented(project, number, "/agent stop"))
     assert done.exit_code == 0
     assert "asked the platform to cancel the job" in project.said(number)[-1][1]
     states = project.forge.runs if project.platform == "github" else project.forge.jobs
     assert next(iter(states.values())) in ("completed", "canceled")
     job.send_signal(signal.SIGINT)
+    job.send_signal(signal.SIGCONT)
     job.communicate(timeout=30)
 
 
@@ -239,11 +274,13 @@ def test_a_job_that_may_not_be_stopped_is_said_to_go_on(project: Pipeline) -> No
     number = project.forge.write_issue("add() subtracts", "")
     job = start(project, project.environment(*labelled(project, number)))
     until_asked(project)
+    job.send_signal(signal.SIGSTOP)
     project.server.faults = [Fault("POST", "/cancel$", 403, times=9, body={"message": "Forbidden"})]
     done = project.run(*commented(project, number, "/agent stop"))
     assert done.exit_code == 0, done.log
     assert "could not be stopped: " in project.said(number)[-1][1]
     job.send_signal(signal.SIGINT)
+    job.send_signal(signal.SIGCONT)
     job.communicate(timeout=30)
 
 

@@ -345,7 +345,9 @@ class Ground:
     server: GitServer
     jobs: int = 0
 
-    def login(self) -> Login:
+    def login(self, *, over_http: bool = True) -> Login:
+        if not over_http:
+            return Login((self.server.root / "widget.git").as_uri(), "", "")
         return Login(self.server.url("widget.git"), self.server.user, self.server.password)
 
     def roster(self, name: str = "mine") -> Roster:
@@ -357,8 +359,8 @@ class Ground:
         (self.folder / "states" / f"ended-{job}").touch()
 
     @contextmanager
-    def processes(self, number: int) -> Iterator[list[subprocess.Popen[str]]]:
-        login = self.login()
+    def processes(self, number: int, *, over_http: bool = True) -> Iterator[list[subprocess.Popen[str]]]:
+        login = self.login(over_http=over_http)
         words = (login.url, login.user, login.password, str(self.folder / "states"), str(MOST))
         with ExitStack() as stack:
             found = [stack.enter_context(self._process(words)) for _ in range(number)]
@@ -405,9 +407,18 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
         yield Ground(tmp_path, server)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
-def test_of_eight_processes_one_works_on_an_issue_and_so_many_at_a_time(ground: Ground, rounds: int) -> None:
-    with ground.processes(8) as processes:
+@pytest.mark.parametrize(
+    ("over_http", "rounds"),
+    [
+        (True, 1),
+        # It is the same git that receives, and half of the work.
+        pytest.param(False, 50, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+)
+def test_of_eight_processes_one_works_on_an_issue_and_so_many_at_a_time(
+    ground: Ground, over_http: bool, rounds: int
+) -> None:
+    with ground.processes(8, over_http=over_http) as processes:
         for _ in range(rounds):
             same = ground.race(processes, [7] * 8)
             assert set(same) <= {"busy", "worked"}

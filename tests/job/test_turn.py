@@ -25,7 +25,8 @@ from ci_agent.job.deadline import Deadline
 from ci_agent.job.progress import marker_of
 from ci_agent.job.promise import Promise, promise, promised
 from ci_agent.job.roster import NAME, SHELF, Roster, entry_of
-from ci_agent.job.turn import Waits, claimed
+from ci_agent.job.turn import claimed
+from ci_agent.job.waits import Waits
 from ci_agent.platforms import Forge
 from ci_agent.platforms.github import GitHub
 from ci_agent.platforms.gitlab import GitLab
@@ -352,28 +353,6 @@ def test_the_third_job_waits_where_people_see_it_and_then_works(project: Pipelin
     assert len(there(project)) == 1
     stop(second)
     assert there(project) == []
-
-
-@pytest.mark.slow
-def test_who_waits_can_be_stopped(project: Pipeline) -> None:
-    jobs = busy(project, 1)
-    number = project.forge.write_issue("add() subtracts", "")
-    environment = project.environment(*labelled(project, number), CI_AGENT_LIMITS_MAX_CONCURRENT="1")
-    waiting = start(project, environment)
-    until(lambda: bool(project.said(number)))
-    project.run(*commented(project, number, "/agent stop"))
-    assert "asked the platform to cancel the job" in project.said(number)[-1][1]
-    states = project.forge.runs if project.platform == "github" else project.forge.jobs
-    assert [state for state in states.values() if state in ("completed", "canceled")] == [
-        states[max(states) - 1]
-    ]
-    waiting.send_signal(signal.SIGINT)
-    log, _ = waiting.communicate(timeout=30)
-    assert waiting.returncode == 130, log
-    assert project.said(number)[0][1].startswith("**Not begun.** The job ended while it waited")
-    assert project.labels(number) == ["ai-failed"]
-    assert len(there(project)) == 1
-    stop(*jobs)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from ci_agent.journal.events import (
     CommandStarted,
     Committed,
     Grade,
+    InputTaken,
     Judged,
     MergeRequestWritten,
     ModelReplied,
@@ -256,6 +257,15 @@ def test_the_models_words_can_do_nothing() -> None:
         assert "<img" not in said
         assert "Closes #1" not in said
         assert not any(line.lstrip("> ").startswith("/") for line in said.splitlines())
+
+
+def test_it_says_what_people_said_meanwhile_and_that_as_text() -> None:
+    inputs = [InputTaken(f"reply {number}", "dana", f"word {number} <img src=x> @eve") for number in range(5)]
+    said = progress_comment(story(*facts(on_platform(working())), *inputs))
+    assert "word 1" not in said
+    assert [f"dana said meanwhile: word {number} " in said for number in (2, 3, 4)] == [True] * 3
+    assert "<img" not in said
+    assert said.count("@eve") == said.count("`@eve`") == 3
 
 
 def test_on_a_platform_it_links_its_log_and_says_what_it_answers_and_what_one_can_do() -> None:

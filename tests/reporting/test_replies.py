@@ -48,12 +48,13 @@ WITHOUT_WORDS: dict[str, Callable[[], str]] = {
     "nothing_to_stop": replies.nothing_to_stop,
     "nothing_waits": lambda: replies.nothing_waits("approve"),
     "nothing_asked": lambda: replies.nothing_waits("answer"),
+    "too_late": replies.too_late,
+    "begun_anew": replies.begun_anew,
     "question_waits": replies.question_waits,
     "decided_before": replies.decided_before,
     "approved_with_words": replies.approved_with_words,
     "not_kept": lambda: replies.not_kept("ai-plan-first"),
     "not_apart": lambda: replies.not_apart("ai-plan-first"),
-    "too_late": replies.too_late,
 }
 WITH_WORDS: dict[str, Callable[[str], str]] = {
     "refused": lambda words: replies.refused(words, "write"),

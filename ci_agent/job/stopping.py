@@ -1,0 +1,117 @@
+"""`/agent stop`: the job that is at work is asked to stop, and cancelled where it does not; a session that waits is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ci_agent.agent import Stop
+from ci_agent.errors import CiAgentError
+from ci_agent.job import inbox
+from ci_agent.job.case import Case
+from ci_agent.job.checkpoints import kept_of
+from ci_agent.job.inbox import Inbox, Wish, Word
+from ci_agent.job.listening import EVERY, stopper
+from ci_agent.job.progress import comment_of
+from ci_agent.job.roster import ENTRIES, Entry, Granted, Roster, repair_of, roster_of
+from ci_agent.job.settling import settle
+from ci_agent.job.waits import Waits
+from ci_agent.platforms import Issue
+from ci_agent.reporting import replies
+from ci_agent.session.endings import WAITING
+from ci_agent.task import Ending, Status
+
+GRACE: Final = 20.0  # seconds in which it must have been heard: a job looks every 5, one that waits for its turn every 12
+LAST: Final = 60.0  # seconds more in which a job that has heard it saves its work and says its last word
+_LOOK = EVERY / 2  # seconds between two looks at what came of it
+
+
+def stop(case: Case, issue: Issue, waits: Waits | None = None) -> str:
+    """Stop whatever is at work on the issue; the answer to whoever wants it."""
+    try:
+        roster = roster_of(case.host, case.forge, case.settings)
+        there = roster.sessions(issue.number, but=case.host.job.run)
+        if not there:
+            return _ended(case, issue, roster)
+        left = _asked(case, roster, there, waits or Waits())
+        return _cancelled(case, left) if left else _stopped(case, there[0])
+    except CiAgentError as error:
+        return replies.not_stopped(str(error), "")
+
+
+# --- by its inbox -------------------------------------------------------------------------------------------
+
+
+def _asked(case: Case, roster: Roster, there: Sequence[Entry], waits: Waits) -> Sequence[Entry]:
+    """Ask them to stop; those who don't."""
+    issue = there[0].issue
+    words = [inbox.word(f"{case.answer} {one.job}", Wish.STOP, case.trigger, one.job) for one in there]
+    try:
+        opens = inbox.opening(case, issue)
+        if opens is None:
+            return there
+        box = opens()
+        for word in words:
+            if not box.add(word):
+                return there
+        begun = waits.clock()
+        while waits.clock() - begun < (LAST + GRACE if _heard(box, words) else GRACE):
+            waits.pause(_LOOK)
+            there = roster.sessions(issue, but=case.host.job.run)
+            if not there:
+                break
+        box.take([word.id for word in words])
+    except CiAgentError as error:
+        _log(case, f"The job can't be asked to stop: {error}")
+    return there
+
+
+def _heard(box: Inbox, words: Sequence[Word]) -> bool:
+    still = {one.id for one in box.look()}
+    return not any(word.id in still for word in words)
+
+
+def _stopped(case: Case, entry: Entry) -> str:
+    there = comment_of(case.forge.comments(entry.issue), entry.session)
+    return replies.stopped(there.text if there else "", there.url if there else entry.job_url)
+
+
+# --- by the platform ----------------------------------------------------------------------------------------
+
+
+def _cancelled(case: Case, there: Sequence[Entry]) -> str:
+    refused = list[str]()
+    for one in there:
+        try:
+            case.forge.cancel_job(one.job)
+        except CiAgentError as error:
+            progress = comment_of(case.forge.comments(one.issue), one.session)
+            refused.append(replies.not_stopped(str(error), progress.url if progress else ""))
+    return "\n\n".join(refused) or replies.stopping()
+
+
+# --- nobody is at work ----------------------------------------------------------------------------------------
+
+
+def _ended(case: Case, issue: Issue, roster: Roster) -> str:
+    """End a session that waits for an answer, if there is one."""
+    if WAITING.name.casefold() not in map(str.casefold, issue.labels):
+        return replies.nothing_to_stop()
+    mine = repair_of(case.host.job, issue.number, case.now())
+    try:
+        if not isinstance(roster.claim(mine, ENTRIES), Granted):
+            return replies.nothing_to_stop()  # somebody begins just now
+        kept = kept_of(case, issue.number)
+        if kept is None or kept.state is None or kept.state.status is not Status.SUSPENDED:
+            return replies.nothing_to_stop()
+        who = case.trigger.actor.login if case.trigger.actor else ""
+        outcome = settle(case, issue, kept, kept.state, Stop(Ending.CANCELLED, f"Stopped by {stopper(who)}."))
+    finally:
+        roster.release(mine)
+    _log(case, f"Ended the session on issue {issue.number}, which waited for an answer: {outcome.status}.")
+    there = comment_of(case.forge.comments(issue.number), kept.state.session)
+    return replies.stopped(there.text if there else "", there.url if there else "")
+
+
+def _log(case: Case, text: str) -> None:
+    print(text, file=case.host.output.log, flush=True)
