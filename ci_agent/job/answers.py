@@ -40,14 +40,17 @@ def about(case: Case, issue: Issue, request: MergeRequest | None) -> str | None:
     if not reply:
         return None
     asked = case.forge.labelled(issue.number, WAITING.name)
-    if asked is None:
-        return None
     # Who may not ask for work may still set labels, and would make a request of anybody's words.
-    if not (same(asked.by, case.forge.me()) or may_ask(case, asked.by)):
+    if asked and not (same(asked.by, case.forge.me()) or may_ask(case, asked.by)):
         return ""
-    return (
-        replies.too_late() if asked.at > case.trigger.at else None
-    )  # asked since, so it answers an earlier question
+    return replies.too_late() if asked and asked.at > case.trigger.at else None
+
+
+def asked_since(case: Case, issue: Issue) -> bool:
+    """Whether what the issue waits with was asked after the comment was written: then that is about something earlier. By the
+    platform's own clock: the label comes with what is asked."""
+    asked = case.forge.labelled(issue.number, WAITING.name)
+    return asked is not None and asked.at > case.trigger.at
 
 
 def _status(case: Case, issue: Issue, request: MergeRequest | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ci_agent.config import Config
 from ci_agent.errors import UsageError
+from ci_agent.job.answers import asked_since
 from ci_agent.job.case import Case, Refused
 from ci_agent.job.checkpoints import Kept
 from ci_agent.job.resuming import Earlier
@@ -55,7 +56,7 @@ def check_alone(settings: Config, labels: Iterable[str]) -> None:
         )
 
 
-def not_to_decide(case: Case, earlier: Earlier | None) -> Refused | None:
+def not_to_decide(case: Case, issue: Issue, earlier: Earlier | None) -> Refused | None:
     """Why `/agent approve` or `/agent reject` decides nothing; None: it does, or asks for something else. `earlier` is the
     session that the job would go on with."""
     trigger = case.trigger
@@ -67,8 +68,7 @@ def not_to_decide(case: Case, earlier: Earlier | None) -> Refused | None:
     summary = Summary.of(earlier.events)
     if summary.waits is None:
         return _answered(case, replies.question_waits())
-    # Platforms tell the second in which a comment was written.
-    if trigger.at < earlier.state.saved.replace(microsecond=0):
+    if asked_since(case, issue):
         return _answered(case, replies.decided_before())
     if verb is Verb.APPROVE and isinstance(summary.waits, ChangeProposed) and trigger.command.text:
         return _answered(case, replies.approved_with_words())

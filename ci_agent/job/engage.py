@@ -86,7 +86,7 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
-    refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+    refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
     if refused:
         turn_away(case, refused)
         return 0, Left()
@@ -126,7 +126,7 @@ def _begun(
     last = kept_of(case, made.issue, known)
     if last is not known:
         earlier = earlier_of(case, last, limits(case.settings)) if last else None
-        refused = cannot_wait(case, issue, last) or not_to_decide(case, earlier)
+        refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
         if refused:
             turn_away(case, refused)
             kept(case.host.job.scratch)

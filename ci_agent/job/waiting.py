@@ -46,7 +46,8 @@ def _look_after(case: Case, issue: Issue) -> None:
         return
     asked = requester_of(kept)
     left = timedelta(days=settings.give_up_after) - waited
-    text = replies.reminder(asked.login if asked else "", left / timedelta(days=1), issue.url)
+    who, days_left = asked.login if asked else "", left / timedelta(days=1)
+    text = replies.reminder(who, days_left, issue.url, proposed=state.ending == Ending.NEEDS_APPROVAL)
     # One for each question: a job that asked is a job of its own.
     written = case.forge.ensure_comment(issue.number, f"reminder {state.session} {state.jobs}", text)
     if written.created:

@@ -294,12 +294,14 @@ def nothing_to_stop() -> str:
     return "No job of mine is at work on this issue, so there is nothing to stop."
 
 
-def reminder(who: str, days: float, progress: str) -> str:
-    """Nobody has answered the question yet."""
-    there = link("my question", progress) or "my question"
+def reminder(who: str, days: float, progress: str, *, proposed: bool = False) -> str:
+    """Nobody has answered the question yet, or decided on what is `proposed`."""
+    name, asked = ("what I proposed", "your word") if proposed else ("my question", "an answer")
+    left = "push nothing" if proposed else "leave what there is as a draft"
+    decide = " `/agent approve`, or `/agent reject WHY`?" if proposed else ""
     return (
-        f"{_who(who)}: {there} still waits for an answer. Without one, I stop waiting {count(round(days), 'day')} from now "
-        "and leave what there is as a draft."
+        f"{_who(who)}: {link(name, progress) or name} still waits for {asked}.{decide} Without one, I stop waiting "
+        f"{count(round(days), 'day')} from now and {left}."
     )
 
 

@@ -21,10 +21,7 @@ from ci_agent.task import Ending, Status
 
 _NAMED = 5  # files in a sentence
 _HUNK = re.compile(rb"@@ -\S+ \+\S+ @@.*")
-_NOT_PUSHED = (
-    "Nothing was pushed, because {}, and a person is asked only about what holds. The work so far is kept with the session: "
-    "`ci-agent sessions show {}` says how to get it."
-)
+_NOT_PUSHED = "Nothing was pushed, because {}. The work so far is kept with the session: `ci-agent sessions show {}` says how to get it."
 
 
 @dataclass(frozen=True, slots=True)

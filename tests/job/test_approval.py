@@ -30,7 +30,6 @@ def first(project: Pipeline, *steps: Say, label: str = "", **settings: str) -> t
     if label:
         project.forge.label(number, label, by="dana")
     project.model.say(list(steps))
-    project.forge.today()
     done = project.call(project.environment(*labelled(project, number)) | settings)
     project.end()
     return number, done
@@ -39,7 +38,6 @@ def first(project: Pipeline, *steps: Say, label: str = "", **settings: str) -> t
 def said(project: Pipeline, number: int, text: str, *steps: Say, by: str = "dana", **settings: str) -> Done:
     """The job that a comment starts, in which the model takes these steps."""
     project.model.say(list(steps))
-    project.forge.today()
     done = project.call(project.environment(*commented(project, number, text, by=by)) | settings)
     project.end()
     return done
@@ -229,7 +227,6 @@ ON_ONE = pytest.mark.parametrize("project", ["github"], indirect=True)  # the sa
 def untouched(project: Pipeline, number: int, text: str, by: str = "dana", **settings: str) -> str:
     """What a comment is answered that decides nothing."""
     asked, before = len(project.model.requests), state(project, number)
-    project.forge.today()
     done = project.call(project.environment(*commented(project, number, text, by=by)) | settings)
     project.end()
     assert done.exit_code == 0, done.log
@@ -267,7 +264,6 @@ def test_an_answer_where_a_plan_waits_goes_on_planning(project: Pipeline) -> Non
 @ON_ONE
 def test_a_word_counts_only_for_what_was_posted_before_it(project: Pipeline) -> None:
     number, _ = first(project, Say(calls=[PLAN]), **needed("plan"))
-    project.forge.today()
     early = commented(project, number, "/agent approve")
     said(project, number, "/agent reject No notes", Say(calls=[WIDER]), **needed("plan"))
     asked = len(project.model.requests)
@@ -290,7 +286,6 @@ def test_an_approval_outlives_the_job_that_was_given_it(project: Pipeline) -> No
     steps = iter([Say(calls=[("bash", {"command": "ls"})])])
     project.model.say(lambda _: next(steps, Hang()))
     asked = len(project.model.requests)
-    project.forge.today()
     job = start(project, project.environment(*commented(project, number, "/agent approve")) | needed("plan"))
     until_asked(project, asked + 2)
     job.kill()
@@ -299,6 +294,23 @@ def test_an_approval_outlives_the_job_that_was_given_it(project: Pipeline) -> No
     done = said(project, number, "/agent retry", Say(calls=[FIX]), Say(calls=[SUBMIT]), **needed("plan"))
     assert done.exit_code == 0, done.log
     assert [fact.by for fact in facts(done, PlanCompared)] == ["dana"]
+
+
+@ON_ONE
+def test_a_change_on_which_nobody_decides_is_never_pushed(project: Pipeline) -> None:
+    number, _ = first(project, Say(calls=[FIX]), Say(calls=[SUBMIT]), **needed("push"))
+    for name, value in (("REMIND_AFTER", "0.000001"), ("GIVE_UP_AFTER", "0.000001")):
+        environment = project.environment("schedule", {}) | needed("push", **{f"CI_AGENT_ASK_{name}": value})
+        polled = project.call(environment, command="poll")
+        assert polled.exit_code == 0, polled.log
+        if name == "REMIND_AFTER":
+            assert "what I proposed" in project.said(number)[-1][1]
+    assert branches(project) == ""
+    assert project.merge_requests() == []
+    assert "ai-failed" in project.labels(number)
+    [text] = [text for _, text in project.said(number) if "Nobody answered within" in text]
+    assert "Nothing was pushed, because a person has to approve the change first" in text
+    assert "return a + b" in project.origin.git("show", f"{state(project, number)['work']}:calculator.py")
 
 
 @ON_ONE
