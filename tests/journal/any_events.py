@@ -57,7 +57,14 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(_of(get_args(kind)[0]), max_size=2).map(tuple)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
-    plain = {str: texts, int: _integers, float: _floats, bool: st.booleans(), types.NoneType: st.none()}
+    plain = {
+        str: texts,
+        int: _integers,
+        float: _floats,
+        bool: st.booleans(),
+        types.NoneType: st.none(),
+        datetime: st.datetimes(timezones=st.just(UTC)),
+    }
     return plain.get(kind, messages)
 
 
