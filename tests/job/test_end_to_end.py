@@ -13,9 +13,9 @@ from tests.support.jobs import FIX, SUBMIT, TESTS
 from tests.support.model_server import Say
 from tests.support.pipelines import Pipeline
 
-REQUESTS = (
-    26  # of a whole session, the edits of its comment not counted; two of GitHub's say when the job ends
-)
+# Of a whole session, the edits of its comment not counted. Two of GitHub's say when the job ends, one looks for what other
+# jobs left undone.
+REQUESTS = 27
 
 MORE_TESTS = TESTS + "\n    def test_more(self):\n        self.assertEqual(add(2, 2), 4)\n"
 ADD_TEST = ("write_file", {"path": "test_calculator.py", "content": MORE_TESTS})
