@@ -155,7 +155,7 @@ def test_an_issue_whose_job_is_gone_is_found_although_somebody_put_the_label_the
     project.forge.label(number, "ai-running")
     project.forge.label(number, "ai-task")
     looked = polled(project)
-    assert "1 issues wait" in looked.log
+    assert "1 issue waits" in looked.log
     assert project.labels(number) == ["ai-task"]
 
 
