@@ -22,7 +22,7 @@ from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
 from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
 from ci_agent.task import Account, Status
-from ci_agent.workspace import Store, store_at
+from ci_agent.workspace import Store, Stored, store_at
 
 # Tokens that GitHub makes for one job or one hour: "About authentication to GitHub", token formats.
 _OF_ONE_JOB: Final = ("ghs_",)
@@ -131,21 +131,40 @@ def requester_of(kept: Kept) -> Account | None:
     return Account(started.mention, started.mention_id) if started and started.mention else None
 
 
-def keep_end(host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str) -> None:
+def keep_end(
+    host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str, before: str | None = None
+) -> None:
     """Write down the end of a session whose own job did not get to it, with the work and the conversation of its last
-    checkpoint. Nothing is done where there is none, or where another session has taken its place. Raises `CiAgentError`."""
+    checkpoint. Where it has none yet, it takes the place of what was kept `before` (its commit; empty: nothing). Nothing is
+    done where another session is there. Raises `CiAgentError`."""
     fetched = host.job.scratch / FETCHED
-    if not settings.checkpoint.keep or not fetched.exists():
+    begun = Summary.of(events).started
+    if not settings.checkpoint.keep or not fetched.exists() or begun is None:
         return
     key = key_of(settings)
     if key is None:
         raise CheckpointError("there is no key to sign it with")
     store = Store(fetched, remote_of(forge))
     stored = store.read(issue)
-    begun = Summary.of(events).started
-    if stored is None or begun is None or checked(stored, key).session != begun.session:
+    commit = stored.commit if stored else ""
+    state = _believed(stored, key, replaces=commit == before)
+    if commit != before and (state is None or state.session != begun.session):
         return
-    known = stored.files.get(CONVERSATION)
+    goes_on = state is not None and state.session == begun.session
+    known = stored.files.get(CONVERSATION) if stored and goes_on else None
     seen = conversation.unpacked(known) if known else None
-    files = contents(tuple(events), host.job.run, events[-1].at, stored.work or "", key, host.guard, seen)
-    store.write(issue, files, stored.work, stored.commit)
+    work = state.work if state else ""
+    files = contents(tuple(events), host.job.run, events[-1].at, work, key, host.guard, seen)
+    store.write(issue, files, work or None, commit)
+
+
+def _believed(stored: Stored | None, key: bytes, *, replaces: bool) -> State | None:
+    """The state of what is kept; None: there is none, or it is not to be believed and the session `replaces` it anyway."""
+    if stored is None:
+        return None
+    try:
+        return checked(stored, key)
+    except CheckpointError:
+        if not replaces:
+            raise
+        return None

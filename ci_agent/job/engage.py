@@ -98,7 +98,7 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
         "",
         name,
     }  # what their comments promise or ask for is not going to happen
-    made = Promise(number, marker_of(name), str(folder), branch)
+    made = Promise(number, marker_of(name), str(folder), branch, last.commit if last else None)
     promise(scratch, made)
     try:
         with our_turn(case, made) as turn:
@@ -132,7 +132,7 @@ def _begun(
             kept(case.host.job.scratch)
             return 0
         case, branch = places_of(case, made.issue, earlier)
-        made = replace(made, branch=branch)
+        made = replace(made, branch=branch, before=last.commit if last else None)
     marker = marker_of(earlier.state.session) if earlier else made.marker
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(

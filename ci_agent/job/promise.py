@@ -22,6 +22,9 @@ class Promise:
     marker: str  # of the progress comment
     folder: str  # of the session
     branch: str
+    before: str | None = (
+        None  # commit of what was kept then; empty: nothing was; None: the session is not kept
+    )
     said: str = ""  # where the work did not begin: what the comment says of it
 
 
@@ -43,4 +46,5 @@ def promised(scratch: Path) -> Promise | None:
         found = Promise(**json.loads((scratch / _NOTE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return found if all(isinstance(value, str) for value in asdict(found).values()) else None
+    texts = [found.issue, found.marker, found.folder, found.branch, found.before or "", found.said]
+    return found if all(isinstance(text, str) for text in texts) else None

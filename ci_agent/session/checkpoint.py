@@ -239,10 +239,15 @@ class Checkpointer:
         if self._lost:
             return
         if isinstance(event.fact, SessionEnded):
-            # All is said, so a signal that comes now means just this.
             if event.fact.status is Status.CANCELLED:
                 self._at_hand().hurry(_HURRY)
-            with suppress(Interrupted), self._parts.interrupts.released():
+            try:
+                with (
+                    self._parts.interrupts.released()
+                ):  # all is said, so a signal that comes now means just this
+                    self._save(event.at)
+            except Interrupted:
+                self._at_hand().hurry(_HURRY)
                 self._save(event.at)
         elif self._is_due(event):
             self._save(event.at)

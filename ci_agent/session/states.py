@@ -76,20 +76,25 @@ def wrong(events: Iterable[Event]) -> list[str]:
     """What of a journal is not in the table; nothing where all of it is."""
     found = []
     now: Status | None = None
-    begins = False
+    begun = False  # a job has, and has not said so; one that ends at once does not come to it
     for event in events:
         fact = event.fact
-        if isinstance(fact, SessionStarted):
-            begins = True
-        if not isinstance(fact, StatusChanged | SessionEnded):
-            continue
-        if begins != (fact.status is Status.PENDING):
-            found.append(
-                f"event {event.sequence}: {fact.status} at the {'begin' if begins else 'middle'} of a job"
-            )
-        if not allowed(now, fact.status):
-            found.append(f"event {event.sequence}: {now or 'nothing'} can't become {fact.status}")
-        now, begins = fact.status, False
+        match fact:
+            case SessionStarted():
+                after = S.PENDING
+            case StatusChanged() | SessionEnded():
+                after = fact.status
+                if isinstance(fact, StatusChanged) and begun != (after is S.PENDING):
+                    where = "begin" if begun else "middle"
+                    found.append(f"event {event.sequence}: {after} at the {where} of a job")
+                if begun and after is S.PENDING:
+                    begun = False
+                    continue
+            case _:
+                continue
+        if not allowed(now, after):
+            found.append(f"event {event.sequence}: {now or 'nothing'} can't become {after}")
+        now, begun = after, isinstance(fact, SessionStarted)
     return found
 
 

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ WORK = (
 )
 STRIDE = 1 if os.environ.get("POINTS") == "all" else 13
 EVENTS = 90  # more than a session has; what dies later is not hit
+SAVED = 4  # before this event the session is not saved
 REQUESTS = 60  # the same of the platform's
 
 
@@ -166,7 +167,7 @@ def test_a_job_that_is_killed(project: Pipeline, wanted: End, event: int) -> Non
     check(project, number, wanted)
 
 
-@pytest.mark.parametrize("event", range(2, EVENTS, STRIDE))
+@pytest.mark.parametrize("event", range(min(2, STRIDE), EVENTS, STRIDE))
 def test_a_job_that_is_killed_where_the_ci_says_the_last_word(
     project: Pipeline, wanted: End, event: int
 ) -> None:
@@ -179,7 +180,7 @@ def test_a_job_that_is_killed_where_the_ci_says_the_last_word(
     check(project, number, wanted)
 
 
-@pytest.mark.parametrize("event", range(3, EVENTS, STRIDE))
+@pytest.mark.parametrize("event", range(min(3, STRIDE), EVENTS, STRIDE))
 def test_a_job_that_is_cancelled(project: Pipeline, wanted: End, event: int) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     dying(project, project.environment(*labelled(project, number)), "term", event)
@@ -188,11 +189,13 @@ def test_a_job_that_is_cancelled(project: Pipeline, wanted: End, event: int) -> 
 
 
 @pytest.mark.skipif(bool(lacking()), reason=str(lacking()))
-@pytest.mark.parametrize("event", range(4, EVENTS, STRIDE))
+@pytest.mark.parametrize("event", range(min(4, STRIDE), EVENTS, STRIDE))
 def test_a_job_whose_disk_is_full(project: Pipeline, wanted: End, event: int) -> None:
     number = project.forge.write_issue("add() subtracts", "")
     dying(project, project.environment(*labelled(project, number)), "full", event)
     recovered(project, number)
+    if event < SAVED:  # nothing of it could be saved, so what follows is another session
+        wanted = replace(wanted, comments=("**Not", *wanted.comments))
     check(project, number, wanted)
 
 

@@ -23,7 +23,7 @@ def test_a_schedule_takes_so_many_at_a_time_and_all_in_turn() -> None:
 
 
 def test_a_promise_is_found_again_until_it_is_kept(tmp_path: Path) -> None:
-    made = Promise("12", "progress x", "/tmp/x", "feat/ai-task-12", "**Could not begin.**")
+    made = Promise("12", "progress x", "/tmp/x", "feat/ai-task-12", "abc", "**Could not begin.**")
     promise(tmp_path / "scratch", made)
     assert promised(tmp_path / "scratch") == made
     kept(tmp_path / "scratch")
