@@ -22,6 +22,7 @@ from ci_agent.job.checkpoints import key_of
 from ci_agent.job.document import Document
 from ci_agent.job.forges import remote_of
 from ci_agent.platforms import Forge
+from ci_agent.session.checkpoint import State
 from ci_agent.workspace import Shelf, Store, store_at
 from ci_agent.workspace.store import NUMBER
 
@@ -148,6 +149,18 @@ def entry_of(job: Job, issue: str, session: str, now: datetime) -> Entry:
 def repair_of(job: Job, issue: str, now: datetime) -> Entry:
     """The job that we are, while it looks after what others left of an issue."""
     return entry_of(job, issue, f"{_REPAIR}{job.run}", now)
+
+
+def unlisted(state: State) -> Entry:
+    """The job that saved a session with this state, and is at work although the roster does not say so."""
+    return Entry(
+        issue=state.issue,
+        session=state.session,
+        job=state.job,
+        job_url=state.job_url,
+        since=state.saved,
+        working=True,
+    )
 
 
 class Roster:

@@ -9,18 +9,18 @@ from ci_agent.agent import Stop
 from ci_agent.errors import CiAgentError
 from ci_agent.job import inbox
 from ci_agent.job.case import Case
-from ci_agent.job.checkpoints import kept_of
+from ci_agent.job.checkpoints import at_work, kept_of
 from ci_agent.job.inbox import Inbox, Wish, Word
 from ci_agent.job.listening import EVERY, stopper
-from ci_agent.job.progress import comment_of
+from ci_agent.job.progress import abandoned, comment_of, marker_of
 from ci_agent.job.repairing import alone
-from ci_agent.job.roster import Entry, Roster, roster_of
+from ci_agent.job.roster import Entry, Roster, roster_of, unlisted
 from ci_agent.job.settling import settle
 from ci_agent.job.waits import Waits
 from ci_agent.platforms import Issue
 from ci_agent.reporting import replies
-from ci_agent.session.endings import WAITING
-from ci_agent.task import Ending, Status
+from ci_agent.session.endings import FAILED, other_labels
+from ci_agent.task import Ending
 
 GRACE: Final = 20.0  # seconds in which it must have been heard: a job looks every 5, one that waits for its turn every 12
 LAST: Final = 60.0  # seconds more in which a job that has heard it saves its work and says its last word
@@ -95,18 +95,34 @@ def _cancelled(case: Case, there: Sequence[Entry]) -> str:
 
 
 def _ended(case: Case, issue: Issue, roster: Roster) -> str:
-    """End a session that waits for an answer, if there is one."""
-    if WAITING.name.casefold() not in map(str.casefold, issue.labels):
-        return replies.nothing_to_stop()
+    """End a session that waits for an answer, or whose job is gone; or see that nobody begins one."""
+    who = stopper(case.trigger.actor.login if case.trigger.actor else "")
     with alone(case, roster, issue.number) as ours:
-        kept = kept_of(case, issue.number) if ours else None  # else somebody begins just now
-        if kept is None or kept.state is None or kept.state.status is not Status.SUSPENDED:
+        if not ours:  # somebody begins just now, or looks after it
             return replies.nothing_to_stop()
-        who = case.trigger.actor.login if case.trigger.actor else ""
-        outcome = settle(case, issue, kept, kept.state, Stop(Ending.CANCELLED, f"Stopped by {stopper(who)}."))
-    _log(case, f"Ended the session on issue {issue.number}, which waited for an answer: {outcome.status}.")
-    there = comment_of(case.forge.comments(issue.number), kept.state.session)
+        kept = kept_of(case, issue.number)
+        state = kept.state if kept else None
+        if kept is None or state is None or state.over:
+            return _not_begun(case, issue, who)
+        if at_work(case, state):
+            return _cancelled(case, [unlisted(state)])
+        outcome = settle(case, issue, kept, state, Stop(Ending.CANCELLED, f"Stopped by {who}."))
+    _log(case, f"Ended the session on issue {issue.number}, on which nobody was at work: {outcome.status}.")
+    there = comment_of(case.forge.comments(issue.number), state.session)
     return replies.stopped(there.text if there else "", there.url if there else "")
+
+
+def _not_begun(case: Case, issue: Issue, who: str) -> str:
+    """Take back what asks for work that has not begun."""
+    label = case.settings.trigger.label
+    if label.casefold() not in map(str.casefold, issue.labels):
+        return replies.nothing_to_stop()
+    promised = abandoned(case.forge.comments(issue.number))
+    if promised:
+        case.forge.ensure_comment(issue.number, marker_of(promised), replies.waiting_stopped(who))
+    case.forge.change_labels(issue.number, [FAILED] if promised else [], other_labels(FAILED, label))
+    _log(case, f"Took the label {label} from issue {issue.number}, on which nobody was at work yet.")
+    return replies.asked_back(label)
 
 
 def _log(case: Case, text: str) -> None:

@@ -22,7 +22,7 @@ from ci_agent.job.listening import asked_to_stop
 from ci_agent.job.progress import comment_of, session_of
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.repairing import repair
-from ci_agent.job.roster import Busy, Entry, Granted, Queued, Roster, entry_of, roster_of
+from ci_agent.job.roster import Busy, Entry, Granted, Queued, Roster, entry_of, roster_of, unlisted
 from ci_agent.job.waits import Waits
 from ci_agent.reporting import replies
 from ci_agent.session.checkpoint import State
@@ -86,15 +86,7 @@ def nobody_else(case: Case, made: Promise, state: State) -> Case | None:
     """As `our_turn`, where the roster does not know of it: None while the job of the session with this state is there."""
     if not at_work(case, state):
         return case
-    other = Entry(
-        issue=made.issue,
-        session=state.session,
-        job=state.job,
-        job_url=state.job_url,
-        since=state.saved,
-        working=True,
-    )
-    return _let_in(case, made, Busy(other))
+    return _let_in(case, made, Busy(unlisted(state)))
 
 
 def _unseen(case: Case, error: CiAgentError) -> None:

@@ -294,6 +294,11 @@ def nothing_to_stop() -> str:
     return "No job of mine is at work on this issue, so there is nothing to stop."
 
 
+def asked_back(label: str) -> str:
+    """Nobody worked on the issue yet, and nobody is going to. `label` asked for it."""
+    return f"No job of mine was at work on this issue yet. Its label {code(label)} is gone, so none begins; `/agent run` asks again."
+
+
 def reminder(who: str, days: float, progress: str, *, proposed: bool = False) -> str:
     """Nobody has answered the question yet, or decided on what is `proposed`."""
     name, asked = ("what I proposed", "your word") if proposed else ("my question", "an answer")

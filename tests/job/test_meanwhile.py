@@ -205,6 +205,48 @@ def test_a_session_that_waits_for_an_answer_is_ended(project: Pipeline) -> None:
     assert "there is nothing to stop" in answered(project, number)
 
 
+def test_what_a_lost_job_left_is_not_gone_on_with(project: Pipeline) -> None:
+    project.model.say([Say(calls=[FIX]), Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    job = start(project, project.environment(*labelled(project, number)))
+    until_asked(project, 2)
+    job.kill()
+    job.communicate(timeout=30)
+    project.end()
+    project.call(project.environment("schedule", {}), command="poll")
+    assert project.said(number)[0][1].startswith("**Interrupted.**")
+    assert project.labels(number) == ["ai-task"]
+    done = project.run(*commented(project, number, "/agent stop"))
+    assert done.exit_code == 0, done.log
+    assert project.said(number)[0][1].startswith("**Cancelled.** Stopped by dana (`/agent stop`).")
+    assert answered(project, number).startswith("It has ended: **Cancelled.** Stopped by dana")
+    assert project.labels(number) == ["ai-failed"]
+    assert "0 issues wait" in project.call(project.environment("schedule", {}), command="poll").log
+
+
+def test_what_waits_for_a_schedule_waits_no_more(project: Pipeline) -> None:
+    number = project.forge.write_issue("add() subtracts", "")
+    project.forge.label(number, "ai-task", by="dana")
+    done = project.run(*commented(project, number, "/agent stop"))
+    assert done.exit_code == 0, done.log
+    assert "Its label `ai-task` is gone, so none begins" in answered(project, number)
+    assert project.labels(number) == []
+
+
+def test_a_job_that_is_not_on_the_roster_is_stopped_by_the_platform(project: Pipeline) -> None:
+    project.model.say([Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    job = start(project, project.environment(*labelled(project, number)))
+    until_asked(project)
+    [roster] = refs(project, "roster")
+    project.origin.git("update-ref", "-d", roster)
+    done = project.run(*commented(project, number, "/agent stop"))
+    assert done.exit_code == 0, done.log
+    assert "asked the platform to cancel the job" in answered(project, number)
+    job.send_signal(signal.SIGINT)
+    job.communicate(timeout=30)
+
+
 def test_what_is_said_meanwhile_reaches_the_model_with_its_next_step(project: Pipeline) -> None:
     told = threading.Event()
 

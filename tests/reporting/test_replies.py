@@ -46,6 +46,7 @@ WITHOUT_WORDS: dict[str, Callable[[], str]] = {
     "not_ours": replies.not_ours,
     "stopping": replies.stopping,
     "nothing_to_stop": replies.nothing_to_stop,
+    "asked_back": lambda: replies.asked_back("ai-task"),
     "nothing_waits": lambda: replies.nothing_waits("approve"),
     "nothing_asked": lambda: replies.nothing_waits("answer"),
     "too_late": replies.too_late,
