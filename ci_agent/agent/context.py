@@ -67,12 +67,21 @@ def opening(brief: Brief) -> list[Message]:
     ]
 
 
+def issue(task: Task) -> str:
+    """What the issue says."""
+    text = _text(task)
+    return f"# The issue: {task.title}\n\n{framed('issue', text, by=task.author) if text else ''}".rstrip()
+
+
+def _text(task: Task) -> str:
+    return _cut(task.text.strip(), _TEXT_CHARACTERS)
+
+
 def _sections(brief: Brief) -> list[str]:
     task = brief.task
-    text = _cut(task.text.strip(), _TEXT_CHARACTERS)
-    said = f"{task.title}\n\n{text}\n\n{task.hint}"
+    said = f"{task.title}\n\n{_text(task)}\n\n{task.hint}"
     return [
-        f"# The issue: {task.title}\n\n{framed('issue', text, by=task.author) if text else ''}".rstrip(),
+        issue(task),
         _comments(brief.comments),
         _others(brief.others),
         _hint(task.hint),

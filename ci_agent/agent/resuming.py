@@ -60,6 +60,7 @@ class Break:
     choices: tuple[str, ...] = ()
     said: str = ""  # what the person said who has it go on
     by: str = ""
+    issue: str = ""  # what it says now; empty: the same as before
     proposed: Literal["", "plan", "change"] = ""  # what waits for a person's word, or was given it
     decision: ProposalDecided | None = None  # that word; None: nobody decided
     planned: Sequence[str] = ()  # files of the plan
@@ -96,7 +97,8 @@ def tool_of(call: ToolCall) -> str:
 def told(broke: Break) -> str:
     """What the model is told when it goes on."""
     said = _decision(broke) if broke.proposed else _answer(broke) if broke.asked else _words(broke)
-    parts = [broke.ended, said, _comments(broke.comments), BREAK]
+    edited = f"The issue was edited since you read it. It says now:\n\n{broke.issue}" if broke.issue else ""
+    parts = [broke.ended, said, edited, _comments(broke.comments), BREAK]
     if broke.base:
         files = ["These files are not as they were:", *_listed(broke.files)] if broke.files else []
         parts.append("\n".join([broke.base, *files]))

@@ -475,8 +475,9 @@ class TriggerSettings:
     )
     runs_per_day: int = setting(
         10,
-        "How often one issue may be worked on within 24 hours. It ends what goes round in circles.",
-        unit="runs",
+        "How many jobs may work on one issue within 24 hours, those that go on with a session included. It ends what goes "
+        "round in circles.",
+        unit="jobs",
         minimum=1,
         maximum=1000,
     )

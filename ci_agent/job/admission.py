@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from ci_agent.errors import JournalError
 from ci_agent.job.case import Case, Refused
-from ci_agent.job.checkpoints import kept_of, requester_of
+from ci_agent.job.checkpoints import Kept, kept_of, requester_of
 from ci_agent.job.progress import sessions
+from ci_agent.journal.archive import unpacked
+from ci_agent.journal.events import SessionStarted
 from ci_agent.platforms import Comment, Issue, Permission
 from ci_agent.reporting import replies
+from ci_agent.session.checkpoint import JOURNAL
 from ci_agent.task import Account
 from ci_agent.triggers import Kind, Trigger, Verb, commands
 
@@ -123,11 +127,12 @@ def still_wanted(case: Case, issue: Issue) -> Refused | None:
     return None
 
 
-def too_many(case: Case, comments: Sequence[Comment]) -> Refused | None:
-    """Whether the issue was worked on too often within a day, by the progress comments it has."""
-    begun = sessions(comments)
+def too_many(case: Case, comments: Sequence[Comment], last: Kept | None = None) -> Refused | None:
+    """Whether the issue was worked on too often within a day: by the progress comments it has, one for each session, and by
+    the jobs that went on with the `last` one."""
+    begun = [comment.created for comment in sessions(comments)]
     most = case.settings.trigger.runs_per_day
-    today = sum(case.now() - comment.created < _DAY for comment in begun)
+    today = sum(case.now() - at < _DAY for at in [*begun, *_went_on(last)])
     if today < most:
         return None
     return Refused(
@@ -135,6 +140,15 @@ def too_many(case: Case, comments: Sequence[Comment]) -> Refused | None:
         f"too many runs {case.now():%Y-%m-%d}",
         replies.too_many(most),
     )
+
+
+def _went_on(last: Kept | None) -> list[datetime]:
+    """When each job but the first one of a session began; nothing where that can't be told."""
+    try:
+        events = unpacked(last.files.get(JOURNAL, b"")) if last and last.state else ()
+    except JournalError:
+        return []
+    return [event.at for event in events if isinstance(event.fact, SessionStarted)][1:]
 
 
 def edited_by_strangers(case: Case, number: str) -> Refused | None:

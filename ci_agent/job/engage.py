@@ -78,13 +78,13 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     report = report_folder(case.settings)
     check_folder(report)
     comments = case.forge.comments(issue.number)
-    refused = too_many(case, comments)
-    if refused:
-        turn_away(case, refused)
-        return 0, Left()
     scratch, number = case.host.job.scratch, issue.number
     folder = session_folder(scratch / "sessions", number)
     last = kept_of(case, number)
+    refused = too_many(case, comments, last)
+    if refused:
+        turn_away(case, refused)
+        return 0, Left()
     earlier = earlier_of(case, last, limits(case.settings)) if last else None
     refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
     if refused:

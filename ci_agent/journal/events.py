@@ -91,6 +91,7 @@ class IssueRead:
     author: str
     url: str  # or a path, on the local platform
     comments: int
+    digest: str = ""  # of title and text as people see them: `session.heard.digest`
 
 
 @dataclass(frozen=True, slots=True)

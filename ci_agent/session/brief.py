@@ -8,6 +8,7 @@ from typing import Literal
 
 from ci_agent import verification
 from ci_agent.agent import Brief, Earlier, Quote, definitions
+from ci_agent.agent.context import issue
 from ci_agent.agent.hidden import Seen, as_seen
 from ci_agent.agent.resuming import Break
 from ci_agent.agent.rules import Rules, find_rules
@@ -16,7 +17,7 @@ from ci_agent.platforms import Comment, Permission
 from ci_agent.reporting.summary import Summary
 from ci_agent.session.approval import agreed, needs
 from ci_agent.session.conversation import Conversation
-from ci_agent.session.heard import left_out
+from ci_agent.session.heard import digest, left_out
 from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
 from ci_agent.triggers import commands
@@ -91,6 +92,7 @@ def news(
         choices=asked.choices if asked else (),
         said=resumed.said if resumed.approves is None else "",
         by=resumed.by,
+        issue=issue(parts.task) if then.issue and then.issue.digest not in ("", digest(parts.task)) else "",
         proposed=proposed,
         decision=decision,
         planned=now.agreed.files if now.agreed else (),

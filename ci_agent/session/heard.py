@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 
 from ci_agent.agent import Quote, meanwhile
 from ci_agent.agent.hidden import Seen, as_seen, plainly_as_seen
@@ -18,6 +19,11 @@ def task_as_seen(task: Task) -> tuple[Task, list[HiddenLeftOut]]:
     title, text, hint = plainly_as_seen(task.title), as_seen(task.text), as_seen(task.hint)
     seen = replace(task, title=" ".join(title.text.split("\n")), text=text.text, hint=hint.text)
     return seen, [*left_out("the issue", title, text), *left_out("what was asked for beside it", hint)]
+
+
+def digest(task: Task) -> str:
+    """Of what the issue says, to see whether it was edited: SHA-256, in hexadecimal digits."""
+    return sha256(f"{task.title}\n\n{task.text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def heard(parts: Parts) -> str:

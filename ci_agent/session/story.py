@@ -35,7 +35,7 @@ from ci_agent.sandbox.paths import there
 from ci_agent.session.checkpoint import Checkpointer
 from ci_agent.session.endings import END_LABELS, ENDINGS, RUNNING
 from ci_agent.session.handover import hand_over
-from ci_agent.session.heard import task_as_seen
+from ci_agent.session.heard import digest, task_as_seen
 from ci_agent.session.parts import Delivery, Parts
 from ci_agent.session.proof import Proof
 from ci_agent.session.voice import Voice
@@ -208,7 +208,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
     for notice in parts.confinement.notices:
         voice.warn(notice)
     said = [comment for comment in platform.comments(task.issue) if not comment.ours]
-    parts.journal.append(IssueRead(task.issue, task.title, task.author, task.url, len(said)))
+    parts.journal.append(IssueRead(task.issue, task.title, task.author, task.url, len(said), digest(task)))
     voice.label(RUNNING)
     return said
 

@@ -203,7 +203,9 @@ class _Work:
         new = news(self._parts, comments, resumed, left, attempt.agent.waits)
         attempt.news, attempt.known = told(new), left.events
         attempt.refused = 0 if resumed.over or resumed.approves is False else _refused(events)
-        asked_for = new.said or (new.comments if resumed.over else ()) or self._is_to_change(resumed)
+        asked_for = (
+            new.said or new.issue or (new.comments if resumed.over else ()) or self._is_to_change(resumed)
+        )
         if attempt.agent.handed_in and _handed_in(events[: left.events]) and not asked_for:
             attempt.waits = True
         else:

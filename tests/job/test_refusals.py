@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.job.conftest import a_bot, commented, labelled
+from tests.support.model_server import Say
 from tests.support.pipelines import Done, Pipeline
 
 pytestmark = pytest.mark.slow
@@ -98,6 +99,22 @@ def test_an_issue_is_not_worked_on_again_and_again(project: Pipeline) -> None:
         project.run(*commented(project, number, "/agent run"), CI_AGENT_TRIGGER_RUNS_PER_DAY="2")
     explained = [text for _, text in project.said(number) if "which is the limit" in text]
     assert len(explained) == 2
+
+
+def test_each_job_of_a_session_counts(project: Pipeline) -> None:
+    question = ("ask_user", {"question": "Which sign?"})
+    project.model.say([Say(calls=[question])] * 3)
+    number = project.forge.write_issue("add() is wrong", "")
+    project.forge.today()
+    assert project.run(*labelled(project, number)).exit_code == 5
+    for code in (5, 0):
+        project.end()
+        asked = len(project.model.requests)
+        event = commented(project, number, "/agent answer plus")
+        done = project.run(*event, CI_AGENT_TRIGGER_RUNS_PER_DAY="2")
+        assert done.exit_code == code, done.log
+    assert len(project.model.requests) == asked
+    assert "2 times within a day, which is the limit" in project.said(number)[-1][1]
 
 
 def test_runs_of_earlier_days_do_not_count(project: Pipeline) -> None:

@@ -38,6 +38,7 @@ def test_an_answer_goes_on_in_the_conversation_that_asked(project: Pipeline) -> 
     [answer] = last_results(project.model.requests[len(before)].body)
     assert "dana answers" in answer
     assert "the choice: plus" in answer
+    assert "was edited" not in answer
     [resumed] = facts(done, SessionResumed)
     assert (resumed.job, resumed.why, resumed.restored) == (2, "dana answered", True)
     assert resumed.answer == "plus"
@@ -101,6 +102,27 @@ def asked_about_the_sign(project: Pipeline) -> int:
     assert asked.exit_code == 5, asked.log
     project.end()
     return number
+
+
+def test_an_issue_that_was_edited_meanwhile_is_told_as_it_is_now(project: Pipeline) -> None:
+    number = asked_about_the_sign(project)
+    project.forge.edit_issue(number, text="It is to add.")
+    asked = len(project.model.requests)
+    project.model.say([Say(calls=[FIX]), Say(calls=[ASK])])
+    done = project.run(*commented(project, number, "/agent answer 1"))
+    assert done.exit_code == 5, done.log
+    [answer] = last_results(project.model.requests[asked].body)
+    assert (
+        "The issue was edited since you read it. It says now:\n\n# The issue: add() is wrong\n\n<issue"
+        in answer
+    )
+    assert "It is to add." in answer
+    project.end()
+    asked = len(project.model.requests)
+    project.model.say([Say(calls=[FIX]), Say(calls=[SUBMIT])])
+    project.run(*commented(project, number, "/agent answer 1"))
+    [answer] = last_results(project.model.requests[asked].body)
+    assert "was edited" not in answer
 
 
 def test_an_answer_is_not_lost_with_the_job_that_it_started(project: Pipeline) -> None:
