@@ -113,6 +113,7 @@ class Task:
     branch: str
     requester: str  # "Name <mail>" where both are known, as `Co-authored-by` wants it
     hint: str = ""  # what the requester said beside the issue: `/agent retry HINT`
+    asked: str = ""  # the question that the hint answers; empty: it answers none
     asked_at: datetime | None = None  # what was said or changed later is not told; None: all counts
     account: Account | None = None  # the requester's on the platform; None: nobody to mention there
     request: str = ""  # the trigger in words, for people: `label ai-task added by dana`

@@ -84,7 +84,7 @@ def _sections(brief: Brief) -> list[str]:
         issue(task),
         _comments(brief.comments),
         _others(brief.others),
-        _hint(task.hint),
+        _hint(task),
         _language(said),
         _planned(brief),
         _earlier(brief.earlier, task),
@@ -147,10 +147,17 @@ def _quoted(comments: Sequence[Quote], room: int) -> str:
     return "\n\n".join(told)
 
 
-def _hint(text: str) -> str:
-    if not text.strip():
+def _hint(task: Task) -> str:
+    said = _cut(task.hint.strip(), _TEXT_CHARACTERS)
+    if not said:
         return ""
-    return f"# Asked for now, in addition\n\n{framed('request', _cut(text.strip(), _TEXT_CHARACTERS))}"
+    by = task.account.login if task.account else ""
+    if task.asked:
+        return (
+            "# A question of yours, and the answer\n\nYou asked this before, in a conversation of which nothing is left:\n\n"
+            f"{framed('question', _cut(task.asked, _TEXT_CHARACTERS))}\n\nThe answer:\n\n{framed('answer', said, by=by)}"
+        )
+    return f"# Asked for now, in addition\n\n{framed('request', said, by=by)}"
 
 
 def _set_up(command: str) -> str:

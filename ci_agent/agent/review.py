@@ -34,7 +34,12 @@ def review(model: Model, task: Task, diff: str, tests: str, deadline: float) -> 
     """Ask `model` for defects of the change `diff`. `tests` is what the harness measured, in words; `deadline` is on
     the clock of `time.monotonic`. Raises `ModelError`."""
     system = (Path(__file__).parent / "prompts" / "review.md").read_text(encoding="utf-8")
-    asked = [task.text.strip(), f"Asked for in addition:\n{task.hint.strip()}" if task.hint.strip() else ""]
+    hint, question = task.hint.strip(), task.asked.strip()
+    asked = [
+        task.text.strip(),
+        f"Asked before the work:\n{question}" if question else "",
+        f"{'The answer' if question else 'Asked for in addition'}:\n{hint}" if hint else "",
+    ]
     said = _cut("\n\n".join(part for part in asked if part), _TEXT_CHARACTERS)
     messages: list[Message] = [
         {"role": "system", "content": system.strip()},

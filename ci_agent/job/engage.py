@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from ci_agent import session
 from ci_agent.config import secrets
@@ -20,7 +19,7 @@ from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
 from ci_agent.job.more import WORTH, Left, asked_by, decline, left, listening
-from ci_agent.job.progress import abandoned, marker_of
+from ci_agent.job.progress import abandoned, marker_of, sessions
 from ci_agent.job.promise import Promise, kept, promise
 from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
@@ -30,18 +29,12 @@ from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
 from ci_agent.reporting.folder import check_folder
-from ci_agent.reporting.progress import progress_comment
+from ci_agent.reporting.progress import progress_comment, question_in
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import comparison, headline
 from ci_agent.task import Outcome, Status, Task
 from ci_agent.triggers import Verb
 from ci_agent.workspace import Source
-
-_MEANS: Final = {
-    Verb.ANSWER: "On what was asked or proposed",
-    Verb.APPROVE: "What was proposed is approved",
-    Verb.REJECT: "What was proposed is rejected",
-}
 
 
 def engage(case: Case, issue: Issue) -> int:
@@ -208,7 +201,7 @@ def parts_of(
     models = open_models(settings, note_retry)
     for secret in secrets(settings):
         case.host.output.mask(secret)
-    task = task_of(case, issue, source, branch)
+    task = replace(task_of(case, issue, source, branch), asked=_question(case, issue, earlier))
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
     may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
@@ -225,9 +218,6 @@ def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
         trigger.issue if trigger.issue and not (trigger.thread and trigger.thread.merge_request) else None
     )
     actor = trigger.actor
-    hint = trigger.command.text if trigger.thread else ""
-    if hint and trigger.command.verb in _MEANS:
-        hint = f"{_MEANS[trigger.command.verb]}: {hint}"
     return Task(
         issue=issue.number,
         reference=issue.reference,
@@ -240,13 +230,26 @@ def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
         base_sha=source.base_sha,
         branch=branch,
         requester=actor.login if actor else "",
-        hint=hint,
+        hint=trigger.command.text if trigger.thread else "",
         asked_at=trigger.at,
         account=actor,
         request=_request(case),
         job_url=case.host.job.url,
         labels=issue.labels,
     )
+
+
+def _question(case: Case, issue: Issue, earlier: Earlier | None) -> str:
+    """The question that this job was started with an answer to; empty: it was started by something else."""
+    if case.trigger.command.verb is not Verb.ANSWER:
+        return ""
+    asked = Summary.of(earlier.events).asked if earlier else None
+    if asked:
+        return "\n".join(
+            [asked.question, *(f"{number}. {one}" for number, one in enumerate(asked.choices, 1))]
+        )
+    began = sessions(case.forge.comments(issue.number))
+    return question_in(began[-1].text) if began else ""
 
 
 def _request(case: Case) -> str:

@@ -68,6 +68,15 @@ _ASKED: Final = {
 }
 
 
+_ASKS: Final = "*The model asks:*"
+
+
+def question_in(text: str) -> str:
+    """The question in a progress comment that waits for an answer, with its choices; empty: there is none."""
+    quoted = "\n".join(line[1:].strip() for line in text.splitlines() if line.startswith(">"))
+    return quoted.removeprefix(_ASKS).strip() if quoted.startswith(_ASKS) else ""
+
+
 def progress_comment(
     events: Sequence[Event],
     *,
@@ -223,7 +232,7 @@ def _question(summary: Summary, to_answer: str) -> list[str]:
     asked = summary.question
     choices = [f"{number}. {choice}" for number, choice in enumerate(asked.choices, 1)] if asked else []
     words = "\n".join([asked.question if asked else "", *map(one_line, choices)])
-    return [_line(head), quote(words, lead="*The model asks:*"), _policy(summary), to_answer]
+    return [_line(head), quote(words, lead=_ASKS), _policy(summary), to_answer]
 
 
 def _done(summary: Summary) -> list[str]:

@@ -17,7 +17,13 @@ from ci_agent.task import Task
 def task_as_seen(task: Task) -> tuple[Task, list[HiddenLeftOut]]:
     """The task in the words that people see, and what was left out of them."""
     title, text, hint = plainly_as_seen(task.title), as_seen(task.text), as_seen(task.hint)
-    seen = replace(task, title=" ".join(title.text.split("\n")), text=text.text, hint=hint.text)
+    seen = replace(
+        task,
+        title=" ".join(title.text.split("\n")),
+        text=text.text,
+        hint=hint.text,
+        asked=as_seen(task.asked).text,
+    )
     return seen, [*left_out("the issue", title, text), *left_out("what was asked for beside it", hint)]
 
 

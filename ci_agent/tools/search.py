@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +20,7 @@ from ci_agent.tools.tool import Answer, Parameter, ToolError, World
 _LINE = 200  # characters of a line that are shown
 _BEFORE = 60  # of them before the match
 _CHARACTERS = 15_000  # of an answer
+_CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")  # searching programs write it otherwise
 _FILES = 20  # files that are named with the number of their matches
 
 
@@ -73,13 +76,25 @@ def _as_meant(wanted: Wanted, folder: Path, world: World) -> tuple[Found, list[s
     try:
         found = grep.search(wanted, folder, world)
     except grep.NoExpressionError as error:
-        literally = replace(wanted, literal=True)
-        note = f"[`pattern` is no regular expression ({error}): taken as plain text]"
-        return grep.search(literally, folder, world), [note]
+        meant = _CODE_POINT.sub(_character, wanted.pattern)
+        if meant != wanted.pattern:
+            return _as_meant(replace(wanted, pattern=meant), folder, world)
+        found = grep.search(replace(wanted, literal=True), folder, world)
+        if not found.matches:
+            raise ToolError(
+                f"`pattern` is no regular expression ({error}), and as plain text it stands nowhere. Write it differently."
+            ) from error
+        return found, [f"[`pattern` is no regular expression ({error}): taken as plain text]"]
     if not found.matches and r"\|" in wanted.pattern:
         found = grep.search(replace(wanted, pattern=wanted.pattern.replace(r"\|", "|")), folder, world)
         return found, [r"[`\|` finds nothing, so it was taken as `|`]"] if found.matches else []
     return found, []
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character that Python and JavaScript mean by it."""
+    character = chr(min(int(found[1] or found[2], 16), sys.maxunicode))
+    return found[0] if unicodedata.category(character) in ("Cc", "Cs") else re.escape(character)
 
 
 def _said(found: Found, prefix: str, limit: int) -> list[str]:

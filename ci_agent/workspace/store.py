@@ -9,6 +9,7 @@ believed by nobody yet.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import tempfile
@@ -70,6 +71,12 @@ CHECKPOINTS: Final = Shelf(
 )
 
 
+def _quoted(path: Path) -> bytes:
+    """A line with the path for git, in double quotes as in C: it may hold any character."""
+    named = os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"%b"\n' % named
+
+
 class _RefusedError(Exception):
     """The remote lets nobody, or not us, write this ref; its words."""
 
@@ -84,14 +91,15 @@ def store_at(remote: Remote, folder: Path, shelf: Shelf = CHECKPOINTS) -> Store:
     commits = [name for ref, name in found.items() if not ref.startswith("ref: ")]
     kind = object_format(commits[0] if commits else "")
     git("init", "--quiet", "--bare", "--template=", kind, folder)
-    return Store(folder, remote, shelf)
+    return Store(folder, remote, shelf, opened=found)
 
 
 class Store:
     """What is kept on one shelf of one repository, by name: a checkpoint's is the number of its issue.
 
     Objects are written to `git_dir`, a repository of ours, and fetched into it from `remote`; `remote` None: `git_dir`
-    is the repository itself. A lost connection is tried again after each of `waits`, in seconds. Everything may raise
+    is the repository itself. A lost connection is tried again after each of `waits`, in seconds. The first look goes by the
+    refs that were there when it was `opened`, where somebody has listed them. Everything may raise
     `AuthenticationError` or `UsageError` where the remote does not let us in or can't be reached, and `UsageError` for
     what is no name there.
     """
@@ -102,6 +110,7 @@ class Store:
         remote: Remote | None,
         shelf: Shelf = CHECKPOINTS,
         waits: Sequence[float] = WAITS,
+        opened: Mapping[str, str] | None = None,
     ) -> None:
         self._git_dir = git_dir.resolve()
         self._remote = remote
@@ -110,6 +119,8 @@ class Store:
         self._place = remote.url if remote else str(git_dir)  # for people
         self._prefers_branches = False  # as soon as there are some
         self._dates: dict[str, int] = {}  # of commits of ours
+        self._opened = opened
+        self._last: dict[str, Mapping[str, str]] = {}  # the places of a name as they were seen, or made, last
         self._unsure: dict[str, str] = {}  # commits of ours that may have arrived; what each was to replace
 
     def use(self, git_dir: Path) -> None:
@@ -133,7 +144,7 @@ class Store:
         """What is kept under `name`, the newer one where there are two; None: nothing. Without `work` its objects are not
         fetched, which is for a repository that was made to look only: its history is cut short. What is `known` already
         is not fetched again. Raises `CheckpointError` where what is there is nothing that we keep."""
-        places = self._places(name)
+        places = self._last[name] = self._places(name)
         if not places:
             return None
         try:
@@ -161,8 +172,7 @@ class Store:
         if trouble := stored.trouble({file: len(content) for file, content in files.items()}):
             raise CheckpointError(f"{it} can't be kept: it {trouble}")
         refs_of_it = self._refs(name)
-        places = self._places(name)
-        held = self._newest(places)
+        places, held = self._before(name, expected)
         if not self._knows(places.get(held, ""), expected):
             raise MovedError(f"somebody else moved {it} meanwhile")
         # The clock of the runner that made the one before may be ahead of ours.
@@ -172,8 +182,9 @@ class Store:
         self._dates[commit] = date
         self._unsure[commit] = expected
         first = held or refs_of_it[-1 if self._prefers_branches else 0]
-        self._put(commit, sorted(refs_of_it, key=lambda ref: ref != first), places)
+        put = self._put(commit, sorted(refs_of_it, key=lambda ref: ref != first), places)
         del self._unsure[commit]
+        self._last[name] = {put: commit}
         return commit
 
     def delete(self, name: str, expected: str) -> bool:
@@ -205,8 +216,11 @@ class Store:
     def _listed(self) -> dict[str, str]:
         """All refs of the shelf, branches last, each with its commit."""
         shelf = self._shelf
+        opened, self._opened = self._opened, None
         if self._remote is None:
             found = refs(self._git_dir, shelf.refs)
+        elif opened is not None:
+            found = dict(opened)
         else:
             try:
                 found = listed(self._remote, f"{shelf.refs}*", f"{shelf.branches}*", waits=self._waits)
@@ -226,6 +240,20 @@ class Store:
         have changed, two."""
         wanted, there = self._refs(name), self._listed()
         return {ref: there[ref] for ref in wanted if ref in there}
+
+    def _before(self, name: str, expected: str) -> tuple[Mapping[str, str], str]:
+        """The places of `name` before a write, and the one that counts. Where what was seen last is what is `expected`, it is
+        not looked at again: the server compares."""
+        last = self._last.pop(name, None)
+        if (
+            last is not None
+            and len(last) <= 1
+            and not self._unsure
+            and [*last.values()] == ([expected] if expected else [])
+        ):
+            return last, self._newest(last)
+        places = self._places(name)
+        return places, self._newest(places)
 
     def _newest(self, places: Mapping[str, str]) -> str:
         """The ref that counts; empty: there is none."""
@@ -288,10 +316,7 @@ class Store:
 
     def _commit(self, files: Mapping[str, bytes], work: str | None, date: int) -> str:
         here = ("--git-dir", self._git_dir)
-        names = {
-            name: text(git(*here, "hash-object", "-w", "--stdin", stdin=content))
-            for name, content in files.items()
-        }
+        names = self._blobs(files)
         entries = "".join(f"{stored.PLAIN} blob {sha}\t{name}\0" for name, sha in names.items())
         tree = text(git(*here, "mktree", "-z", stdin=entries.encode()))
         # No two are the same commit, or two that write the same would both be told that they were first.
@@ -299,8 +324,21 @@ class Store:
         at = datetime.fromtimestamp(date, UTC)
         return commit_tree(self._git_dir, tree, work, message.encode(), _AUTHOR, at=at)
 
-    def _put(self, commit: str, order: Sequence[str], places: Mapping[str, str]) -> None:
-        """Put `commit` at the first ref of `order` that may be written, and take away what is at the other one."""
+    def _blobs(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Write the contents of files, by one git; the object of each."""
+        words = ("--git-dir", self._git_dir, "hash-object", "-w", "--no-filters", "--stdin-paths")
+        try:
+            with tempfile.TemporaryDirectory(dir=self._git_dir) as folder:
+                paths = [Path(folder) / str(number) for number in range(len(files))]
+                for path, content in zip(paths, files.values(), strict=True):
+                    path.write_bytes(content)
+                shas = text(git(*words, stdin=b"".join(map(_quoted, paths)))).split()
+        except OSError as error:
+            raise GitError(f"{self._git_dir} can't be written to: {error}") from error
+        return dict(zip(files, shas, strict=True))
+
+    def _put(self, commit: str, order: Sequence[str], places: Mapping[str, str]) -> str:
+        """Put `commit` at the first ref of `order` that may be written, and take away what is at the other one; that ref."""
         refusals = []
         for ref in order:
             try:
@@ -311,7 +349,7 @@ class Store:
             for other in places.keys() - {ref}:
                 with suppress(CiAgentError, _RefusedError):  # it is the older one, so it does not count
                     self._move(other, "", places[other])
-            return
+            return ref
         allowed = " or ".join(f"{ref.rpartition('/')[0]}/*" for ref in sorted(order))
         raise UsageError(
             f"{self._place} takes no {self._shelf.kind}s. {'. '.join(refusals)}. Let the token's owner create, replace and "

@@ -29,7 +29,7 @@ from ci_agent.journal.events import (
     TestsChosen,
     Warned,
 )
-from ci_agent.reporting.progress import GONE, WORKING, progress_comment
+from ci_agent.reporting.progress import GONE, WORKING, progress_comment, question_in
 from ci_agent.task import Ending, Status
 from tests.reporting.test_merge_request import told_with
 from tests.support.stories import (
@@ -209,6 +209,12 @@ def test_while_it_works_the_comment_begins_as_others_know_it_and_the_end_does_no
 
 def test_a_question_has_its_choices_and_the_way_to_answer() -> None:
     said = progress_comment(question(), next_step="Try again.", to_answer="Answer below.")
+    asked = next(fact for fact in facts(question()) if isinstance(fact, QuestionAsked))
+    assert question_in(said).splitlines()[0] == asked.question
+    assert [line for line in question_in(said).splitlines()[1:] if line] == [
+        f"{number}. {choice}" for number, choice in enumerate(asked.choices, start=1)
+    ]
+    assert question_in(progress_comment(success())) == ""
     assert (
         "> *The model asks:* Should tabs count as white space?\n> 1. Yes, any white space\n> 2. No, blanks only"
         in said

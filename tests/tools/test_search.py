@@ -217,6 +217,22 @@ def test_what_is_no_expression_is_searched_as_it_stands(do: Do, world: World) ->
     assert lines[1].endswith("): taken as plain text]")
 
 
+def test_what_is_no_expression_and_stands_nowhere_is_said_to_be_none(do: Do, world: World) -> None:
+    fill(world.root)
+    answer = do("search", pattern="(zebra|giraffe")
+    assert not answer.ok
+    assert "is no regular expression (" in answer.text
+    assert "Write it differently" in answer.text
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"[\U0001F300-\U0001FAFF]|zebra", r"\U0001F984", r"\u00e9\u002e", r"(?i)\U0001F984 \u00C9"]
+)
+def test_characters_may_be_written_as_in_python(pattern: str, do: Do, world: World) -> None:
+    (world.root / "a.py").write_text("x = 1\nSAID = '\U0001f984 é.'\n")
+    assert do("search", pattern=pattern).text == "a.py:2:SAID = '\U0001f984 é.'"
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
