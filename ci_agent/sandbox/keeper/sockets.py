@@ -50,7 +50,7 @@ class Made:
 
     def copy(self, process: int, descriptor: int) -> int:
         """As above."""
-        kept = self._kept.get(_inode(process, descriptor))
+        kept = self._kept.get(inode(process, descriptor))
         if kept is None:
             raise OSError(errno.EISCONN, "")
         return os.dup(kept)
@@ -85,7 +85,8 @@ def can_take() -> bool:
     return True
 
 
-def _inode(process: int, descriptor: int) -> int:
+def inode(process: int, descriptor: int) -> int:
+    """That of the file behind a descriptor of a process. Raises `OSError` where there is none."""
     try:
         return os.stat(f"/proc/{process}/fd/{descriptor}").st_ino
     except FileNotFoundError:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ci_agent.sandbox.keeper.judge import Judge
-from ci_agent.sandbox.keeper.sockets import Made, Taken
+from ci_agent.sandbox.keeper.sockets import Made, Taken, inode
 from ci_agent.sandbox.kernel.calls import libc, number
 
 # include/uapi/linux/seccomp.h: the requests, and the layouts of seccomp_notif, _notif_resp and _notif_addfd.
@@ -143,7 +143,15 @@ class Supervisor:
         if len(self._pending) >= _MOST_PENDING:
             raise OSError(errno.EAGAIN, "")
         address = _memory(process, where, length & 0xFFFFFFFF)
-        ours = self._sockets.copy(process, descriptor & 0xFFFFFFFF)
+        try:
+            ours = self._sockets.copy(process, descriptor & 0xFFFFFFFF)
+        except OSError as error:
+            if error.errno != errno.EISCONN or not self._is_begun_again(
+                inode(process, descriptor & 0xFFFFFFFF)
+            ):
+                raise
+            self._answer(id_, 0)
+            return
         pending = _Pending(id_, ours, os.fstat(ours).st_ino)
         try:
             # It is still the process we looked at.
@@ -163,8 +171,7 @@ class Supervisor:
     def _dial(self, pending: _Pending) -> None:
         failed = libc.connect(pending.ours, pending.address, len(pending.address)) != 0
         error = ctypes.get_errno() if failed else 0
-        if error == errno.EISCONN and pending.inode in self._unheard:
-            del self._unheard[pending.inode]
+        if error == errno.EISCONN and self._is_begun_again(pending.inode):
             error = 0
         waits = error in (errno.EINPROGRESS, errno.EALREADY) or (error == errno.EAGAIN and pending.local)
         if waits and not pending.flags & os.O_NONBLOCK:
@@ -186,17 +193,23 @@ class Supervisor:
 
     def _finish(self, pending: _Pending, error: int) -> None:
         """Tell how it went. A signal may have interrupted the call meanwhile, before Linux 5.19; then it is begun
-        again, and must hear what this one did not."""
+        again, and must hear what this one did not. The kernel takes an answer, too, that a signal which came just before
+        keeps from being heard (`seccomp_do_user_notification` in kernel/seccomp.c)."""
         self._pending.pop(pending.ours, None)
         self._put_back(pending)
         heard = self._answer(pending.id, error)
         if heard and error in (0, errno.EINPROGRESS) and pending.kind != socket.SOCK_DGRAM:
             self._sockets.drop(pending.ours)
         pending.close()
-        if not heard and not error:
+        if not error and pending.kind != socket.SOCK_DGRAM:
             self._unheard[pending.inode] = None
             if len(self._unheard) > _MOST_UNHEARD:
                 self._unheard.popitem(last=False)
+
+    def _is_begun_again(self, connected: int) -> bool:
+        """Whether the call for this socket may be one that came about and did not hear so. Once for each connection: who calls
+        twice on purpose is told that it is connected the second time."""
+        return self._unheard.pop(connected, self) is None
 
     def _forget_the_first_of(self, inode: int) -> None:
         """Of a call that a signal interrupted while its connection came about; this is its second beginning."""
