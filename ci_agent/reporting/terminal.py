@@ -170,7 +170,9 @@ def line(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one line
         case WorkspaceReady():
             if not fact.branch:
                 return f"base {fact.base} at {commit(fact.base_sha)}; result {commit(fact.head_sha)}"
-            how = f"goes on from {commit(fact.head_sha)}" if fact.continued else "is new"
+            how = "is there already" if fact.continued else "is new"
+            if fact.continued and fact.head_sha != fact.base_sha:
+                how = f"goes on from {commit(fact.head_sha)}"
             return f"base {fact.base} at {commit(fact.base_sha)}; branch {fact.branch} {how}"
         case SetupChosen():
             return f"set-up: {semicolons(fact.command) or 'none'} ({fact.why})"

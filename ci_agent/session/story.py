@@ -225,9 +225,6 @@ def _prepare(parts: Parts, voice: Voice) -> str:
         )
     head = source.branch_sha(task.branch) or task.base_sha
     began = parts.resumed.began if parts.resumed else head
-    continued = source.branch_sha(task.branch) is not None and (
-        parts.resumed is None or began != task.base_sha
-    )
     parts.workspace.lay_out()
     parts.journal.append(
         WorkspaceReady(
@@ -236,7 +233,7 @@ def _prepare(parts: Parts, voice: Voice) -> str:
             branch=task.branch,
             head_sha=began,
             earlier=parts.workspace.control.titles(task.base_sha, began),
-            continued=continued,
+            continued=source.branch_sha(task.branch) is not None,
             path=str(parts.workspace.root),
         )
     )

@@ -10,6 +10,7 @@ from ci_agent.workspace.git import git, text
 from ci_agent.workspace.source import Source, is_ancestor, resolve
 
 _SHOWN = 12  # digits of a commit
+_NAMED = 10  # files in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,17 @@ def carried(source: Source, branch: str, work: str, began: str) -> Carried:
     """The commit `work` (empty: there is none), of a session that began on the commit `began`, on what there is now.
 
     Where the work branch is at the remote, that is its end, whoever pushed to it; else it is the base. What was pushed
-    is never rewritten. A base that moved under work that is on no branch yet is taken over if the two go together, else
-    the work stays where it began. Needs git 2.38 for that; an older one merges nothing.
+    is never rewritten, and what it lacks of the base is said. A base that moved under work that is on no branch yet is taken
+    over if the two go together, else the work stays where it began. Needs git 2.38 for that; an older one merges nothing.
     """
-    here = source.git_dir
     pushed = source.branch_sha(branch)
+    put = _put(source, branch, work, began, pushed)
+    lacks = _lacks(source, pushed) if pushed else ""
+    return replace(put, said=" ".join(filter(None, [put.said, lacks])))
+
+
+def _put(source: Source, branch: str, work: str, began: str, pushed: str | None) -> Carried:
+    here = source.git_dir
     head = pushed or source.base_sha
     where = f"the branch {branch}" if pushed else source.base
     moved = f"Meanwhile {where} moved to {head[:_SHOWN]}"
@@ -59,6 +66,20 @@ def carried(source: Source, branch: str, work: str, began: str) -> Carried:
         return Carried(source, head, there, said, _changed(here, work, head), kept=False)
     said = f"{moved}, which does not go together with the work; it stays where it began."
     return Carried(replace(source, base_sha=old), old, tree, said, _changed(here, old, head))
+
+
+def _lacks(source: Source, head: str) -> str:
+    """What the base has got since the pushed commit `head` left it, as a sentence; empty: nothing."""
+    here, tip = source.git_dir, source.branch_sha(source.base)
+    files = _changed(here, source.base_sha, tip) if tip and not is_ancestor(here, tip, head) else ()
+    if not tip or not files:
+        return ""
+    named = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else "")
+    fits = "" if _merged(here, head, tip) else ", which conflicts with it"
+    return (
+        f"{source.base} moved to {tip[:_SHOWN]}{fits}; the branch was pushed, so it stays where it began, without what "
+        f"changed there: {named}."
+    )
 
 
 def _tree(git_dir: Path, commit: str) -> str:

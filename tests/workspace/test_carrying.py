@@ -88,6 +88,21 @@ def test_of_a_branch_that_somebody_went_on_with_only_their_change_is_told(projec
     assert (found.said, found.files) == (f"Meanwhile the branch {WORK} moved to {head[:12]}.", ("c",))
 
 
+@pytest.mark.parametrize(("changed", "fits"), [("c", ""), ("b", ", which conflicts with it")])
+def test_what_the_base_got_since_a_branch_was_pushed_is_told(
+    changed: str, fits: str, project: Repository
+) -> None:
+    began = project.git("rev-parse", "main")
+    work = pushed(project, {"b": "work\n"}, onto="main")
+    tip = project.commit({changed: "theirs\n"})
+    found = carried(opened(project), WORK, work, began)
+    assert (found.source.base_sha, found.head, found.files, found.kept) == (began, work, (), True)
+    assert found.said == (
+        f"main moved to {tip[:12]}{fits}; the branch was pushed, so it stays where it began, without what changed "
+        f"there: {changed}."
+    )
+
+
 def test_a_branch_that_somebody_put_on_a_newer_base_holds_the_work_once(project: Repository) -> None:
     began = project.git("rev-parse", "main")
     work = saved(project, {"b": "work\n"})
