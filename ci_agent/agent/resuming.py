@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -18,10 +19,8 @@ ENDS_TURN: Final = (SUBMIT, *sorted(OF_PEOPLE))  # calls that hand the turn back
 
 _TOOLS = all_tools(planning=True)
 _BROKEN_OFF = "Not known: the job ended while this ran. Look at what it did before you call it again."
-BREAK: Final = (
-    "[The work goes on in another job, on a new machine. Your changes are in the files; what git ignores was not kept, and "
-    "the set-up has run again. Files with the whole output of earlier calls are gone.]"
-)
+BREAK: Final = "[The work goes on in another job, on a new machine."  # what the note of a break has
+_LOST = "What git ignores was not kept, and the set-up has run again. Files with the whole output of earlier calls are gone."
 _NOBODY_ANSWERED = (
     "Nobody answered, and you are asked to go on. Take the likeliest meaning and state it in the summary."
 )
@@ -48,6 +47,7 @@ _NOT_ANSWERED = (
     "You are asked to go on, without an answer to your question. What people said since follows; where that does not "
     "answer it, take the likeliest meaning and state it in the summary."
 )
+_FIRST = re.compile(r"\s*#?([1-9]\d?)(?!\w|[.,]\d)")  # a number that an answer begins with
 _FILES = 30  # that are named
 
 
@@ -67,6 +67,8 @@ class Break:
     comments: Sequence[Quote] = ()  # of people who may write, since
     base: str = ""  # what became of the branch that it started from, or of the work branch; sentences
     files: Sequence[str] = field(default=())  # that changed there
+    changed: Sequence[str] = ()  # files, by the work so far
+    since: str = ""  # the commit that it is on top of, where it is committed
 
 
 def mended(messages: Sequence[Message]) -> tuple[list[Message], ToolCall | None]:
@@ -98,11 +100,26 @@ def told(broke: Break) -> str:
     """What the model is told when it goes on."""
     said = _decision(broke) if broke.proposed else _answer(broke) if broke.asked else _words(broke)
     edited = f"The issue was edited since you read it. It says now:\n\n{broke.issue}" if broke.issue else ""
-    parts = [broke.ended, said, edited, _comments(broke.comments), BREAK]
+    parts = [broke.ended, said, edited, _comments(broke.comments), _on_a_new_machine(broke)]
     if broke.base:
         files = ["These files are not as they were:", *_listed(broke.files)] if broke.files else []
         parts.append("\n".join([broke.base, *files]))
     return "\n\n".join(part for part in parts if part)
+
+
+def _on_a_new_machine(broke: Break) -> str:
+    if not broke.changed:
+        files = "No file is changed so far."
+    else:
+        named = ", ".join(broke.changed[:_FILES])
+        more = f" and {len(broke.changed) - _FILES:,} more" if len(broke.changed) > _FILES else ""
+        committed = (
+            f", committed on top of {broke.since} (`git diff {broke.since}` shows them)"
+            if broke.since
+            else ""
+        )
+        files = f"Your changes so far are in the files{committed}: {named}{more}."
+    return f"{BREAK} {files} {_LOST}]"
 
 
 def chosen(words: str, choices: Sequence[str]) -> str:
@@ -116,8 +133,10 @@ def chosen(words: str, choices: Sequence[str]) -> str:
 def _answer(broke: Break) -> str:
     if not broke.said.strip():
         return _NOT_ANSWERED if broke.comments else _NOBODY_ANSWERED
-    choice = chosen(broke.said, broke.choices)
+    choice, first = chosen(broke.said, broke.choices), _FIRST.match(broke.said)
     means = f"\n\nThat is the choice: {choice}" if choice else ""
+    if first and not choice and (number := chosen(first[1], broke.choices)):
+        means = f"\n\nThe choice {first[1]} was: {number}"
     return f"{broke.by or 'Somebody who may write here'} answers:\n\n{framed('answer', broke.said.strip(), by=broke.by)}{means}"
 
 

@@ -46,9 +46,17 @@ def _of_edit(result: Result) -> str:
 def _of_call(result: Result) -> str:
     lines = result.text.strip().splitlines() or [""]
     meant = result.meant
-    about = _cut(" ".join(f"{meant.tool} {meant.about}".split()))
-    bounds = [f"{name} {meant.arguments[name]}" for name in ("start", "end") if meant.arguments.get(name)]
+    about = _in_a_line(f"{meant.tool} {meant.about}")
+    bounds = [
+        _in_a_line(f"{name} {meant.arguments[name]}")
+        for name in ("start", "end")
+        if meant.arguments.get(name)
+    ]
     return f"{_BEGIN}{_count(len(lines))} of {', '.join([about, *bounds])}{_said(meant.tool, lines)}; call it again if you need it]"
+
+
+def _in_a_line(text: str) -> str:
+    return _cut(" ".join(text.split()))
 
 
 def _said(name: str, lines: list[str]) -> str:

@@ -22,6 +22,7 @@ from ci_agent.session.parts import Parts, Resumption
 from ci_agent.session.proof import Proof
 from ci_agent.triggers import commands
 
+_SHOWN = 12  # digits of a commit
 _MOST_SEARCHED = 20_000  # files that are looked through for definitions; that many take about a second
 
 
@@ -86,6 +87,7 @@ def news(
     now = Summary.of(events)
     proposed = _proposed(now, waits)
     decision = now.decision if proposed else None
+    task, work, control = parts.task, resumed.carried, parts.workspace.control
     return Break(
         ended=f"The job before ended: {ended}" if ended else "",
         asked=asked.question if asked else "",
@@ -97,8 +99,10 @@ def news(
         decision=decision,
         planned=now.agreed.files if now.agreed else (),
         comments=writers,
-        base=resumed.carried.said,
-        files=resumed.carried.files,
+        base=work.said,
+        files=work.files,
+        changed=control.differing(control.tree_of(task.base_sha), work.tree),
+        since=task.base_sha[:_SHOWN] if work.head != task.base_sha else "",
     )
 
 

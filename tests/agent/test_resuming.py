@@ -91,6 +91,31 @@ def test_a_number_alone_means_a_choice(words: str, choice: str) -> None:
     assert chosen(words, ("plus", "minus")) == choice
 
 
+@pytest.mark.parametrize(
+    ("words", "choice"),
+    [
+        ("2, but only where it is cheap", "The choice 2 was: minus"),
+        ("#1: and mind the tabs", "The choice 1 was: plus"),
+        ("1.5 is right", ""),
+        ("3, please", ""),
+        ("take 2", ""),
+        ("2nd", ""),
+    ],
+)
+def test_of_a_number_that_an_answer_begins_with_the_choice_is_told(words: str, choice: str) -> None:
+    said = told(Break(asked="Which sign?", choices=("plus", "minus"), said=words, by="dana"))
+    assert choice in said
+    assert choice or "choice" not in said
+
+
+def test_what_is_done_so_far_is_named_and_where_it_is_committed() -> None:
+    assert "No file is changed so far." in told(Break())
+    assert "are in the files: a.py, b.py. What" in told(Break(changed=["a.py", "b.py"]))
+    said = told(Break(changed=[f"f{number}" for number in range(40)], since="ba95a85"))
+    assert "committed on top of ba95a85 (`git diff ba95a85` shows them): f0, " in said
+    assert "f29 and 10 more. What" in said
+
+
 def test_without_an_answer_it_takes_the_likeliest_meaning() -> None:
     assert "Nobody answered" in told(Break(asked="Which sign?"))
 
