@@ -130,6 +130,15 @@ def chosen(words: str, choices: Sequence[str]) -> str:
     return choices[int(number) - 1] if 1 <= int(number) <= len(choices) else ""
 
 
+def answer_in_full(words: str, choices: Sequence[str]) -> str:
+    """An answer as it is understood beside its question alone, without the choices."""
+    first = _FIRST.match(words)
+    choice = chosen(first[1], choices) if first else ""
+    return chosen(words, choices) or (
+        f"{words.strip()} ({first[1]}: {choice})" if first and choice else words
+    )
+
+
 def _answer(broke: Break) -> str:
     if not broke.said.strip():
         return _NOT_ANSWERED if broke.comments else _NOBODY_ANSWERED

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -73,6 +74,10 @@ def _kinds(text: str) -> Iterator[str]:
             yield detector.secret_type
 
 
+# The head of a hunk: `@@ -3,2 +7 @@`, without a number of lines for one.
+_HUNK = re.compile(r"@@ -[0-9]{1,12}(?:,([0-9]{1,12}))? \+([0-9]{1,12})(?:,([0-9]{1,12}))? @@")
+
+
 @functools.cache
 def _detectors() -> tuple[BasePlugin, ...]:
     modules = (
@@ -95,13 +100,7 @@ def _changed_lines(patch: bytes) -> tuple[list[tuple[str, int, str]], set[str]]:
                 removed.add(line[1:].strip())
         elif line.startswith("+++ "):
             path = line.removeprefix("+++ ").strip('"\t').removeprefix("b/")
-        elif line.startswith("@@ "):
-            old, new = (_range(word) for word in line.split(" ")[1:3])
-            number, left = new[0], old[1] + new[1]
+        elif hunk := _HUNK.match(line):
+            old, first, new = hunk.groups()
+            number, left = int(first), int(old or 1) + int(new or 1)
     return added, removed
-
-
-def _range(word: str) -> tuple[int, int]:
-    """First line and number of lines of `-3,2` or `+7`."""
-    first, _, many = word[1:].partition(",")
-    return int(first), int(many or 1)

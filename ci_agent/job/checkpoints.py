@@ -92,7 +92,7 @@ def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:
         return None
     try:
         with tempfile.TemporaryDirectory(prefix="ci-agent-kept-") as folder:
-            store = store_at(remote_of(case.forge), Path(folder) / "fetched.git")
+            store = store_at(remote_of(case.forge), Path(folder) / "fetched.git", at_once=True)
             if known is not None and known.commit == store.all().get(issue, ""):
                 return known
             stored = store.read(issue, work=False)

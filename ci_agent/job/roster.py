@@ -136,7 +136,7 @@ class Jobs(Protocol):
 
 def roster_of(host: Host, forge: Forge, settings: Config) -> Roster:
     """The roster of the repository whose job this is. Raises `CiAgentError` where it can't be had."""
-    store = store_at(remote_of(forge), host.job.scratch / "roster.git", SHELF)
+    store = store_at(remote_of(forge), host.job.scratch / "roster.git", SHELF, at_once=True)
     return Roster(store, forge, key_of(settings), host.output.log)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ci_agent import __version__
 from ci_agent.agent import Stop, choose
-from ci_agent.agent.resuming import chosen
+from ci_agent.agent.resuming import answer_in_full
 from ci_agent.config import FILE_NAME
 from ci_agent.errors import CiAgentError, Interrupted, JournalError
 from ci_agent.journal.events import (
@@ -191,7 +191,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
                 resumed.why,
                 resumed.conversation is not None,
                 resumed.carried.said,
-                answer=(chosen(resumed.said, asked.choices) or resumed.said) if asked else "",
+                answer=answer_in_full(resumed.said, asked.choices) if asked else "",
             )
         )
         if resumed.approves is not None:

@@ -81,9 +81,9 @@ class _RefusedError(Exception):
     """The remote lets nobody, or not us, write this ref; its words."""
 
 
-def store_at(remote: Remote, folder: Path, shelf: Shelf = CHECKPOINTS) -> Store:
-    """What is kept on `shelf` at `remote`, to be looked at in `folder`, where a repository is made for that. Raises what
-    `remote_error` gives."""
+def store_at(remote: Remote, folder: Path, shelf: Shelf = CHECKPOINTS, *, at_once: bool = False) -> Store:
+    """What is kept on `shelf` at `remote`, to be looked at in `folder`, where a repository is made for that; `at_once`: the
+    first look follows now, and goes by what is listed here. Raises what `remote_error` gives."""
     try:
         found = listed(remote, "HEAD", f"{shelf.refs}*", f"{shelf.branches}*")
     except GitError as error:
@@ -91,7 +91,7 @@ def store_at(remote: Remote, folder: Path, shelf: Shelf = CHECKPOINTS) -> Store:
     commits = [name for ref, name in found.items() if not ref.startswith("ref: ")]
     kind = object_format(commits[0] if commits else "")
     git("init", "--quiet", "--bare", "--template=", kind, folder)
-    return Store(folder, remote, shelf, opened=found)
+    return Store(folder, remote, shelf, opened=found if at_once else None)
 
 
 class Store:
@@ -99,7 +99,7 @@ class Store:
 
     Objects are written to `git_dir`, a repository of ours, and fetched into it from `remote`; `remote` None: `git_dir`
     is the repository itself. A lost connection is tried again after each of `waits`, in seconds. The first look goes by the
-    refs that were there when it was `opened`, where somebody has listed them. Everything may raise
+    refs that were there when it was `opened`, where somebody has just listed them. Everything may raise
     `AuthenticationError` or `UsageError` where the remote does not let us in or can't be reached, and `UsageError` for
     what is no name there.
     """

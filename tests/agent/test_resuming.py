@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_agent.agent.context import Quote
-from ci_agent.agent.resuming import Break, chosen, mended, told
+from ci_agent.agent.resuming import Break, answer_in_full, chosen, mended, told
 from ci_agent.models import Message
 
 OPENING: list[Message] = [{"role": "system", "content": "Work."}, {"role": "user", "content": "Mend it."}]
@@ -106,6 +106,16 @@ def test_of_a_number_that_an_answer_begins_with_the_choice_is_told(words: str, c
     said = told(Break(asked="Which sign?", choices=("plus", "minus"), said=words, by="dana"))
     assert choice in said
     assert choice or "choice" not in said
+
+
+def test_an_answer_can_be_read_beside_its_question_alone() -> None:
+    choices = ("plus", "minus")
+    assert answer_in_full(" 2. ", choices) == "minus"
+    assert (
+        answer_in_full("2, but only where it is cheap", choices) == "2, but only where it is cheap (2: minus)"
+    )
+    assert answer_in_full("Neither.", choices) == "Neither."
+    assert answer_in_full("3, please", choices) == "3, please"
 
 
 def test_what_is_done_so_far_is_named_and_where_it_is_committed() -> None:

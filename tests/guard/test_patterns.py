@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ci_agent.guard.patterns import Suspicious, suspicious
@@ -63,6 +63,8 @@ def test_what_stood_there_before_does_not_count(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
+@example(b"@@ ")
+@example(b"@@ -1,2 +, @@")
 def test_any_patch_is_read(content: bytes) -> None:
     suspicious(content)
     suspicious(b"+++ b/x\n@@ -1,2 +3,4 @@\n" + content)
