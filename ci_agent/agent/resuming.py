@@ -119,7 +119,8 @@ def _on_a_new_machine(broke: Break) -> str:
             else ""
         )
         files = f"Your changes so far are in the files{committed}: {named}{more}."
-    return f"{BREAK} {files} {_LOST}]"
+    moved = "" if broke.base else " The branches are as they were."
+    return f"{BREAK} {files}{moved} {_LOST}]"
 
 
 def chosen(words: str, choices: Sequence[str]) -> str:
