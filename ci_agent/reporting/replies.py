@@ -295,8 +295,11 @@ def nothing_to_stop() -> str:
 
 
 def asked_back(label: str) -> str:
-    """Nobody worked on the issue yet, and nobody is going to. `label` asked for it."""
-    return f"No job of mine was at work on this issue yet. Its label {code(label)} is gone, so none begins; `/agent run` asks again."
+    """As far as is known nobody works on the issue yet, and nobody is going to. `label` asked for it."""
+    return (
+        f"I know of no job that works on this issue. Its label {code(label)} is gone now, so none begins, or publishes "
+        "anything; `/agent run` asks again."
+    )
 
 
 def reminder(who: str, days: float, progress: str, *, proposed: bool = False) -> str:

@@ -229,7 +229,7 @@ def test_what_waits_for_a_schedule_waits_no_more(project: Pipeline) -> None:
     project.forge.label(number, "ai-task", by="dana")
     done = project.run(*commented(project, number, "/agent stop"))
     assert done.exit_code == 0, done.log
-    assert "Its label `ai-task` is gone, so none begins" in answered(project, number)
+    assert "Its label `ai-task` is gone now, so none begins" in answered(project, number)
     assert project.labels(number) == []
 
 
