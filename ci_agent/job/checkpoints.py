@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from ci_agent import signing
 from ci_agent.ci import Host
 from ci_agent.config import Config
@@ -20,7 +22,16 @@ from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Forge
 from ci_agent.reporting.summary import Summary
 from ci_agent.session import Keeping, conversation
-from ci_agent.session.checkpoint import CONVERSATION, JOURNAL, State, checked, checked_for, contents
+from ci_agent.session.checkpoint import (
+    CONVERSATION,
+    JOURNAL,
+    STATE,
+    State,
+    checked,
+    checked_for,
+    contents,
+    stated,
+)
 from ci_agent.task import Account, Status
 from ci_agent.workspace import Store, Stored, store_at
 
@@ -60,6 +71,9 @@ class Kept:
     commit: str = ""  # of its checkpoint; empty: there is none
     state: State | None = None  # None: there is none, or it is not to be believed
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    doubtful: State | None = (
+        None  # what is not to be believed: of use only to leave alone a job that is there
+    )
 
     def keeping(self, job: str, *, goes_on: bool, fresh: bool) -> Keeping:
         """How the session of the CI's run `job` is kept in its place: one that `goes_on` with this one, or a `fresh` one
@@ -105,8 +119,16 @@ def kept_of(case: Case, issue: str, known: Kept | None = None) -> Kept | None:
         state = checked_for(stored, key, issue, case.forge.repository().access.url)
     except CheckpointError as error:
         print(f"What was kept of an earlier session is not used: {error}.", file=log)
-        return Kept(key, stored.commit)
+        return Kept(key, stored.commit, doubtful=_claimed(stored))
     return Kept(key, stored.commit, state, stored.files)
+
+
+def _claimed(stored: Stored) -> State | None:
+    """What is said by a checkpoint that does not hold, but for the address that people would be sent to."""
+    try:
+        return msgspec.structs.replace(stated(stored.files.get(STATE, b"")), job_url="")
+    except CheckpointError:
+        return None
 
 
 def at_work(case: Case, state: State) -> bool:

@@ -95,7 +95,8 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     promise(scratch, made)
     try:
         with our_turn(case, made) as turn:
-            ours = nobody_else(turn, made, last.state) if turn and last and last.state else turn
+            known = last.state or last.doubtful if last else None
+            ours = nobody_else(turn, made, known) if turn and known else turn
             for one in sorted(replaced) if ours else ():  # what they promise is not going to happen
                 case.forge.ensure_comment(number, marker_of(one), replies.begun_anew())
             code = _begun(ours, issue, made, report, last, earlier) if ours else 0
@@ -203,7 +204,7 @@ def parts_of(
         case.host.output.mask(secret)
     task = replace(task_of(case, issue, source, branch), asked=_question(case, issue, earlier))
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
-    may = limits_of(parts.limits, earlier.state, case.trigger.command) if earlier else parts.limits
+    may = limits_of(parts.limits, earlier, case.trigger.command) if earlier else parts.limits
     may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
     fresh = case.trigger.command.fresh
     keeping = last.keeping(case.host.job.run, goes_on=resumed is not None, fresh=fresh) if last else None

@@ -6,6 +6,7 @@ the next job tries again.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,7 +48,9 @@ def repair(case: Case, roster: Roster, besides: Iterable[str] = ()) -> None:
     there = {one.entry.issue for one in found if not one.gone}
     gone = [one.entry.issue for one in found if one.gone]
     left = [number for number in dict.fromkeys([*besides, *gone, *marked]) if number not in there]
-    for number in left[:MOST]:
+    if len(left) > MOST:  # those that fail again and again must not keep out the rest
+        left = random.sample(left, MOST)
+    for number in left:
         try:
             with alone(case, roster, number) as ours:
                 if ours:
@@ -77,7 +80,9 @@ def _release(case: Case, roster: Roster, mine: Entry) -> None:
 def _repair(case: Case, issue: Issue) -> None:
     case = replace(case, trigger=replace(case.trigger, thread=Thread(issue.number)))
     kept = kept_of(case, issue.number)
-    if kept is None or kept.state is None:
+    if kept and kept.doubtful and at_work(case, kept.doubtful):
+        _log(case, f"Issue {issue.number} is left alone while job {kept.doubtful.job} is there.")
+    elif kept is None or kept.state is None:
         _say_gone(case, issue)
     elif kept.state.over or kept.state.status is Status.SUSPENDED:
         _ended(case, issue, kept, kept.state)

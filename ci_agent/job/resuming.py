@@ -179,6 +179,12 @@ def begun(earlier: Earlier, folder: Path) -> float:
     return time.monotonic() - earlier.state.seconds
 
 
-def limits_of(limits: Limits, state: State, command: Command) -> Limits:
-    """What the session may use over all its jobs. Money that a person grants now comes on top of what is spent."""
-    return replace(limits, cost=state.cost + command.budget) if command.budget else limits
+def limits_of(limits: Limits, earlier: Earlier, command: Command) -> Limits:
+    """What the session may use over all its jobs. Money that a person grants now comes on top of what is spent; what one
+    granted before counts until the session has ended."""
+    if command.budget:
+        return replace(limits, cost=earlier.state.cost + command.budget)
+    before = Summary.of(earlier.events).started
+    if earlier.state.over or before is None:
+        return limits
+    return replace(limits, cost=max(limits.cost, before.limits.cost))

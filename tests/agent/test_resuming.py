@@ -120,7 +120,9 @@ def test_an_answer_can_be_read_beside_its_question_alone() -> None:
 
 def test_what_is_done_so_far_is_named_and_where_it_is_committed() -> None:
     assert "No file is changed so far." in told(Break())
-    assert "are in the files: a.py, b.py. The branches are as they were. What" in told(Break(changed=["a.py", "b.py"]))
+    assert "are in the files: a.py, b.py. The branches are as they were. What" in told(
+        Break(changed=["a.py", "b.py"])
+    )
     said = told(Break(changed=[f"f{number}" for number in range(40)], since="ba95a85"))
     assert "committed on top of ba95a85 (`git diff ba95a85` shows them): f0, " in said
     assert "f29 and 10 more. The branches" in said

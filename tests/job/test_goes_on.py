@@ -10,12 +10,12 @@ import pytest
 
 from ci_agent.guard import Guard
 from ci_agent.job.checkpoints import Kept
-from ci_agent.job.resuming import goes_on, limits_of
+from ci_agent.job.resuming import Earlier, goes_on, limits_of
 from ci_agent.session.checkpoint import State, checked, contents
 from ci_agent.task import Ending, Limits, Status
 from ci_agent.triggers import Command, Verb
 from ci_agent.workspace import Stored
-from tests.support.stories import HEAD, working
+from tests.support.stories import HEAD, started, story, working
 
 LIMITS = Limits(
     iterations=100, minutes=60, cost=10.0, input_tokens=1_000_000, output_tokens=100_000, verifications=3
@@ -107,8 +107,24 @@ def test_money_that_is_granted_comes_on_top() -> None:
     spent = left(Status.FAILED, Ending.UNVERIFIED, cost=9.5)
     granted = replace(RETRY, budget=2.0)
     assert why_not(spent, granted) == ""
-    assert limits_of(LIMITS, spent, granted).cost == 11.5
-    assert limits_of(LIMITS, spent, RETRY) == LIMITS
+    assert limits_of(LIMITS, Earlier(spent, (), None), granted).cost == 11.5
+    assert limits_of(LIMITS, Earlier(spent, (), None), RETRY) == LIMITS
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "now"),
+    [
+        (Status.CODING, 12.0, 12.0),  # its job was lost
+        (Status.SUSPENDED, 12.0, 12.0),
+        (Status.SUSPENDED, 3.0, 10.0),  # the settings allow more now
+        (Status.FAILED, 12.0, 10.0),
+    ],
+)
+def test_money_that_was_granted_counts_until_the_session_has_ended(
+    status: Status, before: float, now: float
+) -> None:
+    events = tuple(story(started(limits=replace(LIMITS, cost=before))))
+    assert limits_of(LIMITS, Earlier(left(status), events, None), RETRY).cost == now
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,23 @@ def test_a_job_that_is_not_on_the_roster_is_stopped_by_the_platform(project: Pip
     job.communicate(timeout=30)
 
 
+def test_a_job_that_is_there_is_left_alone_by_jobs_with_another_key(project: Pipeline) -> None:
+    project.model.say([Hang()])
+    number = project.forge.write_issue("add() subtracts", "")
+    job = start(project, project.environment(*labelled(project, number)))
+    until_asked(project)
+    key = {"CI_AGENT_CHECKPOINT_KEY": "a key that was set after that job had begun"}
+    looked = project.call(project.environment("schedule", {}, **key), command="poll")
+    assert f"Issue {number} is left alone while job" in looked.log
+    assert project.labels(number) == ["ai-running"]
+    done = project.run(*commented(project, number, "/agent run"), **key)
+    assert done.exit_code == 0, done.log
+    assert "Another job is at work on this issue already" in answered(project, number)
+    assert len(project.model.requests) == 1
+    job.send_signal(signal.SIGINT)
+    job.communicate(timeout=30)
+
+
 def test_what_is_said_meanwhile_reaches_the_model_with_its_next_step(project: Pipeline) -> None:
     told = threading.Event()
 
