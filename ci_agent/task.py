@@ -114,6 +114,7 @@ class Task:
     requester: str  # "Name <mail>" where both are known, as `Co-authored-by` wants it
     hint: str = ""  # what the requester said beside the issue: `/agent retry HINT`
     asked: str = ""  # the question that the hint answers; empty: it answers none
+    granted: bool = False  # a person said how much money the session may use
     asked_at: datetime | None = None  # what was said or changed later is not told; None: all counts
     account: Account | None = None  # the requester's on the platform; None: nobody to mention there
     request: str = ""  # the trigger in words, for people: `label ai-task added by dana`

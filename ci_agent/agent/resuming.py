@@ -47,7 +47,7 @@ _NOT_ANSWERED = (
     "You are asked to go on, without an answer to your question. What people said since follows; where that does not "
     "answer it, take the likeliest meaning and state it in the summary."
 )
-_FIRST = re.compile(r"\s*#?([1-9]\d?)(?!\w|[.,]\d)")  # a number that an answer begins with
+_FIRST = re.compile(r"\s*#?([1-9]\d?)(?:[,.:;)](?=\s)|\s*$)")  # a number that an answer begins with
 _FILES = 30  # that are named
 
 

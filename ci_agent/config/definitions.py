@@ -475,7 +475,7 @@ class TriggerSettings:
     )
     runs_per_day: int = setting(
         10,
-        "How many jobs may work on one issue within 24 hours, those that go on with a session included. It ends what goes "
+        "How many jobs may work on one issue within 24 hours, those that went on with the last session included. It ends what goes "
         "round in circles.",
         unit="jobs",
         minimum=1,

@@ -17,6 +17,7 @@ from ci_agent.errors import CheckpointError, CiAgentError, JournalError
 from ci_agent.job.case import Case
 from ci_agent.job.fetching import FETCHED
 from ci_agent.job.forges import remote_of
+from ci_agent.job.promise import Promise
 from ci_agent.journal import Event
 from ci_agent.journal.archive import unpacked
 from ci_agent.platforms import Forge
@@ -154,11 +155,16 @@ def requester_of(kept: Kept) -> Account | None:
 
 
 def keep_end(
-    host: Host, forge: Forge, settings: Config, events: Sequence[Event], issue: str, before: str | None = None
+    host: Host,
+    forge: Forge,
+    settings: Config,
+    events: Sequence[Event],
+    issue: str,
+    made: Promise | None = None,
 ) -> None:
     """Write down the end of a session whose own job did not get to it, with the work and the conversation of its last
-    checkpoint. Where it has none yet, it takes the place of what was kept `before` (its commit; empty: nothing). Nothing is
-    done where another session is there. Raises `CiAgentError`."""
+    checkpoint. Where it has none yet, it takes the place of what was kept before, as was `made` known when it began. Nothing is done
+    where another session is there. Raises `CiAgentError`."""
     fetched = host.job.scratch / FETCHED
     begun = Summary.of(events).started
     if not settings.checkpoint.keep or not fetched.exists() or begun is None:
@@ -169,13 +175,15 @@ def keep_end(
     store = Store(fetched, remote_of(forge))
     stored = store.read(issue)
     commit = stored.commit if stored else ""
-    state = _believed(stored, key, replaces=commit == before)
-    if commit != before and (state is None or state.session != begun.session):
-        return
+    replaces = made is not None and commit == made.before
+    state = _believed(stored, key, replaces=replaces)
     goes_on = state is not None and state.session == begun.session
+    if not (replaces or goes_on):
+        return
     known = stored.files.get(CONVERSATION) if stored and goes_on else None
     seen = conversation.unpacked(known) if known else None
-    work = state.work if state else ""
+    left = state.work if state else ""
+    work = left if goes_on or (made is not None and left == made.work) else ""
     files = contents(tuple(events), host.job.run, events[-1].at, work, key, host.guard, seen)
     store.write(issue, files, work or None, commit)
 

@@ -19,9 +19,9 @@ from ci_agent.job.fetching import source_of
 from ci_agent.job.giving_up import give_up
 from ci_agent.job.models import open_models
 from ci_agent.job.more import WORTH, Left, asked_by, decline, left, listening
-from ci_agent.job.progress import abandoned, marker_of, sessions
+from ci_agent.job.progress import abandoned, marker_of, waiting
 from ci_agent.job.promise import Promise, kept, promise
-from ci_agent.job.resuming import Earlier, begun, earlier_of, limits_of, places_of, resumption
+from ci_agent.job.resuming import Earlier, begun, earlier_of, granted, limits_of, places_of, resumption
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell
 from ci_agent.job.turn import nobody_else, our_turn
@@ -29,7 +29,7 @@ from ci_agent.journal.events import ModelChosen, ModelRetried, Pushed
 from ci_agent.platforms import CommitState, Issue
 from ci_agent.reporting import replies
 from ci_agent.reporting.folder import check_folder
-from ci_agent.reporting.progress import progress_comment, question_in
+from ci_agent.reporting.progress import progress_comment
 from ci_agent.reporting.summary import Summary
 from ci_agent.reporting.wording import comparison, headline
 from ci_agent.task import Outcome, Status, Task
@@ -84,26 +84,35 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
         turn_away(case, refused)
         return 0, Left()
     case, branch = places_of(case, number, earlier)
-    there = abandoned(comments)
+    there, asked = abandoned(comments), waiting(comments)
     is_kept = last is not None and last.state is not None and last.state.session == there
     name = earlier.state.session if earlier else (not is_kept and there) or folder.name
-    replaced = {there, _waiting(last)} - {
-        "",
-        name,
-    }  # what their comments promise or ask for is not going to happen
-    made = Promise(number, marker_of(name), str(folder), branch, last.commit if last else None)
-    promise(scratch, made)
+    replaced = {there, _waiting(last), asked.session} - {"", name}
+    made = _taking_the_place(case, Promise(number, marker_of(name), str(folder), branch), last, earlier)
     try:
         with our_turn(case, made) as turn:
             known = last.state or last.doubtful if last else None
             ours = nobody_else(turn, made, known) if turn and known else turn
             for one in sorted(replaced) if ours else ():  # what they promise is not going to happen
                 case.forge.ensure_comment(number, marker_of(one), replies.begun_anew())
-            code = _begun(ours, issue, made, report, last, earlier) if ours else 0
+            code = _begun(ours, issue, made, report, last, earlier, asked.question) if ours else 0
     except (CiAgentError, Interrupted):
         decline(case, left(case, number, folder), "the work had not begun, and did not")
         raise
     return code, left(case, number, folder)
+
+
+def _taking_the_place(case: Case, made: Promise, last: Kept | None, earlier: Earlier | None) -> Promise:
+    """Promise it as what takes the place of what was kept `last`."""
+    if last:
+        work = _keeping(case, last, goes_on=earlier is not None).work
+        made = replace(made, before=last.commit, work=work)
+    promise(case.host.job.scratch, made)
+    return made
+
+
+def _keeping(case: Case, last: Kept, *, goes_on: bool) -> session.Keeping:
+    return last.keeping(case.host.job.run, goes_on=goes_on, fresh=case.trigger.command.fresh)
 
 
 def _waiting(last: Kept | None) -> str:
@@ -113,10 +122,16 @@ def _waiting(last: Kept | None) -> str:
 
 
 def _begun(
-    case: Case, issue: Issue, made: Promise, report: Path, known: Kept | None, earlier: Earlier | None
+    case: Case,
+    issue: Issue,
+    made: Promise,
+    report: Path,
+    known: Kept | None,
+    earlier: Earlier | None,
+    question: str,
 ) -> int:
     """Work on the issue, which is ours; the exit code. `known` was kept of it before that, and is gone on with if it is
-    `earlier`."""
+    `earlier`. `question` waits for an answer on the issue."""
     last = kept_of(case, made.issue, known)
     if last is not known:
         earlier = earlier_of(case, last, limits(case.settings)) if last else None
@@ -126,7 +141,7 @@ def _begun(
             kept(case.host.job.scratch)
             return 0
         case, branch = places_of(case, made.issue, earlier)
-        made = replace(made, branch=branch, before=last.commit if last else None)
+        made = _taking_the_place(case, replace(made, branch=branch), last, earlier)
     marker = marker_of(earlier.state.session) if earlier else made.marker
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(
@@ -136,7 +151,7 @@ def _begun(
         promise(case.host.job.scratch, made)
     mine = case.forge.ensure_comment(made.issue, made.marker, progress_comment([]))
     try:
-        parts = parts_of(case, issue, made.branch, Path(made.folder), made.marker, last, earlier)
+        parts = parts_of(case, issue, made.branch, Path(made.folder), made.marker, last, earlier, question)
     except CiAgentError as error:
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
@@ -186,9 +201,10 @@ def parts_of(
     marker: str,
     last: Kept | None = None,
     earlier: Earlier | None = None,
+    question: str = "",
 ) -> session.Parts:
     """All that a session on `issue` is made of, which takes the place of the `last` one, or goes on with it, which is
-    `earlier` then. Raises `CiAgentError` where it can't begin."""
+    `earlier` then. `question` waited for an answer on the issue. Raises `CiAgentError` where it can't begin."""
     settings = case.settings
     source = source_of(case, issue, branch)
     resumed = resumption(case, source, branch, earlier, last) if earlier and last else None
@@ -202,12 +218,16 @@ def parts_of(
     models = open_models(settings, note_retry)
     for secret in secrets(settings):
         case.host.output.mask(secret)
-    task = replace(task_of(case, issue, source, branch), asked=_question(case, issue, earlier))
+    command = case.trigger.command
+    task = replace(
+        task_of(case, issue, source, branch),
+        asked=_asked(earlier) or question if command.verb is Verb.ANSWER else "",
+        granted=granted(earlier, command),
+    )
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
-    may = limits_of(parts.limits, earlier, case.trigger.command) if earlier else parts.limits
+    may = limits_of(parts.limits, earlier, command) if earlier else parts.limits
     may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
-    fresh = case.trigger.command.fresh
-    keeping = last.keeping(case.host.job.run, goes_on=resumed is not None, fresh=fresh) if last else None
+    keeping = _keeping(case, last, goes_on=resumed is not None) if last else None
     parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
 
@@ -240,17 +260,12 @@ def task_of(case: Case, issue: Issue, source: Source, branch: str) -> Task:
     )
 
 
-def _question(case: Case, issue: Issue, earlier: Earlier | None) -> str:
-    """The question that this job was started with an answer to; empty: it was started by something else."""
-    if case.trigger.command.verb is not Verb.ANSWER:
-        return ""
+def _asked(earlier: Earlier | None) -> str:
+    """The question that a session was left with, and its choices; empty: none that is known."""
     asked = Summary.of(earlier.events).asked if earlier else None
-    if asked:
-        return "\n".join(
-            [asked.question, *(f"{number}. {one}" for number, one in enumerate(asked.choices, 1))]
-        )
-    began = sessions(case.forge.comments(issue.number))
-    return question_in(began[-1].text) if began else ""
+    if asked is None:
+        return ""
+    return "\n".join([asked.question, *(f"{number}. {one}" for number, one in enumerate(asked.choices, 1))])
 
 
 def _request(case: Case) -> str:

@@ -68,7 +68,7 @@ def final_word(left: Promise, host: Host, environment: Mapping[str, str], flags:
         with journal:
             write_report(journal, folder, report_folder(settings), host.guard)
         try:
-            keep_end(host, forge, settings, journal.events, left.issue, left.before)
+            keep_end(host, forge, settings, journal.events, left.issue, left)
         except (CiAgentError, OSError) as error:
             print(f"Its end could not be kept for later jobs: {error}", file=host.output.log, flush=True)
     return 0

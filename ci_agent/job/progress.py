@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ci_agent.platforms import Comment
 from ci_agent.reporting import replies
 from ci_agent.reporting.delivery import PURPOSE
-from ci_agent.reporting.progress import WORKING
+from ci_agent.reporting.progress import WORKING, question_in
 
 PROMISES = (
     WORKING,
@@ -41,6 +42,22 @@ def abandoned(comments: Sequence[Comment]) -> str:
     without going on with that session goes on with its comment."""
     ours = [one for one in comments if one.marker.startswith(marker_of(""))]
     return session_of(ours[-1].marker) if ours and ours[-1].text.startswith(PROMISES) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A question that stands in a progress comment and waits for an answer; both empty: there is none."""
+
+    session: str = ""
+    question: str = ""  # with its choices
+
+
+def waiting(comments: Sequence[Comment]) -> Waiting:
+    """The last question that waits, as far as the comments say."""
+    for comment in reversed(sessions(comments)):
+        if question := question_in(comment.text):
+            return Waiting(session_of(comment.marker), question)
+    return Waiting()
 
 
 def comment_of(comments: Sequence[Comment], session: str) -> Comment | None:

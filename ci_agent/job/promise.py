@@ -25,6 +25,7 @@ class Promise:
     before: str | None = (
         None  # commit of what was kept then; empty: nothing was; None: the session is not kept
     )
+    work: str = ""  # of that, the commit of the work that stays with the session until it has its own
     said: str = ""  # where the work did not begin: what the comment says of it
 
 
@@ -46,5 +47,13 @@ def promised(scratch: Path) -> Promise | None:
         found = Promise(**json.loads((scratch / _NOTE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    texts = [found.issue, found.marker, found.folder, found.branch, found.before or "", found.said]
+    texts = [
+        found.issue,
+        found.marker,
+        found.folder,
+        found.branch,
+        found.before or "",
+        found.work,
+        found.said,
+    ]
     return found if all(isinstance(text, str) for text in texts) else None

@@ -185,6 +185,14 @@ def limits_of(limits: Limits, earlier: Earlier, command: Command) -> Limits:
     if command.budget:
         return replace(limits, cost=earlier.state.cost + command.budget)
     before = Summary.of(earlier.events).started
-    if earlier.state.over or before is None:
-        return limits
-    return replace(limits, cost=max(limits.cost, before.limits.cost))
+    return replace(limits, cost=before.limits.cost) if before and _is_granted(earlier) else limits
+
+
+def granted(earlier: Earlier | None, command: Command) -> bool:
+    """Whether the limit of money is what a person said."""
+    return command.budget is not None or (earlier is not None and _is_granted(earlier))
+
+
+def _is_granted(earlier: Earlier) -> bool:
+    before = Summary.of(earlier.events).started
+    return before is not None and before.granted and not earlier.state.over

@@ -98,9 +98,13 @@ def _ended(case: Case, issue: Issue, roster: Roster) -> str:
     """End a session that waits for an answer, or whose job is gone; or see that nobody begins one."""
     who = stopper(case.trigger.actor.login if case.trigger.actor else "")
     with alone(case, roster, issue.number) as ours:
-        if not ours:  # somebody begins just now, or looks after it
-            return replies.nothing_to_stop()
+        if not ours:
+            return replies.not_stopped(
+                "it begins just now, or looks after what an earlier one left. Ask again", ""
+            )
         kept = kept_of(case, issue.number)
+        if kept and kept.doubtful and at_work(case, kept.doubtful):
+            return replies.not_stopped("it was begun with another key. Cancel it in the CI", "")
         state = kept.state if kept else None
         if kept is None or state is None or state.over:
             return _not_begun(case, issue, who)
@@ -120,7 +124,9 @@ def _not_begun(case: Case, issue: Issue, who: str) -> str:
     promised = abandoned(case.forge.comments(issue.number))
     if promised:
         case.forge.ensure_comment(issue.number, marker_of(promised), replies.waiting_stopped(who))
-    case.forge.change_labels(issue.number, [FAILED] if promised else [], other_labels(FAILED, label))
+        case.forge.change_labels(issue.number, [FAILED], other_labels(FAILED, label))
+    else:
+        case.forge.change_labels(issue.number, [], [label])
     _log(case, f"Took the label {label} from issue {issue.number}, on which nobody was at work yet.")
     return replies.asked_back(label)
 

@@ -35,6 +35,7 @@ class SessionStarted:
     mention_id: str = ""  # of the same account, which keeps it when it gets another name
     request: str = ""  # the trigger in words: `label ai-task added by dana`
     hint: str = ""  # what was asked for beside the issue
+    granted: bool = False  # its limit of money is what a person said, in this job or before
     job_url: str = ""  # of the CI job's own log
     asked_at: datetime | None = (
         None  # by the platform's clock: what was said later than that the job does not know

@@ -297,8 +297,8 @@ def nothing_to_stop() -> str:
 def asked_back(label: str) -> str:
     """As far as is known nobody works on the issue yet, and nobody is going to. `label` asked for it."""
     return (
-        f"I know of no job that works on this issue. Its label {code(label)} is gone now, so none begins, or publishes "
-        "anything; `/agent run` asks again."
+        f"I know of no job that works on this issue. Its label {code(label)} is gone now, so none begins because of it, or "
+        "publishes anything; `/agent run` asks again."
     )
 
 

@@ -207,7 +207,7 @@ def _encodable(text: str) -> str:
 
 
 class Checkpointer:
-    """Saves the session at each change of its status once the work has begun, after every `STEPS` steps or `SECONDS`, and at
+    """Saves the session at each change of its status, the first one included, after every `STEPS` steps or `SECONDS`, and at
     its end.
 
     It saves between two steps only, when no command is at work in the checkout, and never between the agent's end and the

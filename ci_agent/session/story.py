@@ -180,6 +180,7 @@ def _begin(parts: Parts, voice: Voice) -> Sequence[Comment]:
             mention_id=task.account.id if task.account else "",
             request=task.request,
             hint=task.hint,
+            granted=task.granted,
             job_url=task.job_url,
             asked_at=task.asked_at,
         )

@@ -76,19 +76,33 @@ def _as_meant(wanted: Wanted, folder: Path, world: World) -> tuple[Found, list[s
     try:
         found = grep.search(wanted, folder, world)
     except grep.NoExpressionError as error:
-        meant = _CODE_POINT.sub(_character, wanted.pattern)
-        if meant != wanted.pattern:
-            return _as_meant(replace(wanted, pattern=meant), folder, world)
+        written_out = _written_out(wanted, folder, world)
+        if written_out and written_out.matches:
+            return written_out, []
         found = grep.search(replace(wanted, literal=True), folder, world)
-        if not found.matches:
-            raise ToolError(
-                f"`pattern` is no regular expression ({error}), and as plain text it stands nowhere. Write it differently."
-            ) from error
-        return found, [f"[`pattern` is no regular expression ({error}): taken as plain text]"]
+        if found.matches:
+            return found, [f"[`pattern` is no regular expression ({error}): taken as plain text]"]
+        if written_out:
+            return written_out, []
+        raise ToolError(
+            f"`pattern` is no regular expression ({error}), and as plain text it stands nowhere. Write it differently."
+        ) from error
     if not found.matches and r"\|" in wanted.pattern:
         found = grep.search(replace(wanted, pattern=wanted.pattern.replace(r"\|", "|")), folder, world)
         return found, [r"[`\|` finds nothing, so it was taken as `|`]"] if found.matches else []
     return found, []
+
+
+def _written_out(wanted: Wanted, folder: Path, world: World) -> Found | None:
+    """What is found with the characters themselves in place of their code points; None: there are none, or it is no
+    expression even so."""
+    pattern = _CODE_POINT.sub(_character, wanted.pattern)
+    if pattern == wanted.pattern:
+        return None
+    try:
+        return grep.search(replace(wanted, pattern=pattern), folder, world)
+    except grep.NoExpressionError:
+        return None
 
 
 def _character(found: re.Match[str]) -> str:

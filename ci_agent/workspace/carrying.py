@@ -75,9 +75,9 @@ def _lacks(source: Source, head: str) -> str:
     if not tip or not files:
         return ""
     named = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else "")
-    fits = "" if _merged(here, head, tip) else ", which conflicts with it"
+    conflicts = ", which conflicts with it" if _is_conflict(here, head, tip) else ""
     return (
-        f"{source.base} moved to {tip[:_SHOWN]}{fits}; the branch was pushed, so it stays where it began, without what "
+        f"{source.base} moved to {tip[:_SHOWN]}{conflicts}; the branch was pushed, so it stays where it began, without what "
         f"changed there: {named}."
     )
 
@@ -92,6 +92,15 @@ def _merged(git_dir: Path, head: str, work: str) -> str:
         return text(git("--git-dir", git_dir, "merge-tree", "--write-tree", head, work)).splitlines()[0]
     except GitError:
         return ""
+
+
+def _is_conflict(git_dir: Path, one: str, other: str) -> bool:
+    """Whether two commits conflict; no, where git is too old to tell."""
+    try:
+        git("--git-dir", git_dir, "merge-tree", "--write-tree", "--name-only", one, other)
+    except GitError as error:
+        return str(error).endswith(": exit code 1")  # and not a word of why; of a fault it says more
+    return False
 
 
 def _changed(git_dir: Path, old: str, new: str) -> tuple[str, ...]:

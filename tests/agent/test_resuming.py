@@ -100,6 +100,9 @@ def test_a_number_alone_means_a_choice(words: str, choice: str) -> None:
         ("3, please", ""),
         ("take 2", ""),
         ("2nd", ""),
+        ("2 days, not more", ""),
+        ("2 and 1 both", ""),
+        ("1 - no, the other one", ""),
     ],
 )
 def test_of_a_number_that_an_answer_begins_with_the_choice_is_told(words: str, choice: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ci_agent.guard import Guard
 from ci_agent.job.checkpoints import Kept
-from ci_agent.job.resuming import Earlier, goes_on, limits_of
+from ci_agent.job.resuming import Earlier, goes_on, granted, limits_of
 from ci_agent.session.checkpoint import State, checked, contents
 from ci_agent.task import Ending, Limits, Status
 from ci_agent.triggers import Command, Verb
@@ -105,26 +105,31 @@ def test_who_wants_another_base_gets_another_session() -> None:
 
 def test_money_that_is_granted_comes_on_top() -> None:
     spent = left(Status.FAILED, Ending.UNVERIFIED, cost=9.5)
-    granted = replace(RETRY, budget=2.0)
-    assert why_not(spent, granted) == ""
-    assert limits_of(LIMITS, Earlier(spent, (), None), granted).cost == 11.5
+    more = replace(RETRY, budget=2.0)
+    assert why_not(spent, more) == ""
+    assert limits_of(LIMITS, Earlier(spent, (), None), more).cost == 11.5
     assert limits_of(LIMITS, Earlier(spent, (), None), RETRY) == LIMITS
 
 
 @pytest.mark.parametrize(
-    ("status", "before", "now"),
+    ("status", "before", "said", "now"),
     [
-        (Status.CODING, 12.0, 12.0),  # its job was lost
-        (Status.SUSPENDED, 12.0, 12.0),
-        (Status.SUSPENDED, 3.0, 10.0),  # the settings allow more now
-        (Status.FAILED, 12.0, 10.0),
+        (Status.CODING, 12.0, True, 12.0),  # its job was lost
+        (Status.SUSPENDED, 12.0, True, 12.0),
+        (Status.SUSPENDED, 3.0, True, 3.0),
+        (Status.SUSPENDED, 12.0, False, 10.0),  # so much was in the settings, and is no more
+        (Status.FAILED, 12.0, True, 10.0),
     ],
 )
 def test_money_that_was_granted_counts_until_the_session_has_ended(
-    status: Status, before: float, now: float
+    status: Status, before: float, said: bool, now: float
 ) -> None:
-    events = tuple(story(started(limits=replace(LIMITS, cost=before))))
-    assert limits_of(LIMITS, Earlier(left(status), events, None), RETRY).cost == now
+    events = tuple(story(started(limits=replace(LIMITS, cost=before), granted=said)))
+    earlier = Earlier(left(status), events, None)
+    assert limits_of(LIMITS, earlier, RETRY).cost == now
+    assert granted(earlier, RETRY) == (now == before)
+    assert granted(earlier, replace(RETRY, budget=1.0))
+    assert not granted(None, RETRY)
 
 
 @pytest.mark.parametrize(

@@ -226,11 +226,12 @@ def test_what_a_lost_job_left_is_not_gone_on_with(project: Pipeline) -> None:
 
 def test_what_waits_for_a_schedule_waits_no_more(project: Pipeline) -> None:
     number = project.forge.write_issue("add() subtracts", "")
+    project.forge.label(number, "ai-review", by="dana")
     project.forge.label(number, "ai-task", by="dana")
     done = project.run(*commented(project, number, "/agent stop"))
     assert done.exit_code == 0, done.log
-    assert "Its label `ai-task` is gone now, so none begins" in answered(project, number)
-    assert project.labels(number) == []
+    assert "Its label `ai-task` is gone now, so none begins because of it" in answered(project, number)
+    assert project.labels(number) == ["ai-review"]
 
 
 def test_a_job_that_is_not_on_the_roster_is_stopped_by_the_platform(project: Pipeline) -> None:
@@ -252,13 +253,16 @@ def test_a_job_that_is_there_is_left_alone_by_jobs_with_another_key(project: Pip
     number = project.forge.write_issue("add() subtracts", "")
     job = start(project, project.environment(*labelled(project, number)))
     until_asked(project)
-    key = {"CI_AGENT_CHECKPOINT_KEY": "a key that was set after that job had begun"}
-    looked = project.call(project.environment("schedule", {}, **key), command="poll")
+    key = "a key that was set after that job had begun"
+    looked = project.call(project.environment("schedule", {}, CI_AGENT_CHECKPOINT_KEY=key), command="poll")
     assert f"Issue {number} is left alone while job" in looked.log
     assert project.labels(number) == ["ai-running"]
-    done = project.run(*commented(project, number, "/agent run"), **key)
+    done = project.run(*commented(project, number, "/agent run"), CI_AGENT_CHECKPOINT_KEY=key)
     assert done.exit_code == 0, done.log
     assert "Another job is at work on this issue already" in answered(project, number)
+    project.run(*commented(project, number, "/agent stop"), CI_AGENT_CHECKPOINT_KEY=key)
+    assert "could not be stopped: it was begun with another key" in answered(project, number)
+    assert project.labels(number) == ["ai-running"]
     assert len(project.model.requests) == 1
     job.send_signal(signal.SIGINT)
     job.communicate(timeout=30)

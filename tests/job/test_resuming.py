@@ -9,6 +9,7 @@ import pytest
 from ci_agent.journal.events import ModelReplied, Moment, SessionResumed, TestsRan
 from tests.job.conftest import commented, labelled, start, until, until_asked
 from tests.job.test_checkpoints import looks, state
+from tests.job.test_kill_everywhere import dying
 from tests.support.jobs import FIX, SUBMIT, last_results
 from tests.support.model_server import Hang, Request, Say, Step
 from tests.support.pipelines import Done, Pipeline
@@ -123,6 +124,43 @@ def test_an_issue_that_was_edited_meanwhile_is_told_as_it_is_now(project: Pipeli
     project.run(*commented(project, number, "/agent answer 1"))
     [answer] = last_results(project.model.requests[asked].body)
     assert "was edited" not in answer
+
+
+def test_where_no_session_is_kept_the_question_is_told_with_its_answer(project: Pipeline) -> None:
+    project.model.say([Say(calls=[ASK])])
+    number = project.forge.write_issue("add() is wrong", "")
+    nothing = {"CI_AGENT_CHECKPOINT_KEEP": "false"}
+    name, payload = labelled(project, number)
+    assert project.call(project.environment(name, payload, **nothing)).exit_code == 5
+    project.end()
+    project.model.say([Say(calls=[FIX]), Say(calls=[SUBMIT])])
+    asked = len(project.model.requests)
+    name, payload = commented(project, number, "/agent answer 1")
+    done = project.call(project.environment(name, payload, **nothing))
+    assert done.exit_code == 0, done.log
+    told = str(project.model.requests[asked].body["messages"][1]["content"])
+    assert "You asked this before, in a conversation of which nothing is left" in told
+    assert "1. plus" in told
+    first, second = [text for who, text in project.said(number) if who != "dana"]
+    assert first.startswith("This session is not gone on with, and needs no answer")
+    assert second.startswith("**Done:")
+
+
+def test_work_that_nobody_wants_is_not_taken_over_by_the_last_word(project: Pipeline) -> None:
+    number = asked_about_the_sign(project)
+    project.model.say([Say(calls=[FIX]), Say(calls=[ASK])])
+    project.run(*commented(project, number, "/agent answer 1"))
+    project.end()
+    before = state(project, number)
+    assert before["work"]
+    environment = project.environment(*commented(project, number, "/agent retry --fresh"))
+    killed = dying(project, environment, "kill", 2)  # before its first save
+    assert killed.exit_code < 0, killed.log
+    assert state(project, number)["session"] == before["session"]
+    assert project.call(environment, "--final-word").exit_code == 0
+    after = state(project, number)
+    assert after["session"] != before["session"]
+    assert (after["status"], after["work"]) == ("cancelled", "")
 
 
 def test_an_answer_is_not_lost_with_the_job_that_it_started(project: Pipeline) -> None:

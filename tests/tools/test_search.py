@@ -225,6 +225,13 @@ def test_what_is_no_expression_and_stands_nowhere_is_said_to_be_none(do: Do, wor
     assert "Write it differently" in answer.text
 
 
+def test_an_escape_that_stands_so_in_a_file_is_found(do: Do, world: World) -> None:
+    (world.root / "a.json").write_text('{"drink": "caf\\u00e9 (bar)"}\n')
+    for pattern in (r"caf\u00e9", r"caf\u00e9 (bar"):
+        answer = do("search", pattern=pattern)
+        assert answer.text.startswith('a.json:1:{"drink": "caf\\u00e9 (bar)"}'), answer.text
+
+
 @pytest.mark.parametrize(
     "pattern", [r"[\U0001F300-\U0001FAFF]|zebra", r"\U0001F984", r"\u00e9\u002e", r"(?i)\U0001F984 \u00C9"]
 )

@@ -9,7 +9,7 @@ from ci_agent.job.admission import too_many
 from ci_agent.job.assembly import run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.engage import parts_of
-from ci_agent.job.progress import marker_of
+from ci_agent.job.progress import marker_of, waiting
 from ci_agent.job.settings import report_folder
 from ci_agent.job.split.manifest import key_of
 from ci_agent.job.split.packing import check_place, write_bundle
@@ -28,14 +28,16 @@ def work_apart(case: Case, issue: Issue, place: Path) -> int:
     check_folder(report)
     check_place(place)
     key_of(case.settings)
-    refused = too_many(case, case.forge.comments(issue.number))
+    comments = case.forge.comments(issue.number)
+    refused = too_many(case, comments)
     if refused:
         turn_away(case, refused)
         return 0
     job, output = case.host.job, case.host.output
     branch = case.settings.git.branch.replace("{issue}", issue.number)
     folder = session_folder(job.scratch / "sessions", issue.number)
-    parts = parts_of(case, issue, branch, folder, marker_of(folder.name))
+    question = waiting(comments).question
+    parts = parts_of(case, issue, branch, folder, marker_of(folder.name), question=question)
     parts = replace(parts, publishes=False)
     with parts.journal, sections(parts.journal, output):
         outcome = run(parts, shown(parts.journal, output.log, parts.guard))

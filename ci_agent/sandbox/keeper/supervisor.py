@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import math
 import os
 import select
 import socket
@@ -25,6 +26,7 @@ from typing import Final
 
 from ci_agent.sandbox.keeper.judge import Judge
 from ci_agent.sandbox.keeper.sockets import Made, Taken, inode
+from ci_agent.sandbox.kernel import seccomp
 from ci_agent.sandbox.kernel.calls import libc, number
 
 # include/uapi/linux/seccomp.h: the requests, and the layouts of seccomp_notif, _notif_resp and _notif_addfd.
@@ -42,6 +44,15 @@ _DIALLING = 60.0  # seconds a connection may take to come about
 _FULL_QUEUE = 0.02  # seconds until a local server whose queue is full is asked again
 _MOST_PENDING = 256  # two descriptors each
 _MOST_UNHEARD = 256
+_BEGINS_AGAIN = 1.0  # seconds within which an interrupted call is begun again: after the signal's handler
+
+
+@dataclass(slots=True)
+class _Unheard:
+    """A connection that came about, of a call that may not have heard so."""
+
+    asked: bytes  # the address that the call names
+    until: float  # it may be begun again, on the clock of `time.monotonic`
 
 
 @dataclass(slots=True)
@@ -51,7 +62,8 @@ class _Pending:
     id: int
     ours: int  # our copy of the socket
     inode: int
-    address: bytes = b""
+    asked: bytes  # the address that the call names
+    address: bytes = b""  # the same place, as we connect to it
     place: int = -1  # what the address refers to, kept open until then; -1: nothing
     flags: int = 0  # of the socket, to be put back
     kind: int = 0
@@ -78,7 +90,8 @@ class Supervisor:
         self._sockets = sockets
         self._open_network = open_network
         self._pending: dict[int, _Pending] = {}  # by our copy's descriptor
-        self._unheard: OrderedDict[int, None] = OrderedDict()  # inodes, see `_finish`
+        self._unheard: OrderedDict[int, _Unheard] = OrderedDict()  # by inodes, see `_finish`
+        self._interruptible = seccomp.interruptible()
         self._connect, self._socket = number("connect"), number("socket")
 
     def close(self) -> None:
@@ -146,13 +159,12 @@ class Supervisor:
         try:
             ours = self._sockets.copy(process, descriptor & 0xFFFFFFFF)
         except OSError as error:
-            if error.errno != errno.EISCONN or not self._is_begun_again(
-                inode(process, descriptor & 0xFFFFFFFF)
-            ):
+            connected = error.errno == errno.EISCONN
+            if not connected or not self._is_begun_again(inode(process, descriptor & 0xFFFFFFFF), address):
                 raise
             self._answer(id_, 0)
             return
-        pending = _Pending(id_, ours, os.fstat(ours).st_ino)
+        pending = _Pending(id_, ours, os.fstat(ours).st_ino, address)
         try:
             # It is still the process we looked at.
             self._check_still_there(id_)
@@ -171,7 +183,7 @@ class Supervisor:
     def _dial(self, pending: _Pending) -> None:
         failed = libc.connect(pending.ours, pending.address, len(pending.address)) != 0
         error = ctypes.get_errno() if failed else 0
-        if error == errno.EISCONN and self._is_begun_again(pending.inode):
+        if error == errno.EISCONN and self._is_begun_again(pending.inode, pending.asked):
             error = 0
         waits = error in (errno.EINPROGRESS, errno.EALREADY) or (error == errno.EAGAIN and pending.local)
         if waits and not pending.flags & os.O_NONBLOCK:
@@ -189,7 +201,12 @@ class Supervisor:
             except OSError:
                 if not error:  # it was another one's number, a moment ago
                     return
-        self._finish(self._pending[descriptor], error)
+        pending = self._pending[descriptor]
+        if (
+            not error
+        ):  # to the kernel it is not over before somebody asks: the command's next call would succeed as well
+            libc.connect(pending.ours, pending.address, len(pending.address))
+        self._finish(pending, error)
 
     def _finish(self, pending: _Pending, error: int) -> None:
         """Tell how it went. A signal may have interrupted the call meanwhile, before Linux 5.19; then it is begun
@@ -202,14 +219,25 @@ class Supervisor:
             self._sockets.drop(pending.ours)
         pending.close()
         if not error and pending.kind != socket.SOCK_DGRAM:
-            self._unheard[pending.inode] = None
-            if len(self._unheard) > _MOST_UNHEARD:
-                self._unheard.popitem(last=False)
+            self._remember(pending, heard=heard)
 
-    def _is_begun_again(self, connected: int) -> bool:
-        """Whether the call for this socket may be one that came about and did not hear so. Once for each connection: who calls
-        twice on purpose is told that it is connected the second time."""
-        return self._unheard.pop(connected, self) is None
+    def _remember(self, pending: _Pending, *, heard: bool) -> None:
+        """What a call has to hear that is begun again; as often as that may be, but not for longer."""
+        until = time.monotonic() + _BEGINS_AGAIN if heard else math.inf
+        known = self._unheard.pop(pending.inode, None)
+        if known is not None and known.asked == pending.asked:
+            until = min(until, known.until)
+        if heard and not self._interruptible:
+            return
+        self._unheard[pending.inode] = _Unheard(pending.asked, until)
+        if len(self._unheard) > _MOST_UNHEARD:
+            self._unheard.popitem(last=False)
+
+    def _is_begun_again(self, connected: int, asked: bytes) -> bool:
+        """Whether the call for this socket may be one that came about and did not hear so, a moment ago and with the same
+        address. Nothing tells it from a second call on purpose, which hears of success once more then."""
+        there = self._unheard.get(connected)
+        return there is not None and there.asked == asked and time.monotonic() < there.until
 
     def _forget_the_first_of(self, inode: int) -> None:
         """Of a call that a signal interrupted while its connection came about; this is its second beginning."""

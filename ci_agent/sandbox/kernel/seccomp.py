@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ _ALLOW, _NOTIFY, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in `struct seccomp_data`
 
 _MODE_FILTER, _NEW_LISTENER, _WAIT_KILLABLE = 1, 1 << 3, 1 << 5  # operation and flags of seccomp(2)
+_WAITS_KILLABLE_SINCE = (5, 19)  # of Linux
 _X32 = 0x40000000  # x86-64 calls with short pointers, under numbers of their own
 
 # Whole worlds of their own, ways around the rules below, and parts of the kernel that no build needs.
@@ -155,6 +158,12 @@ def install(program: bytes, *, listener: bool) -> int:
         if error.errno != errno.EINVAL:
             raise
     return call("seccomp", _MODE_FILTER, _NEW_LISTENER, header)
+
+
+def interruptible() -> bool:
+    """Whether any signal may interrupt a call that the listener has begun to answer: before Linux 5.19."""
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return not _WAIT_KILLABLE or release is None or (int(release[1]), int(release[2])) < _WAITS_KILLABLE_SINCE
 
 
 # --- the program ------------------------------------------------------------------------------------------

@@ -476,6 +476,22 @@ def test_a_connection_whose_call_is_interrupted_comes_about_once(family: str, pl
     assert done.stdout == "{0, True} True\n"
 
 
+def test_who_is_connected_already_hears_so(place: Ground) -> None:
+    """At the latest by the second time: the first one may be a call that a signal made begin again."""
+    program = """
+        here, other = (("127.0.0.1", int(port)) for port in arguments)
+        with socket.socket() as one:
+            one.connect(here)
+            print(tried(lambda: one.connect(other)), one.getpeername() == here)
+        with socket.socket() as one:
+            one.connect(here)
+            print({tried(lambda: one.connect(here)) for _ in range(5)} - {"done"}, tried(lambda: one.connect(here)))
+    """
+    with listening() as server, listening() as other:
+        said = _run(place, textwrap.dedent(program), port(server), port(other), plan=Plan(True, True, True))
+    assert said.splitlines() == ["EISCONN True", "{'EISCONN'} EISCONN"]
+
+
 # --- where sockets can't be taken ---------------------------------------------------------------------------
 
 
