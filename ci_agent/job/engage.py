@@ -21,7 +21,16 @@ from ci_agent.job.models import open_models
 from ci_agent.job.more import WORTH, Left, asked_by, decline, left, listening
 from ci_agent.job.progress import abandoned, marker_of, waiting
 from ci_agent.job.promise import Promise, kept, promise
-from ci_agent.job.resuming import Earlier, begun, earlier_of, granted, limits_of, places_of, resumption
+from ci_agent.job.resuming import (
+    Before,
+    Earlier,
+    begun,
+    earlier_of,
+    granted,
+    limits_of,
+    places_of,
+    resumption,
+)
 from ci_agent.job.settings import report_folder
 from ci_agent.job.telling import sections, tell
 from ci_agent.job.turn import nobody_else, our_turn
@@ -78,41 +87,49 @@ def _engaged(case: Case, issue: Issue) -> tuple[int, Left]:
     if refused:
         turn_away(case, refused)
         return 0, Left()
-    earlier = earlier_of(case, last, limits(case.settings)) if last else None
-    refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
+    there, asked = abandoned(comments), waiting(comments)
+    before = _before(case, last, asked.question)
+    refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, before.earlier)
     if refused:
         turn_away(case, refused)
         return 0, Left()
-    case, branch = places_of(case, number, earlier)
-    there, asked = abandoned(comments), waiting(comments)
+    case, branch = places_of(case, number, before.earlier)
     is_kept = last is not None and last.state is not None and last.state.session == there
-    name = earlier.state.session if earlier else (not is_kept and there) or folder.name
+    name = before.earlier.state.session if before.earlier else (not is_kept and there) or folder.name
     replaced = {there, _waiting(last), asked.session} - {"", name}
-    made = _taking_the_place(case, Promise(number, marker_of(name), str(folder), branch), last, earlier)
+    made = _taking_its_place(case, Promise(number, marker_of(name), str(folder), branch), before)
     try:
         with our_turn(case, made) as turn:
             known = last.state or last.doubtful if last else None
             ours = nobody_else(turn, made, known) if turn and known else turn
             for one in sorted(replaced) if ours else ():  # what they promise is not going to happen
                 case.forge.ensure_comment(number, marker_of(one), replies.begun_anew())
-            code = _begun(ours, issue, made, report, last, earlier, asked.question) if ours else 0
+            code = _begun(ours, issue, made, report, before) if ours else 0
     except (CiAgentError, Interrupted):
         decline(case, left(case, number, folder), "the work had not begun, and did not")
         raise
     return code, left(case, number, folder)
 
 
-def _taking_the_place(case: Case, made: Promise, last: Kept | None, earlier: Earlier | None) -> Promise:
-    """Promise it as what takes the place of what was kept `last`."""
-    if last:
-        work = _keeping(case, last, goes_on=earlier is not None).work
-        made = replace(made, before=last.commit, work=work)
+def _before(case: Case, last: Kept | None, question: str) -> Before:
+    return Before(last, earlier_of(case, last, limits(case.settings)) if last else None, question)
+
+
+def _taking_its_place(case: Case, made: Promise, before: Before) -> Promise:
+    """Promise it as what takes the place of what was there `before`."""
+    keeping = _keeping(case, before)
+    if keeping:
+        made = replace(made, before=keeping.known, work=keeping.work)
     promise(case.host.job.scratch, made)
     return made
 
 
-def _keeping(case: Case, last: Kept, *, goes_on: bool) -> session.Keeping:
-    return last.keeping(case.host.job.run, goes_on=goes_on, fresh=case.trigger.command.fresh)
+def _keeping(case: Case, before: Before) -> session.Keeping | None:
+    """How the session is kept; None: it is not."""
+    if before.last is None:
+        return None
+    goes_on = before.earlier is not None
+    return before.last.keeping(case.host.job.run, goes_on=goes_on, fresh=case.trigger.command.fresh)
 
 
 def _waiting(last: Kept | None) -> str:
@@ -121,28 +138,19 @@ def _waiting(last: Kept | None) -> str:
     return state.session if state and state.status is Status.SUSPENDED else ""
 
 
-def _begun(
-    case: Case,
-    issue: Issue,
-    made: Promise,
-    report: Path,
-    known: Kept | None,
-    earlier: Earlier | None,
-    question: str,
-) -> int:
-    """Work on the issue, which is ours; the exit code. `known` was kept of it before that, and is gone on with if it is
-    `earlier`. `question` waits for an answer on the issue."""
-    last = kept_of(case, made.issue, known)
-    if last is not known:
-        earlier = earlier_of(case, last, limits(case.settings)) if last else None
-        refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, earlier)
+def _begun(case: Case, issue: Issue, made: Promise, report: Path, before: Before) -> int:
+    """Work on the issue, which is ours; the exit code. `before` that there was this of it."""
+    last = kept_of(case, made.issue, before.last)
+    if last is not before.last:
+        before = _before(case, last, before.question)
+        refused = cannot_wait(case, issue, last) or not_to_decide(case, issue, before.earlier)
         if refused:
             turn_away(case, refused)
             kept(case.host.job.scratch)
             return 0
-        case, branch = places_of(case, made.issue, earlier)
-        made = _taking_the_place(case, replace(made, branch=branch), last, earlier)
-    marker = marker_of(earlier.state.session) if earlier else made.marker
+        case, branch = places_of(case, made.issue, before.earlier)
+        made = _taking_its_place(case, replace(made, branch=branch), before)
+    marker = marker_of(before.earlier.state.session) if before.earlier else made.marker
     if marker != made.marker:  # somebody else was quicker
         case.forge.ensure_comment(
             made.issue, made.marker, replies.not_begun("another job was at work meanwhile")
@@ -151,7 +159,7 @@ def _begun(
         promise(case.host.job.scratch, made)
     mine = case.forge.ensure_comment(made.issue, made.marker, progress_comment([]))
     try:
-        parts = parts_of(case, issue, made.branch, Path(made.folder), made.marker, last, earlier, question)
+        parts = parts_of(case, issue, made.branch, Path(made.folder), made.marker, before)
     except CiAgentError as error:
         give_up(case, made, replies.could_not_begin(str(error), case.host.job.url))
         raise
@@ -199,15 +207,13 @@ def parts_of(
     branch: str,
     folder: Path,
     marker: str,
-    last: Kept | None = None,
-    earlier: Earlier | None = None,
-    question: str = "",
+    before: Before,
 ) -> session.Parts:
-    """All that a session on `issue` is made of, which takes the place of the `last` one, or goes on with it, which is
-    `earlier` then. `question` waited for an answer on the issue. Raises `CiAgentError` where it can't begin."""
-    settings = case.settings
+    """All that a session on `issue` is made of, which takes the place of what was there `before`, or goes on with it.
+    Raises `CiAgentError` where it can't begin."""
+    settings, earlier = case.settings, before.earlier
     source = source_of(case, issue, branch)
-    resumed = resumption(case, source, branch, earlier, last) if earlier and last else None
+    resumed = resumption(case, source, branch, earlier, before.last) if earlier and before.last else None
     if resumed:
         source = resumed.carried.source
     started = begun(earlier, folder) if earlier else time.monotonic()
@@ -221,14 +227,13 @@ def parts_of(
     command = case.trigger.command
     task = replace(
         task_of(case, issue, source, branch),
-        asked=_asked(earlier) or question if command.verb is Verb.ANSWER else "",
+        asked=_asked(earlier) or before.question if command.verb is Verb.ANSWER else "",
         granted=granted(earlier, command),
     )
     parts = assemble(settings, source, case.forge, task, models, folder, marker, case.host.guard, in_ci=True)
     may = limits_of(parts.limits, earlier, command) if earlier else parts.limits
     may = in_time(may, case.deadline, case.now(), earlier.state.seconds if earlier else 0.0)
-    keeping = _keeping(case, last, goes_on=resumed is not None) if last else None
-    parts = replace(parts, limits=may, keeping=keeping, resumed=resumed, started=started)
+    parts = replace(parts, limits=may, keeping=_keeping(case, before), resumed=resumed, started=started)
     return parts  # `note_retry` needs the name
 
 

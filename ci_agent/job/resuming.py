@@ -51,6 +51,15 @@ class Earlier:
     seen: Conversation | None  # by its model; None: that can't be had
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What there was of an issue when a job came to it."""
+
+    last: Kept | None = None  # what is kept of its last session; None: sessions are not kept
+    earlier: Earlier | None = None  # that session, where this job goes on with it
+    question: str = ""  # of the issue's comments, that waits for an answer
+
+
 def goes_on(state: State, command: Command, limits: Limits) -> str:
     """Why the session with this state is not gone on with, as a clause; empty: it is."""
     if command.fresh:

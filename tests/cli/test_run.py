@@ -280,6 +280,7 @@ def test_a_question_suspends_the_session_and_keeps_the_work(runner: Runner, tmp_
     assert "a + b" in repository.show(BRANCH, "calculator.py")
 
 
+@pytest.mark.slow
 def test_a_detached_head_is_worked_on(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     sha = repository.git("rev-parse", "HEAD")
@@ -291,6 +292,7 @@ def test_a_detached_head_is_worked_on(runner: Runner, tmp_path: Path) -> None:
     assert repository.git("rev-parse", "HEAD") == sha
 
 
+@pytest.mark.slow
 def test_binary_files_and_files_that_are_not_utf_8_are_edited_and_delivered(
     runner: Runner, tmp_path: Path
 ) -> None:
@@ -346,6 +348,7 @@ def test_set_up_runs_before_the_tests_and_its_droppings_are_not_committed(
     ]
 
 
+@pytest.mark.slow
 def test_set_up_can_fetch_a_submodule_that_tests_need(runner: Runner, tmp_path: Path) -> None:
     library = make_repository(tmp_path / "library", {"library.py": "X = 1\n"})
     needs = "import sys, unittest\nsys.path.insert(0, 'vendor')\n\n\nclass S(unittest.TestCase):\n    def test(self):\n        import library\n"
@@ -427,6 +430,7 @@ def test_the_key_reaches_neither_a_command_nor_anything_that_is_kept(runner: Run
     assert not [path for path in kept if server.key.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_what_no_longer_listens_does_not_stop_the_work(runner: Runner, tmp_path: Path) -> None:
     repository = calculator(tmp_path)
     with ModelServer(SOLVE) as server:
@@ -528,6 +532,7 @@ def test_what_set_up_does_to_tracked_files_is_not_tested(runner: Runner, tmp_pat
     assert repository.show(BRANCH, "conf.py") == "OK = 2"
 
 
+@pytest.mark.slow
 def test_tests_see_the_same_git_before_and_after(runner: Runner, tmp_path: Path) -> None:
     git_test = (
         "import subprocess, unittest\n\n\nclass Git(unittest.TestCase):\n    def test_head(self):\n"

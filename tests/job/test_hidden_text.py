@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.job.conftest import commented, labelled
 from tests.support.pipelines import Pipeline
+
+pytestmark = pytest.mark.slow
 
 TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
 

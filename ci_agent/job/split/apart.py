@@ -10,6 +10,7 @@ from ci_agent.job.assembly import run, session_folder, shown, write_report
 from ci_agent.job.case import Case, turn_away
 from ci_agent.job.engage import parts_of
 from ci_agent.job.progress import marker_of, waiting
+from ci_agent.job.resuming import Before
 from ci_agent.job.settings import report_folder
 from ci_agent.job.split.manifest import key_of
 from ci_agent.job.split.packing import check_place, write_bundle
@@ -36,8 +37,8 @@ def work_apart(case: Case, issue: Issue, place: Path) -> int:
     job, output = case.host.job, case.host.output
     branch = case.settings.git.branch.replace("{issue}", issue.number)
     folder = session_folder(job.scratch / "sessions", issue.number)
-    question = waiting(comments).question
-    parts = parts_of(case, issue, branch, folder, marker_of(folder.name), question=question)
+    before = Before(question=waiting(comments).question)
+    parts = parts_of(case, issue, branch, folder, marker_of(folder.name), before)
     parts = replace(parts, publishes=False)
     with parts.journal, sections(parts.journal, output):
         outcome = run(parts, shown(parts.journal, output.log, parts.guard))
