@@ -54,6 +54,47 @@ def test_a_question_mentions_who_asked_numbers_the_choices_and_says_how_to_answe
     assert "\n\nReply to this issue with a comment, or with `/agent answer …`.\n" in said
 
 
+def looked_after(project: Pipeline, **ask: str) -> Done:
+    """The schedule, with these settings of `ask`."""
+    settings = {f"CI_AGENT_ASK_{name}": value for name, value in ask.items()}
+    environment = project.environment("schedule", {})
+    done = project.call({**environment, **settings}, command="poll")
+    assert done.exit_code == 0, done.log
+    return done
+
+
+def test_who_was_asked_is_reminded_once_and_after_a_while_it_ends_with_what_there_is(
+    project: Pipeline,
+) -> None:
+    number, _ = asked(project)
+    looked_after(project)
+    assert len(project.said(number)) == 1
+    for _ in range(2):
+        looked_after(project, REMIND_AFTER="0.000001")
+    progress, reminder = [text for _, text in project.said(number)]
+    assert reminder.startswith("@dana: [my question](")
+    assert "still waits for an answer. Without one, I stop waiting 14 days from now" in reminder
+    assert project.labels(number) == ["ai-waiting"]
+    looked_after(project, REMIND_AFTER="0.0000005", GIVE_UP_AFTER="0.000001")
+    assert project.labels(number) == ["ai-failed"]
+    assert project.merge_requests() == []  # nothing was changed
+    progress, again = [text for _, text in project.said(number)]
+    assert "Nobody answered within" in progress
+    assert again == reminder
+
+
+def test_work_on_which_nobody_answers_becomes_a_draft(project: Pipeline) -> None:
+    project.model.say([Say(calls=[FIX]), Say(calls=[ASK])])
+    number = project.forge.write_issue("add() subtracts", "")
+    assert project.run(*labelled(project, number)).exit_code == 5
+    project.end()
+    looked_after(project, REMIND_AFTER="0.0000005", GIVE_UP_AFTER="0.000001")
+    [request] = project.merge_requests()
+    assert (request["draft"], request["branch"]) == (True, f"feat/ai-task-{number}")
+    assert "return a + b" in project.origin.git("show", f"feat/ai-task-{number}:calculator.py")
+    assert project.labels(number) == ["ai-failed"]
+
+
 def test_a_ci_is_told_of_success_where_it_asks_for_that_and_sees_what_it_was(project: Pipeline) -> None:
     _, done = asked(project, GREEN)
     assert done.exit_code == 0, done.log
