@@ -117,7 +117,7 @@ def test_a_comment_goes_on_with_the_same_branch_and_merge_request(project: Pipel
     done = project.run(*commented(project, number, "/agent retry add a test\nof larger numbers, please"))
     assert done.exit_code == 0, done.log
     told = str(project.model.requests[-1].body["messages"][1]["content"])
-    asked = framed("request", "add a test\nof larger numbers, please")
+    asked = framed("request", "add a test\nof larger numbers, please", by="dana")
     assert f"# Asked for now, in addition\n\n{asked}" in told
     assert told.count("of larger numbers, please") == 1
     assert project.origin.git("log", "--format=%P", "-1", "feat/ai-task-1") == first
