@@ -6,6 +6,7 @@ point, else one in 13 (docs/architecture.md has how many that are).
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -36,14 +37,21 @@ WORK = (
 )
 STRIDE = 1 if os.environ.get("POINTS") == "all" else 13
 EVENTS = 90  # more than a session has; what dies later is not hit
+FULL = os.strerror(errno.ENOSPC)
 SAVED = 4  # before this event the session is not saved
 REQUESTS = 60  # the same of the platform's
 
 
 def by_heart(request: Request) -> Step:
-    """The model: what it says depends on how much it has said in this conversation, as far as it is told of that."""
-    said = sum(message["role"] == "assistant" for message in request.body["messages"])
-    return WORK[min(said, len(WORK) - 1)]
+    """The model: what it says depends on how much it has said in this conversation, as far as it is told of that. What a full
+    disk kept it from it says again."""
+    done = list[bool]()
+    for message in request.body["messages"]:
+        if message["role"] == "assistant":
+            done.append(True)
+        elif message["role"] == "tool" and FULL in str(message["content"]):
+            done[-1] = False
+    return WORK[min(sum(done), len(WORK) - 1)]
 
 
 @dataclass(frozen=True)
