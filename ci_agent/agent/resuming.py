@@ -47,7 +47,7 @@ _NOT_ANSWERED = (
     "You are asked to go on, without an answer to your question. What people said since follows; where that does not "
     "answer it, take the likeliest meaning and state it in the summary."
 )
-_FIRST = re.compile(r"\s*#?([1-9]\d?)(?:[,.:;)](?=\s)|\s*$)")  # a number that an answer begins with
+_FIRST = re.compile(r"\s*#?([1-9]\d?)[,.:;)](?=\s)")  # a number that an answer begins with
 _FILES = 30  # that are named
 
 
@@ -133,20 +133,25 @@ def chosen(words: str, choices: Sequence[str]) -> str:
 
 def answer_in_full(words: str, choices: Sequence[str]) -> str:
     """An answer as it is understood beside its question alone, without the choices."""
+    number, choice = _named_first(words, choices)
+    return chosen(words, choices) or (f"{words.strip()} ({number}: {choice})" if choice else words)
+
+
+def _named_first(words: str, choices: Sequence[str]) -> tuple[str, str]:
+    """The number that an answer begins with, and its choice; both empty: it begins with none."""
     first = _FIRST.match(words)
     choice = chosen(first[1], choices) if first else ""
-    return chosen(words, choices) or (
-        f"{words.strip()} ({first[1]}: {choice})" if first and choice else words
-    )
+    return (first[1], choice) if first and choice else ("", "")
 
 
 def _answer(broke: Break) -> str:
     if not broke.said.strip():
         return _NOT_ANSWERED if broke.comments else _NOBODY_ANSWERED
-    choice, first = chosen(broke.said, broke.choices), _FIRST.match(broke.said)
-    means = f"\n\nThat is the choice: {choice}" if choice else ""
-    if first and not choice and (number := chosen(first[1], broke.choices)):
-        means = f"\n\nThe choice {first[1]} was: {number}"
+    if choice := chosen(broke.said, broke.choices):
+        means = f"\n\nThat is the choice: {choice}"
+    else:
+        number, choice = _named_first(broke.said, broke.choices)
+        means = f"\n\nThe choice {number} was: {choice}" if choice else ""
     return f"{broke.by or 'Somebody who may write here'} answers:\n\n{framed('answer', broke.said.strip(), by=broke.by)}{means}"
 
 

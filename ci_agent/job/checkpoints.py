@@ -163,8 +163,8 @@ def keep_end(
     made: Promise | None = None,
 ) -> None:
     """Write down the end of a session whose own job did not get to it, with the work and the conversation of its last
-    checkpoint. Where it has none yet, it takes the place of what was kept before, as was `made` known when it began. Nothing is done
-    where another session is there. Raises `CiAgentError`."""
+    checkpoint. Where it has none yet, it takes the place of what was kept when it began, which its promise `made` names. Nothing
+    is done where another session is there. Raises `CiAgentError`."""
     fetched = host.job.scratch / FETCHED
     begun = Summary.of(events).started
     if not settings.checkpoint.keep or not fetched.exists() or begun is None:
